@@ -1,0 +1,57 @@
+# make test         lint, types, the import table, the tests on the installed package; makes .venv first
+# make test-lowest  the tests with the lowest versions that pyproject.toml allows
+# make fuzz         1,000 damaged files, each opened in a child process
+# make oracle       AllenSDK 2.16.2 in an environment of its own, for bench and for the tests marked oracle
+# make bench        what benchmarks/ measures, as ratios to AllenSDK and to bare h5py
+PYTHON ?= python3
+BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+VENV := .venv
+LOWEST := .venv-lowest
+ORACLE := .venv-oracle
+ORACLE_PYTHON ?= python3.11
+SOURCES := pyproject.toml README.md $(shell find src -name '*.py')
+
+.PHONY: test test-lowest lint fuzz oracle bench clean
+
+test: lint
+	$(VENV)/$(BIN)/python -m pytest
+
+lint: $(VENV)/installed
+	$(VENV)/$(BIN)/python -m ruff check .
+	$(VENV)/$(BIN)/python -m ruff format --check .
+	$(VENV)/$(BIN)/python -m mypy
+	$(VENV)/$(BIN)/lint-imports
+
+test-lowest: $(LOWEST)/installed
+	$(LOWEST)/$(BIN)/python -m pytest
+
+fuzz: $(VENV)/installed
+	VISBEHAVIOR_FUZZ_FILES=1000 $(VENV)/$(BIN)/python -m pytest tests/nwb/test_fuzz.py -s
+
+bench: $(VENV)/installed
+	$(VENV)/$(BIN)/python -m benchmarks
+
+oracle: $(ORACLE)/installed
+
+# The package as a user installs it, not the source tree: a file missing from the wheel fails the tests.
+$(VENV)/installed: $(SOURCES)
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(VENV)/$(BIN)/python -m pip install --quiet --disable-pip-version-check ".[test]"
+	$(VENV)/$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps .
+	touch $@
+
+$(LOWEST)/installed: $(SOURCES) scripts/floors.py
+	test -d $(LOWEST) || $(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) scripts/floors.py > $(LOWEST)/floors.txt
+	$(LOWEST)/$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(LOWEST)/floors.txt ".[test]"
+	$(LOWEST)/$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps .
+	touch $@
+
+# Without the cap on hdmf AllenSDK cannot open NWB files.
+$(ORACLE)/installed:
+	$(ORACLE_PYTHON) -m venv $(ORACLE)
+	$(ORACLE)/$(BIN)/python -m pip install --quiet --disable-pip-version-check "allensdk==2.16.2" "hdmf<4"
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(LOWEST) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
