@@ -1,0 +1,73 @@
+"""Every error that a user can meet.
+
+::
+
+    VisBehaviorError
+    +-- NotFound          FileNotFoundError   no such file
+    +-- CorruptFile       OSError             cut short, overwritten, not readable as HDF5
+    +-- UnsupportedFile   ValueError          a folder, not HDF5, not NWB, another lab's NWB
+    +-- MissingData       KeyError            a table, a column or a field that should be there is not
+    +-- BadValue          ValueError          wrong type, shape or value in a file or an argument
+    +-- UnknownVersion    ValueError          a naming convention that does not exist
+    +-- ClosedSession     ValueError          a session asked for more after close()
+
+Each message says what is wrong, where, what was expected and what to do next. The facts in it are attributes of the
+error (``error.path``, ``error.name`` ...), so that a program need not read the message.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class VisBehaviorError(Exception):
+    """Base of all errors raised by visbehavior.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, where, what was expected, what to do.
+    **facts
+        The facts in the message; each becomes an attribute.
+    """
+
+    def __init__(self, message: str, **facts: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.__dict__.update(facts)
+
+    def __str__(self) -> str:
+        # KeyError would show the repr, OSError a number: the sentence is what helps.
+        return self.message
+
+
+class NotFound(VisBehaviorError, FileNotFoundError):
+    """There is no such file."""
+
+
+class CorruptFile(VisBehaviorError, OSError):
+    """The file is damaged: cut short, or not readable as the HDF5 file that it claims to be."""
+
+
+class UnsupportedFile(VisBehaviorError, ValueError):
+    """What was given is no Visual Behavior session: a folder, not HDF5, not NWB, or another lab's NWB."""
+
+
+class MissingData(VisBehaviorError, KeyError):
+    """A table, column or field that was asked for is not there."""
+
+
+class BadValue(VisBehaviorError, ValueError):
+    """A value has the wrong type, shape or range."""
+
+
+class UnknownVersion(VisBehaviorError, ValueError):
+    """The naming convention that was asked for does not exist."""
+
+
+class ClosedSession(VisBehaviorError, ValueError):
+    """The session was closed, and something was asked for that had not been read before."""
+
+
+class VisBehaviorWarning(UserWarning):
+    """The one class of warnings of visbehavior, so that one filter reaches them all."""

@@ -1,0 +1,1 @@
+"""What the tables are: each column declared once."""
