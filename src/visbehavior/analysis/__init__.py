@@ -1,0 +1,1 @@
+"""Arithmetic on tables: no function here knows a session or reads a file."""
