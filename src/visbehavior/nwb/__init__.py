@@ -1,0 +1,1 @@
+"""An NWB file, read with h5py alone."""

@@ -1,0 +1,69 @@
+"""Subject, session, rig and task of an NWB file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+from typing import Any
+
+from visbehavior.nwb.file import Handle, NwbFile
+from visbehavior.nwb.tables import read_dictionary
+from visbehavior.schema.session import METADATA, TASK_PARAMETERS
+
+NO_PROJECT_CODE = "Not Available"
+# In the order in which AllenSDK 2.10 gives them; newer files name the container otherwise.
+IMAGING_ENTRIES = (
+    "ophys_experiment_id",
+    "ophys_session_id",
+    "experiment_container_id",
+    "ophys_container_id",
+    "field_of_view_width",
+    "field_of_view_height",
+    "imaging_depth",
+    "targeted_imaging_depth",
+    "imaging_plane_group",
+    "imaging_plane_group_count",
+)
+
+
+def read_metadata(file: NwbFile) -> dict[str, Any]:
+    """`visbehavior.schema.session.METADATA`."""
+    found = read_dictionary(file, METADATA)
+    found["cre_line"] = _cre_line(found["full_genotype"])
+    if found["project_code"] is None:
+        found["project_code"] = NO_PROJECT_CODE
+    return found
+
+
+def read_imaging_metadata(file: NwbFile) -> dict[str, Any]:
+    """The imaging entries of an imaging file's metadata, as they stand; {} in a behavior file."""
+    group = "general/metadata"
+    found = file.read({name: partial(_attribute_or_none, group=group, name=name) for name in IMAGING_ENTRIES})
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def read_task_parameters(file: NwbFile, only: Collection[str] = ()) -> dict[str, Any]:
+    """`visbehavior.schema.session.TASK_PARAMETERS`; `only` names some of its entries."""
+    found = read_dictionary(file, TASK_PARAMETERS, only)
+    if only:
+        return found
+    found["image_set"] = _image_set(found["session_type"])
+    return {column.name: found[column.name] for column in TASK_PARAMETERS}
+
+
+def _attribute_or_none(handle: Handle, group: str, name: str) -> Any:
+    return handle.attribute(group, name) if handle.has_attribute(group, name) else None
+
+
+def _cre_line(genotype: str | None) -> str | None:
+    if genotype is None or ";" not in genotype:
+        return None
+    return genotype.split(";")[0].replace("/wt", "")
+
+
+def _image_set(session_type: str) -> str | None:
+    """images_A of OPHYS_3_images_A, gratings of TRAINING_1_gratings; None of a stage that shows neither."""
+    parts = session_type.split("_")
+    if len(parts) > 3 and parts[2] == "images":
+        return f"images_{parts[3]}"
+    return "gratings" if len(parts) > 2 and parts[2] == "gratings" else None

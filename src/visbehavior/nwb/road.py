@@ -1,0 +1,147 @@
+"""The road from an NWB file to the tables of a session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from visbehavior.nwb import behavior, eye, metadata
+from visbehavior.nwb.file import Handle, NwbFile, optional
+from visbehavior.nwb.tables import read_dictionary
+from visbehavior.schema.session import (
+    EYE_TRACKING,
+    LICKS,
+    METADATA,
+    REWARDS,
+    STIMULUS_TEMPLATES,
+    STIMULUS_TIMESTAMPS,
+    TRIALS,
+)
+
+
+class NwbRoad:
+    """Reads each table of a behavior session from an NWB file, under the names of AllenSDK 2.16.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        A behavior session's file, or an imaging plane's, of which the behavior half is read.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._file = NwbFile(path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_file": self._file}
+
+    @property
+    def location(self) -> str:
+        """The file."""
+        return self._file.path
+
+    def opened(self) -> AbstractContextManager[Any]:
+        """Reads inside this context share one open file."""
+        return self._file.opened()
+
+    @cached_property
+    def layout(self) -> str:
+        """The layout of the file: "1.1", "1.0" or "0"."""
+        return behavior.read_layout(self._file)
+
+    def read_behavior_session_id(self) -> int:
+        """The session's id."""
+        return int(read_dictionary(self._file, METADATA, ("behavior_session_id",))["behavior_session_id"])
+
+    def read_licks(self) -> pd.DataFrame:
+        """Licks."""
+        return behavior.read_licks(self._file)
+
+    def read_rewards(self) -> pd.DataFrame:
+        """Rewards."""
+        return behavior.read_rewards(self._file)
+
+    def read_running_speed(self) -> pd.DataFrame:
+        """Running speed."""
+        return behavior.read_running_speed(self._file)
+
+    def read_raw_running_speed(self) -> pd.DataFrame:
+        """Running speed, unfiltered."""
+        return behavior.read_raw_running_speed(self._file)
+
+    def read_stimulus_timestamps(self) -> NDArray[np.float64]:
+        """The clock of the stimulus frames."""
+        return behavior.read_stimulus_timestamps(self._file)
+
+    def read_trials(self, only: Collection[str] = ()) -> dict[str, Any]:
+        """Columns of the trials, and their index as ``id``."""
+        with self._file.opened():
+            return behavior.read_trials(self._file, only)
+
+    def read_stimulus_presentations(self, wanted: Collection[str]) -> pd.DataFrame:
+        """Stimulus presentations."""
+        with self._file.opened():
+            return behavior.read_stimulus_presentations(self._file, wanted)
+
+    def read_stimulus_templates(self) -> pd.DataFrame:
+        """The pictures."""
+        with self._file.opened():
+            return behavior.read_stimulus_templates(self._file)
+
+    def read_metadata(self) -> dict[str, Any]:
+        """Metadata."""
+        return metadata.read_metadata(self._file)
+
+    def read_imaging_metadata(self) -> dict[str, Any]:
+        """The imaging entries of an imaging file's metadata."""
+        return metadata.read_imaging_metadata(self._file)
+
+    def read_task_parameters(self, only: Collection[str] = ()) -> dict[str, Any]:
+        """Task parameters."""
+        return metadata.read_task_parameters(self._file, only)
+
+    def read_eye_tracking(self, z_threshold: float, dilation_frames: int) -> pd.DataFrame:
+        """Eye tracking."""
+        return eye.read_eye_tracking(self._file, z_threshold, dilation_frames)
+
+    def read_eye_tracking_rig_geometry(self) -> dict[str, Any]:
+        """Geometry of the rig."""
+        return eye.read_eye_tracking_rig_geometry(self._file)
+
+    def read_duration(self) -> float:
+        """Time from the first stimulus frame to the last (s)."""
+        clock = STIMULUS_TIMESTAMPS
+        ends = self._file.read_one(partial(Handle.ends, group=clock.group, name=str(clock.columns[0].path)))
+        return ends[1] - ends[0] if ends else 0.0
+
+    def read_row_counts(self) -> dict[str, int]:
+        """How many rows the tables have, without reading them."""
+        with self._file.opened():
+            return self._row_counts()
+
+    def _row_counts(self) -> dict[str, int]:
+        def rows(group: str, name: str) -> Callable[[Handle], int | None]:
+            return optional(partial(Handle.length, group=group, name=name), group)
+
+        pieces = {
+            table.name: rows(table.group, str(table.columns[0].path))
+            for table in (LICKS, REWARDS, STIMULUS_TIMESTAMPS, EYE_TRACKING)
+        }
+        pieces["trials"] = rows(TRIALS.group, "id")
+        groups = behavior.presentation_groups(self._file)
+        pieces |= {group: rows(group, "id") for group in groups}
+        sets = self._file.read_one(partial(Handle.names, group=STIMULUS_TEMPLATES.group))
+        pieces |= {
+            f"{STIMULUS_TEMPLATES.group}/{name}": rows(f"{STIMULUS_TEMPLATES.group}/{name}", "control_description")
+            for name in sets
+        }
+        found = {name: count or 0 for name, count in self._file.read(pieces).items()}
+        presentations = sum(found.pop(group) for group in groups)
+        templates = sum(found.pop(f"{STIMULUS_TEMPLATES.group}/{name}") for name in sets)
+        return found | {"stimulus_presentations": presentations, "stimulus_templates": templates}
