@@ -1,0 +1,71 @@
+"""Allen Institute Visual Behavior data: sessions, tables and performance metrics.
+
+The public names are imported when they are first used: ``import visbehavior`` loads neither numpy nor pandas.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from visbehavior._version import __version__
+
+_PUBLIC = {
+    "BehaviorSession": "session",
+    "Source": "session",
+    "compute_performance_metrics": "analysis.performance",
+    "compute_performance_table": "batch",
+    "compute_reward_rate": "analysis.performance",
+    "compute_rolling_performance": "analysis.performance",
+    "compute_session_rates": "analysis.performance",
+    "BadValue": "errors",
+    "ClosedSession": "errors",
+    "CorruptFile": "errors",
+    "MissingData": "errors",
+    "NotFound": "errors",
+    "UnknownVersion": "errors",
+    "UnsupportedFile": "errors",
+    "VisBehaviorError": "errors",
+    "VisBehaviorWarning": "errors",
+}
+"""Public name: the module that holds it."""
+
+__all__ = [*_PUBLIC, "__version__"]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+if TYPE_CHECKING:
+    from visbehavior.analysis.performance import (
+        compute_performance_metrics as compute_performance_metrics,
+        compute_reward_rate as compute_reward_rate,
+        compute_rolling_performance as compute_rolling_performance,
+        compute_session_rates as compute_session_rates,
+    )
+    from visbehavior.batch import compute_performance_table as compute_performance_table
+    from visbehavior.errors import (
+        BadValue as BadValue,
+        ClosedSession as ClosedSession,
+        CorruptFile as CorruptFile,
+        MissingData as MissingData,
+        NotFound as NotFound,
+        UnknownVersion as UnknownVersion,
+        UnsupportedFile as UnsupportedFile,
+        VisBehaviorError as VisBehaviorError,
+        VisBehaviorWarning as VisBehaviorWarning,
+    )
+    from visbehavior.session import BehaviorSession as BehaviorSession, Source as Source
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        module = importlib.import_module(f"{__name__}.{_PUBLIC[name]}")
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

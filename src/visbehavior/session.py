@@ -1,0 +1,478 @@
+"""A behavior session: its tables, read when they are asked for, from whichever road holds them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from html import escape
+from textwrap import indent
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from visbehavior._version import __version__
+from visbehavior.analysis.performance import (
+    ENGAGED_REWARD_RATE,
+    TRIAL_COLUMNS,
+    compute_performance_metrics,
+    compute_reward_rate,
+    compute_rolling_performance,
+)
+from visbehavior.analysis.ragged import Ragged
+from visbehavior.errors import BadValue, ClosedSession, VisBehaviorError, VisBehaviorWarning
+from visbehavior.nwb.road import NwbRoad
+from visbehavior.schema import session as schema
+from visbehavior.schema.columns import Table
+from visbehavior.schema.convention import (
+    LISTED_2_10,
+    LISTED_2_16,
+    named_dictionary,
+    named_table,
+    older_mouse_id,
+    parse_convention,
+    wanted_columns,
+)
+from visbehavior.settings import DEFAULT_ALLENSDK_VERSION, EYE_TRACKING_DILATION_FRAMES, EYE_TRACKING_Z_THRESHOLD
+
+_log = logging.getLogger("visbehavior")
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Road(Protocol):
+    """Where the tables of a session come from: a module or object with one ``read_`` a table.
+
+    Tables come under the names of AllenSDK 2.16 (`visbehavior.schema.session`).
+    """
+
+    @property
+    def location(self) -> str: ...
+    @property
+    def layout(self) -> str: ...
+    def opened(self) -> AbstractContextManager[Any]: ...
+    def read_behavior_session_id(self) -> int: ...
+    def read_licks(self) -> pd.DataFrame: ...
+    def read_rewards(self) -> pd.DataFrame: ...
+    def read_running_speed(self) -> pd.DataFrame: ...
+    def read_raw_running_speed(self) -> pd.DataFrame: ...
+    def read_stimulus_timestamps(self) -> NDArray[np.float64]: ...
+    def read_trials(self, only: Collection[str] = ()) -> dict[str, Any]: ...
+    def read_stimulus_presentations(self, wanted: Collection[str]) -> pd.DataFrame: ...
+    def read_stimulus_templates(self) -> pd.DataFrame: ...
+    def read_metadata(self) -> dict[str, Any]: ...
+    def read_imaging_metadata(self) -> dict[str, Any]: ...
+    def read_task_parameters(self, only: Collection[str] = ()) -> dict[str, Any]: ...
+    def read_eye_tracking(self, z_threshold: float, dilation_frames: int) -> pd.DataFrame: ...
+    def read_eye_tracking_rig_geometry(self) -> dict[str, Any]: ...
+    def read_duration(self) -> float: ...
+    def read_row_counts(self) -> dict[str, int]: ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a session came from.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL.
+    layout : str
+        Layout of the file: "1.1" (release 1.1.0), "1.0" (releases 1.0.x) or "0" (older).
+    release : str or None
+        Release of the data set, where the session was opened through a cache; a file by itself does not say.
+    file_hash : str or None
+        BLAKE2b-512 of the file, where the release's manifest gives it.
+    package_version : str
+        Version of visbehavior.
+    """
+
+    location: str
+    layout: str
+    release: str | None
+    file_hash: str | None
+    package_version: str
+
+
+def _documented(table: Table) -> Callable[[F], F]:
+    """The docstring of an attribute, from the declaration of its table."""
+
+    def document(function: F) -> F:
+        function.__doc__ = table.docstring()
+        return function
+
+    return document
+
+
+class BehaviorSession:
+    """One session of one mouse in the change detection task.
+
+    Open it with `from_nwb_path`. Opening reads no data: each attribute reads its own part of the file when it is first
+    asked for, and gives the same object from then on. A table is yours to change; no method looks at the change.
+
+    A session can be used from several threads, pickled (its path and options go along, not what was read), and used
+    in a ``with`` block. No file stays open between reads.
+
+    Attributes
+    ----------
+    behavior_session_id : int
+    licks, rewards, running_speed, raw_running_speed, stimulus_presentations, trials, eye_tracking : pandas.DataFrame
+    stimulus_templates : pandas.DataFrame
+    stimulus_timestamps : numpy.ndarray
+    metadata, task_parameters, eye_tracking_rig_geometry : dict
+    source : Source
+
+    Examples
+    --------
+    >>> session = BehaviorSession.from_nwb_path("behavior_session_891635659.nwb")  # doctest: +SKIP
+    >>> session.licks.head()  # doctest: +SKIP
+    >>> session.get_performance_metrics()["max_dprime"]  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        road: Road,
+        *,
+        allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
+        eye_tracking_z_threshold: float = EYE_TRACKING_Z_THRESHOLD,
+        eye_tracking_dilation_frames: int = EYE_TRACKING_DILATION_FRAMES,
+    ) -> None:
+        self._road = road
+        self._convention = parse_convention(allensdk_version)
+        self._z_threshold, self._dilation_frames = _checked_blinks(
+            eye_tracking_z_threshold, eye_tracking_dilation_frames
+        )
+        self._start()
+
+    def _start(self) -> None:
+        self._kept: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        self._closed = False
+
+    @classmethod
+    def from_nwb_path(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
+        eye_tracking_z_threshold: float = EYE_TRACKING_Z_THRESHOLD,
+        eye_tracking_dilation_frames: int = EYE_TRACKING_DILATION_FRAMES,
+    ) -> Self:
+        """Open a session from its NWB file.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            ``behavior_session_<id>.nwb``, or ``behavior_ophys_experiment_<id>.nwb``, of which the behavior half is given;
+            of release 1.0.x or 1.1.0.
+        allensdk_version : str
+            Whose names the tables have: "2.16" (today's AllenSDK) or "2.10" (2021, the published notebook).
+        eye_tracking_z_threshold : float
+            Frames whose eye or pupil area is further than this from its mean, in standard deviations, are likely blinks.
+        eye_tracking_dilation_frames : int
+            So are this many frames on either side.
+
+        Returns
+        -------
+        BehaviorSession
+
+        Raises
+        ------
+        NotFound
+            If there is no such file.
+        UnsupportedFile
+            If it is a folder, not HDF5, or not a file of this data set.
+        CorruptFile
+            If it is empty, cut short or damaged.
+        UnknownVersion
+            If there is no such convention.
+        BadValue
+            If a threshold makes no sense.
+        """
+        return cls(
+            NwbRoad(path),
+            allensdk_version=allensdk_version,
+            eye_tracking_z_threshold=eye_tracking_z_threshold,
+            eye_tracking_dilation_frames=eye_tracking_dilation_frames,
+        )
+
+    @property
+    def behavior_session_id(self) -> int:
+        """The id of the session, int."""
+        return self._once("behavior_session_id", self._road.read_behavior_session_id)
+
+    @property
+    @_documented(schema.LICKS)
+    def licks(self) -> pd.DataFrame:
+        return self._table(schema.LICKS, self._road.read_licks)
+
+    @property
+    @_documented(schema.REWARDS)
+    def rewards(self) -> pd.DataFrame:
+        return self._table(schema.REWARDS, lambda: self._stored_rewards().copy())
+
+    @property
+    @_documented(schema.RUNNING_SPEED)
+    def running_speed(self) -> pd.DataFrame:
+        return self._table(schema.RUNNING_SPEED, self._road.read_running_speed)
+
+    @property
+    @_documented(schema.RAW_RUNNING_SPEED)
+    def raw_running_speed(self) -> pd.DataFrame:
+        return self._table(schema.RAW_RUNNING_SPEED, self._road.read_raw_running_speed)
+
+    @property
+    @_documented(schema.STIMULUS_PRESENTATIONS)
+    def stimulus_presentations(self) -> pd.DataFrame:
+        wanted = wanted_columns(schema.STIMULUS_PRESENTATIONS, self._convention)
+        return self._table(schema.STIMULUS_PRESENTATIONS, lambda: self._road.read_stimulus_presentations(wanted))
+
+    @property
+    @_documented(schema.STIMULUS_TEMPLATES)
+    def stimulus_templates(self) -> pd.DataFrame:
+        return self._once(schema.STIMULUS_TEMPLATES.name, self._road.read_stimulus_templates)
+
+    @property
+    @_documented(schema.STIMULUS_TIMESTAMPS)
+    def stimulus_timestamps(self) -> NDArray[np.float64]:
+        return self._once(schema.STIMULUS_TIMESTAMPS.name, self._road.read_stimulus_timestamps)
+
+    @property
+    @_documented(schema.TRIALS)
+    def trials(self) -> pd.DataFrame:
+        return self._table(schema.TRIALS, lambda: _trials_frame(self._once("stored trials", self._road.read_trials)))
+
+    @property
+    @_documented(schema.METADATA)
+    def metadata(self) -> dict[str, Any]:
+        return self._once(schema.METADATA.name, self._read_metadata)
+
+    @property
+    @_documented(schema.TASK_PARAMETERS)
+    def task_parameters(self) -> dict[str, Any]:
+        table = schema.TASK_PARAMETERS
+        return self._once(
+            table.name, lambda: named_dictionary(table, self._road.read_task_parameters(), self._convention)
+        )
+
+    @property
+    @_documented(schema.EYE_TRACKING)
+    def eye_tracking(self) -> pd.DataFrame:
+        def read() -> pd.DataFrame:
+            frame = self._road.read_eye_tracking(self._z_threshold, self._dilation_frames)
+            if frame.empty:
+                # One text for all sessions, so that a loop over thousands shows it once.
+                warnings.warn(
+                    "A session without eye tracking: its eye_tracking table is empty.", VisBehaviorWarning, stacklevel=4
+                )
+            return frame
+
+        return self._once(schema.EYE_TRACKING.name, read)
+
+    @property
+    @_documented(schema.EYE_TRACKING_RIG_GEOMETRY)
+    def eye_tracking_rig_geometry(self) -> dict[str, Any]:
+        return self._once(schema.EYE_TRACKING_RIG_GEOMETRY.name, self._road.read_eye_tracking_rig_geometry)
+
+    @property
+    def source(self) -> Source:
+        """Where the session came from: location, layout of the file, release and hash if known, version of this package."""
+
+        def make() -> Source:
+            return Source(self._road.location, self._road.layout, None, None, __version__)
+
+        return self._once("source", make)
+
+    def get_performance_metrics(
+        self, engaged_trial_reward_rate_threshold: float = ENGAGED_REWARD_RATE
+    ) -> dict[str, int | float]:
+        """Summary of the session's performance, as AllenSDK gives it.
+
+        Rates are means of *rolling* rates; `compute_session_rates` gives the plain ones (hits / go trials).
+
+        Parameters
+        ----------
+        engaged_trial_reward_rate_threshold : float
+            Rewards a minute above which the mouse counts as engaged.
+
+        Returns
+        -------
+        dict
+            As `compute_performance_metrics` gives it: 23 counts, rates and d's. NaN where there was nothing to take a
+            rate from.
+        """
+        with self._road.opened():
+            stored = self._stored_trials(), self._stored_rewards()
+            window_start = self._response_window_start()
+        return compute_performance_metrics(*stored, engaged_trial_reward_rate_threshold, window_start)
+
+    def get_rolling_performance_df(self) -> pd.DataFrame:
+        """Reward rate, hit rate, false-alarm rate and d' around each trial.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `compute_rolling_performance` gives it, index trials_id; a new frame at each call.
+        """
+        trials = self._stored_trials()
+        rolling = compute_rolling_performance(trials, self._response_window_start())
+        rolling.index = pd.Index(trials["id"].copy(), name=schema.TRIALS.index)
+        return rolling
+
+    def get_reward_rate(self) -> NDArray[np.float64]:
+        """Rewards a minute around each trial.
+
+        Returns
+        -------
+        numpy.ndarray
+            float64, one value a trial, as `compute_reward_rate` gives it; NaN for the first 10.
+        """
+        return compute_reward_rate(self._stored_trials(), self._response_window_start())
+
+    def list_data_attributes_and_methods(self) -> list[str]:
+        """The names of the attributes and methods that give data, sorted, as AllenSDK of the session's convention has them."""
+        return list(LISTED_2_10 if self._convention == "2.10" else LISTED_2_16)
+
+    def describe(self) -> str:
+        """What the session is, in a few lines: mouse, stage, date, duration, and what it holds."""
+        rows = self._description()
+        width = max(len(label) for label, _ in rows)
+        return "\n".join(f"{label:<{width}}  {text}" for label, text in rows)
+
+    def close(self) -> None:
+        """Forget what was read. Tables that you hold stay valid; asking the session for more is an error."""
+        with self._lock:
+            self._kept.clear()
+            self._closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("_kept", "_lock", "_closed")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
+
+    def __dir__(self) -> list[str]:
+        return sorted(name for name in dir(type(self)) if not name.startswith("_"))
+
+    def __repr__(self) -> str:
+        try:
+            described = self.describe()
+        except VisBehaviorError as error:
+            return f"<{type(self).__name__} {self._road.location}: {error}>"
+        return f"{type(self).__name__}\n" + indent(described, "  ")
+
+    def _repr_html_(self) -> str:
+        try:
+            rows = self._description()
+        except VisBehaviorError as error:
+            return f"<p><b>{type(self).__name__}</b> {escape(self._road.location)}: {escape(str(error))}</p>"
+        body = "".join(
+            f"<tr><th style='text-align:left'>{escape(label)}</th><td style='text-align:left'>{escape(text)}</td></tr>"
+            for label, text in rows
+        )
+        return f"<table><caption>{type(self).__name__}</caption>{body}</table>"
+
+    def _description(self) -> list[tuple[str, str]]:
+        """What the session is, as labels and texts."""
+        metadata = self._once("description", self._road.read_metadata)
+        rows = self._once("rows", self._road.read_row_counts)
+        minutes = self._once("duration", self._road.read_duration) / 60
+        eye = f"{rows['eye_tracking']:,} frames" if rows["eye_tracking"] else "none"
+        return [
+            ("session", str(metadata["behavior_session_id"])),
+            (
+                "mouse",
+                f"{metadata['mouse_id']} ({metadata['sex'] or '?'}, {metadata['age_in_days']} days, {metadata['full_genotype']})",
+            ),
+            ("type", metadata["session_type"]),
+            ("date", f"{metadata['date_of_acquisition']:%Y-%m-%d %H:%M}, rig {metadata['equipment_name']}"),
+            ("duration", f"{minutes:.1f} min, {rows['stimulus_timestamps']:,} stimulus frames"),
+            ("trials", f"{rows['trials']:,}"),
+            ("licks", f"{rows['licks']:,}"),
+            ("rewards", f"{rows['rewards']:,}"),
+            ("presentations", f"{rows['stimulus_presentations']:,}, of {rows['stimulus_templates']} pictures"),
+            ("eye tracking", eye),
+            ("names", f"of AllenSDK {self._convention}"),
+            ("file", self._road.location),
+        ]
+
+    def _once(self, name: str, read: Callable[[], T]) -> T:
+        """What `read` gives, read at the first call and kept."""
+        with self._lock:
+            if self._closed:
+                raise ClosedSession(
+                    f"The session of {self._road.location} is closed. Open it again, or read before closing.",
+                    path=self._road.location,
+                )
+            if name not in self._kept:
+                _log.debug("reading %s of %s", name, self._road.location)
+                self._kept[name] = read()
+            return cast(T, self._kept[name])
+
+    def _table(self, table: Table, read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        def make() -> pd.DataFrame:
+            layout = self._road.layout if self._convention == "2.10" else ""
+            return named_table(table, read(), self._convention, layout)
+
+        return self._once(table.name, make)
+
+    def _stored_trials(self) -> dict[str, Any]:
+        """The columns that metrics need, as the file has them, never handed out."""
+        if "stored trials" in self._kept:
+            return self._once("stored trials", self._road.read_trials)
+        return self._once("stored trials for metrics", lambda: self._road.read_trials(TRIAL_COLUMNS))
+
+    def _stored_rewards(self) -> pd.DataFrame:
+        return self._once("stored rewards", self._road.read_rewards)
+
+    def _response_window_start(self) -> float:
+        name = "response_window_sec"
+        window = self._once(f"stored {name}", lambda: self._road.read_task_parameters((name,))[name])
+        return float(window[0])
+
+    def _read_metadata(self) -> dict[str, Any]:
+        found = self._road.read_metadata()
+        if self._convention == "2.16":
+            return found
+        found["mouse_id"] = older_mouse_id(found["mouse_id"])
+        return self._road.read_imaging_metadata() | named_dictionary(schema.METADATA, found, self._convention)
+
+
+def _trials_frame(stored: dict[str, Any]) -> pd.DataFrame:
+    """The trials as a frame of its own: nothing in it is shared with what is stored."""
+    columns = {
+        name: values.split() if isinstance(values, Ragged) else values
+        for name, values in stored.items()
+        if name != "id"
+    }
+    return pd.DataFrame(columns, index=pd.Index(stored["id"].copy(), name=schema.TRIALS.index), copy=True)
+
+
+def _checked_blinks(z_threshold: float, dilation_frames: int) -> tuple[float, int]:
+    if isinstance(z_threshold, bool) or not isinstance(z_threshold, (int, float, np.number)) or not z_threshold > 0:
+        raise BadValue(
+            f"eye_tracking_z_threshold is {z_threshold!r}; expected a number of standard deviations above 0.",
+            value=z_threshold,
+        )
+    if isinstance(dilation_frames, bool) or not isinstance(dilation_frames, (int, np.integer)) or dilation_frames < 0:
+        raise BadValue(
+            f"eye_tracking_dilation_frames is {dilation_frames!r}; expected a whole number of frames, 0 or more.",
+            value=dilation_frames,
+        )
+    return float(z_threshold), int(dilation_frames)
