@@ -1,0 +1,103 @@
+"""Many sessions at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import Any
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from visbehavior.analysis.performance import ENGAGED_REWARD_RATE
+from visbehavior.errors import VisBehaviorError
+from visbehavior.session import BehaviorSession
+from visbehavior.settings import DEFAULT_ALLENSDK_VERSION
+
+INDEX = "behavior_session_id"
+_DESCRIBED_BY = ("mouse_id", "session_type", "date_of_acquisition")
+
+Result = dict[str, Any] | VisBehaviorError
+
+
+def compute_performance_table(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
+    engaged_trial_reward_rate_threshold: float = ENGAGED_REWARD_RATE,
+    jobs: int = 1,
+    progress: bool = False,
+    failures: dict[str, VisBehaviorError] | None = None,
+) -> pd.DataFrame:
+    """Performance metrics of many sessions, from their NWB files.
+
+    Parameters
+    ----------
+    paths : iterable of str or os.PathLike
+        NWB files.
+    allensdk_version : str
+        Whose names and types the mouse's id has: "2.16" (text) or "2.10" (number).
+    engaged_trial_reward_rate_threshold : float
+        Rewards a minute above which the mouse counts as engaged.
+    jobs : int
+        Processes to share the work. More than one starts new processes, which import your script: guard its start with
+        ``if __name__ == "__main__":``.
+    progress : bool
+        Whether to show a progress bar (on stderr, or in the notebook).
+    failures : dict or None
+        Takes the error of each file that could not be read, by path; None: the first one is raised.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a session in the order of `paths`, index behavior_session_id; mouse_id, session_type,
+        date_of_acquisition, then the metrics of `BehaviorSession.get_performance_metrics` in their order.
+
+    Raises
+    ------
+    VisBehaviorError
+        Of the first file that could not be read, unless `failures` takes them.
+    """
+    listed = [os.fspath(path) for path in paths]
+    rows: dict[int, dict[str, Any]] = {}
+    options = allensdk_version, engaged_trial_reward_rate_threshold
+    done = _results(listed, options, jobs)
+    # disable=None: none where stderr is no terminal.
+    for position, result in tqdm(
+        done, total=len(listed), unit="session", disable=None if progress else True, leave=False
+    ):
+        if not isinstance(result, VisBehaviorError):
+            rows[position] = result
+        elif failures is None:
+            raise result
+        else:
+            failures[listed[position]] = result
+    return _table([rows[position] for position in sorted(rows)])
+
+
+def _results(paths: Sequence[str], options: tuple[str, float], jobs: int) -> Iterator[tuple[int, Result]]:
+    if jobs <= 1 or len(paths) <= 1:
+        yield from ((position, _result(path, *options)) for position, path in enumerate(paths))
+        return
+    # Never fork: a forked child inherits locks that no thread of its own will release.
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pending = {pool.submit(_result, path, *options): position for position, path in enumerate(paths)}
+        for future in as_completed(pending):
+            yield pending[future], future.result()
+
+
+def _result(path: str, allensdk_version: str, threshold: float) -> Result:
+    try:
+        with BehaviorSession.from_nwb_path(path, allensdk_version=allensdk_version) as session:
+            described = {name: session.metadata[name] for name in _DESCRIBED_BY}
+            return {INDEX: session.behavior_session_id, **described, **session.get_performance_metrics(threshold)}
+    except VisBehaviorError as error:
+        return error
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    if rows:
+        return pd.DataFrame(rows).set_index(INDEX)
+    return pd.DataFrame(columns=[*_DESCRIBED_BY], index=pd.Index([], name=INDEX, dtype="int64"))
