@@ -136,7 +136,7 @@ class Handle:
     def __init__(self, path: str) -> None:
         self.path = path
         self._groups: dict[str, h5g.GroupID] = {}
-        with _mapped(path, "opening it"):
+        with _mapped(path, "it"):
             self._h5 = _opened_without_lock(path)
             self._raw = open(path, "rb", buffering=0)  # noqa: SIM115
         self.size = os.fstat(self._raw.fileno()).st_size
@@ -408,13 +408,14 @@ def optional(piece: Callable[[Handle], T], group: str) -> Callable[[Handle], T |
 
 def _opened_without_lock(path: str) -> h5py.File:
     """The files are never written to once they are there, and many cluster file systems refuse locks."""
-    try:
-        return h5py.File(path, "r", locking=False)
-    except OSError as error:
-        # HDF5 wants every handle of a process on one file to agree; somebody else's asked for a lock.
-        if "locking" not in str(error):
-            raise
-        return h5py.File(path, "r")
+    for locking in (False, None, True):
+        try:
+            return h5py.File(path, "r", locking=locking)
+        except OSError as error:
+            # HDF5 wants every handle of a process on one file to agree; somebody else's asked otherwise.
+            if "file locking" not in str(error) or "don't match" not in str(error):
+                raise
+    return h5py.File(path, "r", locking="best-effort")
 
 
 def _check_is_hdf5(path: str) -> None:

@@ -123,14 +123,16 @@ def _float(value: Any) -> float:
     return float(value)
 
 
-def _integer(value: Any) -> int | None:
-    if isinstance(value, str):
-        # An age: P114D. AllenSDK takes the first number.
-        digits = re.search(r"\d+", value) if value.startswith("P") else None
-        return int(digits[0]) if digits else None
-    if isinstance(value, list):
+def _integer(value: Any) -> int:
+    if isinstance(value, (str, list)):
         raise TypeError("not a number")
     return int(value)
+
+
+def _days(value: Any) -> int | None:
+    # P114D; AllenSDK takes the first number of what begins with P, and nothing of the rest.
+    digits = re.match(r"P\D*(\d+)", value)
+    return int(digits[1]) if digits else None
 
 
 def _floats(value: Any) -> list[float]:
@@ -163,6 +165,7 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "text": _text,
     "float64": _float,
     "integer": _integer,
+    "days": _days,
     "floats": _floats,
     "texts": _texts,
     "uuid": _uuid,

@@ -21,6 +21,7 @@ DTYPES = {
     "image": "2-dimensional arrays",
     # Values of dictionaries.
     "integer": "int",
+    "days": "int",
     "floats": "list of floats",
     "texts": "list of texts",
     "uuid": "uuid.UUID",

@@ -462,7 +462,7 @@ METADATA = Table(
             "metadata@equipment_name",
         ),
         Column("sex", "text", "", "M or F.", "subject/sex", required=False),
-        Column("age_in_days", "integer", "days", "Age of the mouse.", "subject/age", required=False),
+        Column("age_in_days", "days", "days", "Age of the mouse.", "subject/age", required=False),
         Column(
             "stimulus_frame_rate",
             "float64",
@@ -620,7 +620,7 @@ _AT_BLINKS = " NaN at likely blinks."
 
 EYE_TRACKING = Table(
     name="eye_tracking",
-    summary="Eye tracking: the ellipses fitted to eye, pupil and corneal reflection, one row a frame of the eye camera.",
+    summary="Ellipses fitted to eye, pupil and corneal reflection: one row a frame of the eye camera.",
     group="acquisition/EyeTracking",
     optional=True,
     index="frame",

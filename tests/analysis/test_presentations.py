@@ -1,0 +1,50 @@
+"""Changes, flashes since a change and trials of presentations against the slow reference."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from tests import reference
+
+from visbehavior.analysis.presentations import (
+    compute_active,
+    compute_flashes_since_change,
+    compute_is_change,
+    compute_trials_id,
+)
+
+ROWS = st.lists(st.tuples(st.sampled_from(["a", "b", "omitted", None]), st.booleans()), max_size=40)
+TIMES = st.lists(st.sampled_from([0.0, 1.0, 1.5, 2.0, 3.0, 4.0]), max_size=12)
+TRIALS = st.lists(st.tuples(st.sampled_from([0.0, 1.0, 2.0, 3.0]), st.sampled_from([1.0, 2.5, 4.0])), max_size=5)
+
+
+@given(ROWS)
+def test_is_change(rows: list[tuple[str | None, bool]]) -> None:
+    names = [name for name, _ in rows]
+    shown = [name not in (None, "omitted") for name in names]
+    ours = compute_is_change(np.array(names, dtype=object), np.array(shown, dtype=bool))
+    assert ours.tolist() == reference.is_change(names, shown)
+
+
+@given(ROWS)
+def test_flashes_since_change(rows: list[tuple[str | None, bool]]) -> None:
+    omitted = [name == "omitted" for name, _ in rows]
+    is_change = [change and not gone for (_, change), gone in zip(rows, omitted, strict=True)]
+    ours = compute_flashes_since_change(np.array(is_change, dtype=bool), np.array(omitted, dtype=bool))
+    assert ours.tolist() == reference.flashes_since_change(is_change, omitted)
+
+
+@given(TIMES, TRIALS, st.data())
+def test_trials_id_and_active(times: list[float], trials: list[tuple[float, float]], data: st.DataObject) -> None:
+    named = data.draw(st.lists(st.booleans(), min_size=len(times), max_size=len(times)))
+    numbered = [(10 + i, start, stop) for i, (start, stop) in enumerate(trials)]
+    arrays = (
+        np.array(times),
+        np.array(named, dtype=bool),
+        np.array([s for s, _ in trials]),
+        np.array([s for _, s in trials]),
+    )
+    ids = np.array([i for i, _, _ in numbered], dtype=np.int64)
+    assert compute_trials_id(*arrays, ids).tolist() == reference.trials_id(times, named, numbered)
+    assert compute_active(*arrays).tolist() == reference.active(times, named, numbered)
