@@ -19,8 +19,52 @@ FLASH = 0.25
 CADENCE = 0.75
 FRAME_RATE = 60.0
 IMAGE_SET = "Natural_Images_Lum_Matched_set_training_2017"
-TRIALS_1_0 = ["start_time", "stop_time", "lick_times", "reward_time", "reward_volume", "hit", "false_alarm", "miss", "stimulus_change", "aborted", "go", "catch", "auto_rewarded", "correct_reject", "trial_length", "response_time", "change_frame", "change_time", "response_latency", "initial_image_name", "change_image_name"]
-TRIALS_1_1 = ["start_time", "stop_time", "initial_image_name", "change_image_name", "is_change", "change_time", "go", "catch", "lick_times", "response_time", "response_latency", "reward_time", "reward_volume", "hit", "false_alarm", "miss", "correct_reject", "aborted", "auto_rewarded", "change_frame", "trial_length"]
+TRIALS_1_0 = [
+    "start_time",
+    "stop_time",
+    "lick_times",
+    "reward_time",
+    "reward_volume",
+    "hit",
+    "false_alarm",
+    "miss",
+    "stimulus_change",
+    "aborted",
+    "go",
+    "catch",
+    "auto_rewarded",
+    "correct_reject",
+    "trial_length",
+    "response_time",
+    "change_frame",
+    "change_time",
+    "response_latency",
+    "initial_image_name",
+    "change_image_name",
+]
+TRIALS_1_1 = [
+    "start_time",
+    "stop_time",
+    "initial_image_name",
+    "change_image_name",
+    "is_change",
+    "change_time",
+    "go",
+    "catch",
+    "lick_times",
+    "response_time",
+    "response_latency",
+    "reward_time",
+    "reward_volume",
+    "hit",
+    "false_alarm",
+    "miss",
+    "correct_reject",
+    "aborted",
+    "auto_rewarded",
+    "change_frame",
+    "trial_length",
+]
 
 
 @dataclass(frozen=True)

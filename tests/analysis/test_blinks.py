@@ -7,8 +7,8 @@ import math
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import reference
 
+from tests import reference
 from visbehavior.analysis.blinks import compute_likely_blinks
 
 AREA = st.sampled_from([10.0, 11.0, 12.0, 100.0, math.nan])

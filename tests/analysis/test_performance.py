@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import reference
 
+from tests import reference
 from visbehavior import (
     MissingData,
     compute_performance_metrics,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import reference
 
+from tests import reference
 from visbehavior.analysis.presentations import (
     compute_active,
     compute_flashes_since_change,

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import h5py
 import numpy as np
 import pytest
-from tests.nwbfiles import IMAGE_SET, TEXT
 
+from tests.nwbfiles import IMAGE_SET, TEXT
 from visbehavior import (
     BadValue,
     BehaviorSession,

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pyfive
 import pytest
+
 from tests import reference
 from tests.nwbfiles import IMAGE_SET, PICTURES, Made, make_session, write_session
-
 from visbehavior import BehaviorSession, VisBehaviorWarning
 
 

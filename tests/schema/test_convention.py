@@ -6,8 +6,8 @@ import pathlib
 
 import numpy as np
 import pytest
-from tests.nwbfiles import TRIALS_1_0, TRIALS_1_1, make_session, write_session
 
+from tests.nwbfiles import TRIALS_1_0, TRIALS_1_1, make_session, write_session
 from visbehavior import BehaviorSession, UnknownVersion
 from visbehavior.schema.convention import parse_convention
 
@@ -28,7 +28,19 @@ NOTEBOOK_LIST = [
     "task_parameters",
     "trials",
 ]
-NOTEBOOK_PRESENTATIONS = ["duration", "end_frame", "image_index", "image_name", "image_set", "index", "omitted", "start_frame", "start_time", "stop_time", "is_change"]
+NOTEBOOK_PRESENTATIONS = [
+    "duration",
+    "end_frame",
+    "image_index",
+    "image_name",
+    "image_set",
+    "index",
+    "omitted",
+    "start_frame",
+    "start_time",
+    "stop_time",
+    "is_change",
+]
 NOTEBOOK_TASK_PARAMETERS = {
     "n_stimulus_frames",
     "response_window_sec",

@@ -1,0 +1,92 @@
+"""``make bench``: what each question takes here, in AllenSDK and in bare h5py, and the ratios against the targets."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).parents[1]
+GOLDEN = pathlib.Path(os.environ.get("VISBEHAVIOR_GOLDEN", ROOT.parent / "shared" / "golden"))
+REAL = GOLDEN / "v1.1" / "behavior_session_891635659.nwb.xz"
+ORACLE = ROOT / ".venv-oracle" / ("Scripts" if os.name == "nt" else "bin") / "python"
+# How many times faster than AllenSDK.
+TARGETS = {"import": 30, "open_trials_metrics": 400, "open_every_attribute": 40, "metrics_in_memory": 200}
+MANY = 1000
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = full_length_session(pathlib.Path(folder))
+        ours = figures(pathlib.Path(sys.executable), "visbehavior", path)
+        bare = figures(pathlib.Path(sys.executable), "h5py", path)
+        allensdk = (
+            figures(ORACLE, "allensdk", path) if ORACLE.exists() and path.suffix == ".nwb" and REAL.exists() else {}
+        )
+        report(ours, bare, allensdk)
+        many_sessions(path)
+
+
+def full_length_session(folder: pathlib.Path) -> pathlib.Path:
+    if len(sys.argv) > 1:
+        return pathlib.Path(sys.argv[1])
+    path = folder / "session.nwb"
+    if REAL.exists():
+        with lzma.open(REAL) as packed, open(path, "wb") as plain:
+            shutil.copyfileobj(packed, plain)
+        return path
+    print(
+        "No real session at hand: a made-up one of 60 minutes, which AllenSDK cannot open. Give one: python -m benchmarks FILE"
+    )
+    from tests.nwbfiles import make_session, write_session
+
+    return write_session(path, make_session(trials=650, blocks=4))
+
+
+def figures(python: pathlib.Path, who: str, path: pathlib.Path) -> dict[str, float]:
+    """The median over three processes of each figure, so that one slow moment of the machine does not decide."""
+    runs = []
+    for _ in range(1 if who == "allensdk" else 3):
+        command = [python, pathlib.Path(__file__).with_name("child.py"), who, path]
+        runs.append(
+            json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+        )
+    return {name: sorted(run[name] for run in runs)[len(runs) // 2] for name in runs[0]}
+
+
+def report(ours: dict[str, float], bare: dict[str, float], allensdk: dict[str, float]) -> None:
+    if not allensdk:
+        print("AllenSDK was not timed: `make oracle` installs it.")
+    print(f"{'':24}{'here, ms':>10}{'AllenSDK, ms':>14}{'ratio':>8}{'target':>8}")
+    for name, target in TARGETS.items():
+        theirs = allensdk.get(name, float("nan"))
+        print(f"{name:24}{ours[name] * 1e3:10.2f}{theirs * 1e3:14.1f}{theirs / ours[name]:8.0f}{target:8}")
+    print(
+        f"import with BehaviorSession: {ours['import_session'] * 1e3:.1f} ms (numpy, pandas and h5py imported before)"
+    )
+    name = "open_every_attribute"
+    print(f"{name}: {ours[name] / bare[name]:.2f} of bare h5py ({bare[name] * 1e3:.1f} ms), target 1 or less")
+    print(f"memory added by opening and trials: {ours['memory_open_trials_mb']:.1f} MB, target under 10")
+    most = 2 * ours["tables_mb"] + 20
+    print(
+        f"memory added by every attribute: {ours['memory_every_attribute_mb']:.1f} MB, tables {ours['tables_mb']:.1f} MB, target {most:.1f} or less"
+    )
+
+
+def many_sessions(path: pathlib.Path) -> None:
+    from visbehavior import compute_performance_table
+
+    jobs = os.cpu_count() or 1
+    started = time.perf_counter()
+    compute_performance_table([path] * MANY, jobs=jobs)
+    print(f"{MANY} sessions, opened and measured by {jobs} processes: {time.perf_counter() - started:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

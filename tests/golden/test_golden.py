@@ -1,0 +1,61 @@
+"""Comparison with what AllenSDK itself returned for the same files, where those recordings are at hand.
+
+They are not part of this repository. ``VISBEHAVIOR_GOLDEN`` names their folder; without it ``../shared/golden`` is looked for.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import pathlib
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+GOLDEN = pathlib.Path(os.environ.get("VISBEHAVIOR_GOLDEN", ROOT.parent / "shared" / "golden"))
+TOOL = GOLDEN.parent / "tools" / "conformance.py"
+
+pytestmark = pytest.mark.skipif(
+    not TOOL.exists(),
+    reason=f"AllenSDK's recordings are not at {GOLDEN}: nothing was compared with AllenSDK (set VISBEHAVIOR_GOLDEN)",
+)
+
+
+def conformance(*options: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-B", str(TOOL), *options, str(GOLDEN)], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-3000:]
+    return done.stdout.splitlines()[-1]
+
+
+def test_every_table_equals_allensdks() -> None:
+    assert conformance("--api", "BehaviorSession").startswith("0 differences in ")
+
+
+def test_the_real_sessions_counts_are_the_published_ones(tmp_path: pathlib.Path) -> None:
+    """The project table was made by other people's code from the same session."""
+    sys.path.insert(0, str(TOOL.parent))
+    try:
+        import conformance as tool
+    finally:
+        sys.path.remove(str(TOOL.parent))
+    from visbehavior import BehaviorSession, compute_session_rates
+
+    packed = GOLDEN / "project_metadata" / "v1.1.0" / "behavior_session_table.csv.gz"
+    published = pd.read_csv(io.BytesIO(gzip.decompress(packed.read_bytes())), index_col="behavior_session_id").loc[
+        891635659
+    ]
+    session = BehaviorSession.from_nwb_path(
+        tool.unpacked(GOLDEN / "v1.1" / "behavior_session_891635659.nwb.xz", tmp_path)
+    )
+    metrics = session.get_performance_metrics()
+    names = ["trial", "go_trial", "catch_trial", "hit_trial", "miss_trial", "false_alarm_trial", "correct_reject_trial"]
+    for name in names:
+        assert metrics[f"{name}_count"] == published[f"{name}_count"], name
+    assert [metrics[f"{name}_count"] for name in names] == [953, 94, 16, 81, 13, 6, 10]
+    assert compute_session_rates(session.trials)["hit_rate"] == 81 / 94
