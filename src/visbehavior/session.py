@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from html import escape
@@ -64,7 +64,7 @@ class Road(Protocol):
     def read_running_speed(self) -> pd.DataFrame: ...
     def read_raw_running_speed(self) -> pd.DataFrame: ...
     def read_stimulus_timestamps(self) -> NDArray[np.float64]: ...
-    def read_trials(self, only: Collection[str] = ()) -> dict[str, Any]: ...
+    def read_trials(self, only: Collection[str] = (), known: Mapping[str, Any] = ...) -> dict[str, Any]: ...
     def read_stimulus_presentations(self, wanted: Collection[str]) -> pd.DataFrame: ...
     def read_stimulus_templates(self) -> pd.DataFrame: ...
     def read_metadata(self) -> dict[str, Any]: ...
@@ -247,7 +247,7 @@ class BehaviorSession:
     @property
     @_documented(schema.TRIALS)
     def trials(self) -> pd.DataFrame:
-        return self._table(schema.TRIALS, lambda: _trials_frame(self._once("stored trials", self._road.read_trials)))
+        return self._table(schema.TRIALS, lambda: _trials_frame(self._all_stored_trials()))
 
     @property
     @_documented(schema.METADATA)
@@ -435,8 +435,12 @@ class BehaviorSession:
     def _stored_trials(self) -> dict[str, Any]:
         """The columns that metrics need, as the file has them, never handed out."""
         if "stored trials" in self._kept:
-            return self._once("stored trials", self._road.read_trials)
+            return self._all_stored_trials()
         return self._once("stored trials for metrics", lambda: self._road.read_trials(TRIAL_COLUMNS))
+
+    def _all_stored_trials(self) -> dict[str, Any]:
+        known = self._kept.get("stored trials for metrics", {})
+        return self._once("stored trials", lambda: self._road.read_trials(known=known))
 
     def _stored_rewards(self) -> pd.DataFrame:
         return self._once("stored rewards", self._road.read_rewards)

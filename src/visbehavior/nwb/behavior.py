@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -72,10 +73,12 @@ def read_stimulus_timestamps(file: NwbFile) -> NDArray[np.float64]:
     return columns["timestamps"]
 
 
-def read_trials(file: NwbFile, only: Collection[str] = ()) -> dict[str, Any]:
+def read_trials(
+    file: NwbFile, only: Collection[str] = (), known: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
     """The columns of `visbehavior.schema.session.TRIALS`, in the order of the file, and its index as ``id``.
 
-    `only` names some of them. ``lick_times`` is a `Ragged`.
+    `only` names some of them; `known` holds those that were read before. ``lick_times`` is a `Ragged`.
     """
     group = TRIALS.group
     stored = {
@@ -89,12 +92,10 @@ def read_trials(file: NwbFile, only: Collection[str] = ()) -> dict[str, Any]:
         if not only or name in only:
             read = Handle.ragged if name == "lick_times" else _reader(TRIALS, name)
             pieces[name] = partial(read, group=group, name=stored_name)
-    columns = file.read(pieces)
-    check_lengths(
-        file,
-        TRIALS,
-        {name: values.counts if isinstance(values, Ragged) else values for name, values in columns.items()},
-    )
+    found = file.read({name: piece for name, piece in pieces.items() if name not in known})
+    columns = {name: known[name] if name in known else found[name] for name in pieces}
+    rows = {name: values.counts if isinstance(values, Ragged) else values for name, values in columns.items()}
+    check_lengths(file, TRIALS, rows)
     if "change_frame" in columns:
         columns["change_frame"] = _filled_integers(columns["change_frame"])
     if "lick_times" in columns and not isinstance(columns["lick_times"], Ragged):
@@ -258,10 +259,8 @@ def _joined_column(file: NwbFile, name: str, parts: list[NDArray[Any] | None], l
 
 
 def _without_missing_text(values: NDArray[Any]) -> NDArray[Any]:
-    if _MISSING_TEXT in set(values.tolist()):
-        values = values.copy()
-        values[values == _MISSING_TEXT] = ""
-    return values
+    is_missing = values == _MISSING_TEXT
+    return np.where(is_missing, "", values) if is_missing.any() else values
 
 
 def _filled_integers(values: NDArray[Any]) -> NDArray[np.int64]:
@@ -282,7 +281,8 @@ def _nullable(name: str, values: NDArray[Any]) -> Any:
 def _add_computed(file: NwbFile, columns: Columns, wanted: Collection[str]) -> None:
     """Changes and flashes since a change are computed anew, as AllenSDK does; what concerns trials where the file has it not."""
     image_name = columns["image_name"]
-    named = np.array([isinstance(name, str) for name in image_name.tolist()], dtype=np.bool_)
+    # Missing is NaN, which does not equal itself.
+    named: NDArray[np.bool_] = np.asarray(image_name == image_name, dtype=np.bool_)
     omitted = columns.get("omitted", np.zeros(len(image_name), dtype=np.bool_))
     if omitted.dtype.kind == "f" and not np.isin(omitted[~np.isnan(omitted)], (0, 1)).all():
         raise BadValue(

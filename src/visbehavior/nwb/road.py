@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -79,10 +80,12 @@ class NwbRoad:
         """The clock of the stimulus frames."""
         return behavior.read_stimulus_timestamps(self._file)
 
-    def read_trials(self, only: Collection[str] = ()) -> dict[str, Any]:
+    def read_trials(
+        self, only: Collection[str] = (), known: Mapping[str, Any] = MappingProxyType({})
+    ) -> dict[str, Any]:
         """Columns of the trials, and their index as ``id``."""
         with self._file.opened():
-            return behavior.read_trials(self._file, only)
+            return behavior.read_trials(self._file, only, known)
 
     def read_stimulus_presentations(self, wanted: Collection[str]) -> pd.DataFrame:
         """Stimulus presentations."""

@@ -62,7 +62,7 @@ def check_lengths(file: NwbFile, table: Table, columns: Mapping[str, Any]) -> No
 def empty_table(table: Table) -> pd.DataFrame:
     """The table without a row, every column float64, as AllenSDK has it."""
     index = pd.Index(np.empty(0), name=table.index) if table.index else None
-    return pd.DataFrame({column.name: np.empty(0) for column in table}, index=index)
+    return pd.DataFrame(np.empty((0, len(table.columns))), columns=table.names(), index=index)
 
 
 def read_dictionary(file: NwbFile, table: Table, only: Collection[str] = ()) -> dict[str, Any]:
