@@ -26,7 +26,7 @@ from visbehavior import (
     compute_rolling_performance,
 )
 from visbehavior._version import __version__
-from visbehavior.nwb.file import Handle
+from visbehavior.nwb.handle import Handle
 from visbehavior.schema.session import SESSION_TABLES
 
 TABLES = [

@@ -13,7 +13,7 @@ from visbehavior._version import __version__
 
 _PUBLIC = {
     "BehaviorSession": "session",
-    "Source": "session",
+    "Source": "road",
     "compute_performance_metrics": "analysis.performance",
     "compute_performance_table": "batch",
     "compute_reward_rate": "analysis.performance",
@@ -54,7 +54,8 @@ if TYPE_CHECKING:
         VisBehaviorError as VisBehaviorError,
         VisBehaviorWarning as VisBehaviorWarning,
     )
-    from visbehavior.session import BehaviorSession as BehaviorSession, Source as Source
+    from visbehavior.road import Source as Source
+    from visbehavior.session import BehaviorSession as BehaviorSession
 
 
 def __getattr__(name: str) -> Any:

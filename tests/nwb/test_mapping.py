@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visbehavior.nwb import mapping
-from visbehavior.nwb.file import Extent
+from visbehavior.nwb.handle import Extent
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,8 @@ from visbehavior.analysis.presentations import (
 )
 from visbehavior.analysis.ragged import Ragged
 from visbehavior.errors import BadValue, MissingData
-from visbehavior.nwb.file import Handle, NwbFile
+from visbehavior.nwb.file import NwbFile
+from visbehavior.nwb.handle import Handle
 from visbehavior.nwb.mapping import map_array
 from visbehavior.nwb.tables import check_lengths, read_columns, read_table
 from visbehavior.schema.columns import MISSING_INTEGER, Table

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from visbehavior.analysis.blinks import compute_likely_blinks
-from visbehavior.nwb.file import Handle, NwbFile, optional
+from visbehavior.nwb.file import NwbFile, optional
+from visbehavior.nwb.handle import Handle
 from visbehavior.nwb.tables import check_lengths, column_pieces, empty_table, read_dictionary
 from visbehavior.schema.session import EYE_TRACKING, EYE_TRACKING_RIG_GEOMETRY
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbehavior.nwb.file import Extent
+from visbehavior.nwb.handle import Extent
 
 _log = logging.getLogger("visbehavior")
 

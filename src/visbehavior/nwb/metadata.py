@@ -6,7 +6,8 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
-from visbehavior.nwb.file import Handle, NwbFile
+from visbehavior.nwb.file import NwbFile
+from visbehavior.nwb.handle import Handle
 from visbehavior.nwb.tables import read_dictionary
 from visbehavior.schema.session import METADATA, TASK_PARAMETERS
 

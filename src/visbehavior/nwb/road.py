@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.nwb import behavior, eye, metadata
-from visbehavior.nwb.file import Handle, NwbFile, optional
+from visbehavior.nwb.file import NwbFile, optional
+from visbehavior.nwb.handle import Handle
 from visbehavior.nwb.tables import read_dictionary
 from visbehavior.schema.session import (
     EYE_TRACKING,

@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue
-from visbehavior.nwb.file import Handle, NwbFile, Piece, optional
+from visbehavior.nwb.file import NwbFile, Piece, optional
+from visbehavior.nwb.handle import Handle
 from visbehavior.schema.columns import Column, Table
 
 
