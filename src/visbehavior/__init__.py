@@ -19,10 +19,16 @@ _PUBLIC = {
     "compute_reward_rate": "analysis.performance",
     "compute_rolling_performance": "analysis.performance",
     "compute_session_rates": "analysis.performance",
+    "plot_max_dprime": "plots.performance",
+    "plot_stretch": "plots.stretch",
+    "write_nwb": "nwb.writer",
     "BadValue": "errors",
+    "CannotWrite": "errors",
     "ClosedSession": "errors",
     "CorruptFile": "errors",
+    "DiskFull": "errors",
     "MissingData": "errors",
+    "MissingExtra": "errors",
     "NotFound": "errors",
     "UnknownVersion": "errors",
     "UnsupportedFile": "errors",
@@ -45,15 +51,21 @@ if TYPE_CHECKING:
     from visbehavior.batch import compute_performance_table as compute_performance_table
     from visbehavior.errors import (
         BadValue as BadValue,
+        CannotWrite as CannotWrite,
         ClosedSession as ClosedSession,
         CorruptFile as CorruptFile,
+        DiskFull as DiskFull,
         MissingData as MissingData,
+        MissingExtra as MissingExtra,
         NotFound as NotFound,
         UnknownVersion as UnknownVersion,
         UnsupportedFile as UnsupportedFile,
         VisBehaviorError as VisBehaviorError,
         VisBehaviorWarning as VisBehaviorWarning,
     )
+    from visbehavior.nwb.writer import write_nwb as write_nwb
+    from visbehavior.plots.performance import plot_max_dprime as plot_max_dprime
+    from visbehavior.plots.stretch import plot_stretch as plot_stretch
     from visbehavior.road import Source as Source
     from visbehavior.session import BehaviorSession as BehaviorSession
 

@@ -10,6 +10,9 @@
     +-- BadValue          ValueError          wrong type, shape or value in a file or an argument
     +-- UnknownVersion    ValueError          a naming convention that does not exist
     +-- ClosedSession     ValueError          a session asked for more after close()
+    +-- CannotWrite       OSError             a file or folder that cannot be written
+    |   +-- DiskFull      OSError             no room for what was to be written
+    +-- MissingExtra      ImportError         an optional library is not installed
 
 Each message says what is wrong, where, what was expected and what to do next. The facts in it are attributes of the
 error (``error.path``, ``error.name`` ...), so that a program need not read the message.
@@ -67,6 +70,18 @@ class UnknownVersion(VisBehaviorError, ValueError):
 
 class ClosedSession(VisBehaviorError, ValueError):
     """The session was closed, and something was asked for that had not been read before."""
+
+
+class CannotWrite(VisBehaviorError, OSError):
+    """A file or folder cannot be written. Nothing was left half written."""
+
+
+class DiskFull(CannotWrite):
+    """There is no room for what was to be written. Nothing was left half written."""
+
+
+class MissingExtra(VisBehaviorError, ImportError):
+    """An optional library is not installed."""
 
 
 class VisBehaviorWarning(UserWarning):

@@ -27,6 +27,7 @@ from visbehavior.analysis.performance import (
 from visbehavior.analysis.ragged import Ragged
 from visbehavior.errors import BadValue, ClosedSession, VisBehaviorError, VisBehaviorWarning
 from visbehavior.nwb.road import NwbRoad
+from visbehavior.nwb.writer import to_nwb
 from visbehavior.road import Road, Source
 from visbehavior.schema import session as schema
 from visbehavior.schema.columns import Table
@@ -174,6 +175,11 @@ class BehaviorSession:
         return self._table(schema.RAW_RUNNING_SPEED, self._road.read_raw_running_speed)
 
     @property
+    @_documented(schema.ENCODER)
+    def encoder(self) -> pd.DataFrame:
+        return self._table(schema.ENCODER, self._road.read_encoder)
+
+    @property
     @_documented(schema.STIMULUS_PRESENTATIONS)
     def stimulus_presentations(self) -> pd.DataFrame:
         wanted = wanted_columns(schema.STIMULUS_PRESENTATIONS, self._convention)
@@ -284,6 +290,23 @@ class BehaviorSession:
     def list_data_attributes_and_methods(self) -> list[str]:
         """The names of the attributes and methods that give data, sorted, as AllenSDK of the session's convention has them."""
         return list(LISTED_2_10 if self._convention == "2.10" else LISTED_2_16)
+
+    def to_nwb(self) -> Any:
+        """The session as a pynwb file in memory, in the layout of release 1.1.0.
+
+        Returns
+        -------
+        pynwb.NWBFile
+            `write_nwb` writes it to disk, whole or not at all.
+
+        Raises
+        ------
+        MissingExtra
+            If pynwb is not installed.
+        BadValue
+            If the session has the names of AllenSDK 2.10.
+        """
+        return to_nwb(self)
 
     def describe(self) -> str:
         """What the session is, in a few lines: mouse, stage, date, duration, and what it holds."""

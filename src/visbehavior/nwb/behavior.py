@@ -25,6 +25,7 @@ from visbehavior.nwb.mapping import map_array
 from visbehavior.nwb.tables import check_lengths, read_columns, read_table
 from visbehavior.schema.columns import MISSING_INTEGER, Table
 from visbehavior.schema.session import (
+    ENCODER,
     LICKS,
     RAW_RUNNING_SPEED,
     REWARDS,
@@ -65,6 +66,11 @@ def read_running_speed(file: NwbFile) -> pd.DataFrame:
 def read_raw_running_speed(file: NwbFile) -> pd.DataFrame:
     """`visbehavior.schema.session.RAW_RUNNING_SPEED`."""
     return read_table(file, RAW_RUNNING_SPEED)
+
+
+def read_encoder(file: NwbFile) -> pd.DataFrame:
+    """`visbehavior.schema.session.ENCODER`."""
+    return read_table(file, ENCODER)
 
 
 def read_stimulus_timestamps(file: NwbFile) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from visbehavior.nwb.tables import check_lengths, column_pieces, empty_table, re
 from visbehavior.schema.session import EYE_TRACKING, EYE_TRACKING_RIG_GEOMETRY
 
 # The two centre columns of each ellipse lie in one dataset.
-_CENTERS = {"cr": "corneal_reflection_tracking/data", "eye": "eye_tracking/data", "pupil": "pupil_tracking/data"}
+CENTERS = {"cr": "corneal_reflection_tracking/data", "eye": "eye_tracking/data", "pupil": "pupil_tracking/data"}
 _FILTERED = ("eye_width", "eye_height", "eye_phi", "pupil_width", "pupil_height", "pupil_phi")
 
 
@@ -28,7 +28,7 @@ def read_eye_tracking(file: NwbFile, z_threshold: float, dilation_frames: int) -
     """`visbehavior.schema.session.EYE_TRACKING`; empty where the session has none."""
     table = EYE_TRACKING
     pieces = column_pieces(table)
-    for prefix, name in _CENTERS.items():
+    for prefix, name in CENTERS.items():
         pieces[f"{prefix}_center"] = optional(
             partial(Handle.numbers, group=table.group, name=name, ndim=2), table.group
         )
@@ -36,13 +36,13 @@ def read_eye_tracking(file: NwbFile, z_threshold: float, dilation_frames: int) -
     if all(values is None for values in found.values()):
         return empty_table(table)
     check_lengths(file, table, found)
-    for prefix in _CENTERS:
+    for prefix in CENTERS:
         found[f"{prefix}_center_x"], found[f"{prefix}_center_y"] = np.ascontiguousarray(
             found.pop(f"{prefix}_center")[:, :2].T
         )
     blink = compute_likely_blinks(found["eye_area_raw"], found["pupil_area_raw"], z_threshold, dilation_frames)
     found["likely_blink"] = blink
-    for prefix in _CENTERS:
+    for prefix in CENTERS:
         found[f"{prefix}_area"] = np.where(blink, np.nan, found[f"{prefix}_area_raw"])
     for name in _FILTERED:
         found[name] = np.where(blink, np.nan, found[name])

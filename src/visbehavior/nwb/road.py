@@ -77,6 +77,10 @@ class NwbRoad:
         """Running speed, unfiltered."""
         return behavior.read_raw_running_speed(self._file)
 
+    def read_encoder(self) -> pd.DataFrame:
+        """Readings of the wheel's encoder."""
+        return behavior.read_encoder(self._file)
+
     def read_stimulus_timestamps(self) -> NDArray[np.float64]:
         """The clock of the stimulus frames."""
         return behavior.read_stimulus_timestamps(self._file)

@@ -103,6 +103,26 @@ RAW_RUNNING_SPEED = Table(
     ),
 )
 
+ENCODER = Table(
+    name="encoder",
+    summary="What the running wheel's encoder gave, from which the speed was computed.",
+    group="",
+    index_meaning="counts the stimulus frames.",
+    columns=(
+        Column("timestamps", "float64", "s", _TIMESTAMPS, "processing/running/dx/timestamps"),
+        Column(
+            "dx",
+            "number",
+            "deg",
+            "Rotation of the wheel since the last frame, as the rig's program saw it.",
+            "processing/running/dx/data",
+        ),
+        Column("v_sig", "float64", "V", "Voltage of the encoder: its angle.", "acquisition/v_sig/data"),
+        Column("v_in", "float64", "V", "Supply voltage of the encoder: a full turn.", "acquisition/v_in/data"),
+    ),
+    notes="Not among AllenSDK's attributes; kept so that a session can be written again.",
+)
+
 STIMULUS_TIMESTAMPS = Table(
     name="stimulus_timestamps",
     summary="Time of each stimulus frame: float64, one value a frame, in s.",
@@ -684,6 +704,7 @@ SESSION_TABLES = (
     REWARDS,
     RUNNING_SPEED,
     RAW_RUNNING_SPEED,
+    ENCODER,
     STIMULUS_TIMESTAMPS,
     STIMULUS_PRESENTATIONS,
     STIMULUS_TEMPLATES,
