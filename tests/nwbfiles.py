@@ -6,12 +6,20 @@ AllenSDK's writers give theirs.
 
 from __future__ import annotations
 
+import datetime
 import pathlib
+import uuid
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
+
+from tests import reference
+from visbehavior import write_nwb
+from visbehavior.schema.session import EYE_TRACKING, STIMULUS_PRESENTATIONS
 
 TEXT = h5py.string_dtype()
 PICTURES = ("im065", "im077", "im066", "im061")
@@ -82,6 +90,11 @@ class Made:
     mouse_id: str = "457841"
     eye: dict[str, Any] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def raw_speed(self) -> np.ndarray:
+        """The unfiltered speed, missing in the first frames."""
+        return np.where(self.timestamps < 0.05, np.nan, self.speed * 1.1)
 
     def but(self, **changes: Any) -> Made:
         """The same session with some parts exchanged."""
@@ -176,19 +189,18 @@ def make_eye(seed: int = 0, frames: int = 300) -> dict[str, Any]:
 
 
 def write_session(path: pathlib.Path, made: Made, layout: str = "1.1", templates: bool = True) -> pathlib.Path:
-    """Write a session in the layout of release 1.1.0 ("1.1"), of 1.0.x ("1.0") or of before it ("0")."""
+    """Write a session in the layout of release 1.1.0 ("1.1", by our writer), of 1.0.x ("1.0") or of before it ("0")."""
+    if layout == "1.1":
+        return write_nwb(as_session(made, templates), path, templates=templates)
     with h5py.File(path, "w") as file:
-        file.attrs["nwb_version"] = "2.7.0" if layout == "1.1" else "2.2.5"
+        file.attrs["nwb_version"] = "2.2.5"
         file.attrs["neurodata_type"] = "NWBFile"
         _text(file, "session_start_time", "2019-06-20T11:18:15.777000+00:00")
         _text(file, "identifier", str(made.behavior_session_id))
-        _write_metadata(file, made, layout)
+        _write_metadata(file, made)
         _write_series(file, made)
-        _write_trials(file, made, layout)
-        if layout == "1.1":
-            _write_presentations(file, made)
-        else:
-            _write_older_presentations(file, made, layout)
+        _write_trials(file, made)
+        _write_presentations(file, made, layout)
         if templates:
             _write_templates(file)
         if made.eye is not None:
@@ -230,15 +242,13 @@ def _text(group: h5py.Group, name: str, value: Any) -> None:
     group.create_dataset(name, data=value, dtype=TEXT)
 
 
-def _write_metadata(file: h5py.File, made: Made, layout: str) -> None:
+def _write_metadata(file: h5py.File, made: Made) -> None:
     metadata = file.create_group("general/metadata").attrs
     metadata["behavior_session_id"] = made.behavior_session_id
     metadata["behavior_session_uuid"] = "edea5d17-c573-4450-9a56-4037a231c600"
     metadata["equipment_name"] = "BEH.D-Box2"
     metadata["session_type"] = made.session_type
     metadata["stimulus_frame_rate"] = FRAME_RATE
-    if layout == "1.1":
-        metadata["project_code"] = "VisualBehavior"
     for name, value in made.metadata.items():
         metadata[name] = value
     subject = file.create_group("general/subject")
@@ -269,8 +279,6 @@ def _write_metadata(file: h5py.File, made: Made, layout: str) -> None:
         ("task", "change detection"),
     ):
         task[name] = text
-    if layout == "1.1":
-        task["stimulus_name"] = IMAGE_SET
 
 
 def _write_series(file: h5py.File, made: Made) -> None:
@@ -288,19 +296,21 @@ def _write_series(file: h5py.File, made: Made) -> None:
         np.where(made.timestamps < 0.05, np.nan, made.speed * 1.1),
         made.timestamps,
     )
+    series("processing/running/dx", made.speed.astype(np.float32), made.timestamps)
     series("processing/stimulus/timestamps", made.timestamps, made.timestamps)
+    for name, volts in (("v_sig", made.speed % 5), ("v_in", made.speed * 0 + 5)):
+        series(f"acquisition/{name}", volts, made.timestamps)
 
 
-def _write_trials(file: h5py.File, made: Made, layout: str) -> None:
+def _write_trials(file: h5py.File, made: Made) -> None:
     group = file.create_group("intervals/trials")
-    names = TRIALS_1_1 if layout == "1.1" else TRIALS_1_0
-    group.attrs["colnames"] = np.array(names, dtype=TEXT)
+    group.attrs["colnames"] = np.array(TRIALS_1_0, dtype=TEXT)
     group["id"] = made.trials["id"]
-    for name in names:
+    for name in TRIALS_1_0:
         values = made.trials["is_change" if name == "stimulus_change" else name]
         if name == "lick_times":
             _write_ragged(group, name, values)
-        elif name == "change_frame" and layout != "1.1" and (values == -99).any():
+        elif name == "change_frame" and (values == -99).any():
             group[name] = np.where(values == -99, np.nan, values)
         else:
             _write_column(group, name, values)
@@ -331,22 +341,6 @@ def _write_intervals(file: h5py.File, name: str, columns: dict[str, Any]) -> Non
     group["id"] = np.arange(len(columns["start_time"]))
 
 
-def _write_presentations(file: h5py.File, made: Made) -> None:
-    columns = dict(made.presentations["task"])
-    columns = {{"end_time": "stop_time"}.get(name, name): values for name, values in columns.items()}
-    count = len(columns["start_time"])
-    columns |= {"is_change": np.zeros(count), "flashes_since_change": np.zeros(count, dtype=np.int64)}
-    _write_intervals(file, IMAGE_SET, columns)
-    if made.presentations["blocks"] != 4:
-        return
-    first, last = columns["start_time"][0], columns["stop_time"][-1]
-    _write_intervals(file, "spontaneous", _shown_between("spontaneous", [0.0, last], [first, last + 1], [0, 2], -99))
-    frames = last + 1 + np.arange(5) * 0.03
-    _write_intervals(
-        file, "natural_movie_one", _shown_between("natural_movie_one", frames, frames + 0.03, [3] * 5, np.arange(5))
-    )
-
-
 def _shown_between(name: str, start: Any, stop: Any, block: Any, movie_frame: Any) -> dict[str, Any]:
     start, stop = np.asarray(start, dtype=float), np.asarray(stop, dtype=float)
     none = np.full(len(start), -99)
@@ -369,7 +363,7 @@ def _shown_between(name: str, start: Any, stop: Any, block: Any, movie_frame: An
     }
 
 
-def _write_older_presentations(file: h5py.File, made: Made, layout: str) -> None:
+def _write_presentations(file: h5py.File, made: Made, layout: str) -> None:
     task = made.presentations["task"]
     omitted = task["omitted"] == 1
     index = np.where(omitted, np.cumsum(omitted), np.cumsum(~omitted)) - 1
@@ -419,3 +413,127 @@ def _write_eye(file: h5py.File, eye: dict[str, Any]) -> None:
         ("camera_position", "camera_rotation", "led_position", "monitor_position", "monitor_rotation")
     ):
         rig[name] = np.arange(3) + place / 2
+
+
+def as_session(made: Made, templates: bool = True) -> SimpleNamespace:
+    """The session as an object with BehaviorSession's attributes, as `visbehavior.write_nwb` takes it."""
+    trials = {name: values for name, values in made.trials.items() if name != "id"}
+    trials["lick_times"] = pd.Series(list(trials["lick_times"]), dtype=object)
+    frame = pd.DataFrame(trials)[TRIALS_1_1]
+    frame.index = pd.Index(made.trials["id"], name="trials_id")
+    return SimpleNamespace(
+        licks=pd.DataFrame(made.licks),
+        rewards=pd.DataFrame(made.rewards),
+        running_speed=pd.DataFrame({"timestamps": made.timestamps, "speed": made.speed}),
+        raw_running_speed=pd.DataFrame({"timestamps": made.timestamps, "speed": made.raw_speed}),
+        encoder=pd.DataFrame(
+            {
+                "timestamps": made.timestamps,
+                "dx": made.speed.astype(np.float32),
+                "v_sig": made.speed % 5,
+                "v_in": made.speed * 0 + 5,
+            }
+        ),
+        stimulus_timestamps=made.timestamps,
+        stimulus_presentations=_presentations_frame(made),
+        stimulus_templates=_templates_frame() if templates else None,
+        trials=frame,
+        metadata=_metadata_of(made),
+        task_parameters=_task_parameters_of(made),
+        eye_tracking=_eye_frame(made.eye),
+        eye_tracking_rig_geometry=_geometry() if made.eye else {},
+    )
+
+
+def _presentations_frame(made: Made) -> pd.DataFrame:
+    task = pd.DataFrame(made.presentations["task"]).drop(columns="image_set")
+    task["is_image_novel"] = task["is_image_novel"].astype("boolean")
+    if made.presentations["blocks"] == 4:
+        first, last = task["start_time"].iloc[0], task["end_time"].iloc[-1]
+        gray = _shown_between("spontaneous", [0.0, last], [first, last + 1], [0, 2], -99)
+        times = last + 1 + np.arange(5) * 0.03
+        movie = _shown_between("natural_movie_one", times, times + 0.03, [3] * 5, np.arange(5))
+        elsewhere = [pd.DataFrame(columns).rename(columns={"stop_time": "end_time"}) for columns in (gray, movie)]
+        task["omitted"] = task["omitted"].astype("boolean")
+        task = pd.concat([task, *elsewhere]).sort_values("start_time", kind="stable")
+    shown = (task["omitted"].astype("boolean") == False).fillna(False).to_numpy(dtype=bool)  # noqa: E712
+    omitted = (task["image_name"] == "omitted").to_numpy(dtype=bool)
+    task["is_change"] = np.array(reference.is_change(task["image_name"].tolist(), shown.tolist()), dtype=bool)
+    task["flashes_since_change"] = reference.flashes_since_change(task["is_change"].tolist(), omitted.tolist())
+    task.index = pd.RangeIndex(len(task), name="stimulus_presentations_id")
+    declared = [name for name in STIMULUS_PRESENTATIONS.names() if name in task]
+    return task[declared]
+
+
+def _templates_frame() -> pd.DataFrame:
+    shape = (len(PICTURES), 12, 16)
+    warped = np.arange(np.prod(shape)).reshape(shape).astype(np.uint8)
+    unwarped = np.where(np.arange(12)[:, None] == 0, np.nan, np.arange(np.prod(shape), dtype=float).reshape(shape))
+    frame = pd.DataFrame(
+        {"unwarped": pd.Series(list(unwarped), dtype=object), "warped": pd.Series(list(warped), dtype=object)}
+    )
+    frame.index = pd.Index(PICTURES, name="image_name")
+    frame.name = f"{IMAGE_SET}.07.14"
+    return frame
+
+
+def _metadata_of(made: Made) -> dict[str, Any]:
+    return {
+        "equipment_name": "BEH.D-Box2",
+        "sex": "F",
+        "age_in_days": 114,
+        "stimulus_frame_rate": FRAME_RATE,
+        "session_type": made.session_type,
+        "date_of_acquisition": datetime.datetime(2019, 6, 20, 11, 18, 15, 777000, tzinfo=datetime.UTC),
+        "reporter_line": "Ai148(TIT2L-GC6f-ICL-tTA2)",
+        "cre_line": "Sst-IRES-Cre",
+        "behavior_session_uuid": uuid.UUID("edea5d17-c573-4450-9a56-4037a231c600"),
+        "driver_line": ["Camk2a-tTA", "Sst-IRES-Cre"],
+        "mouse_id": made.mouse_id,
+        "project_code": "VisualBehavior",
+        "full_genotype": "Sst-IRES-Cre/wt;Ai148(TIT2L-GC6f-ICL-tTA2)/wt",
+        "behavior_session_id": made.behavior_session_id,
+        **made.metadata,
+    }
+
+
+def _task_parameters_of(made: Made) -> dict[str, Any]:
+    return {
+        "auto_reward_volume": 0.005,
+        "blank_duration_sec": [0.5, 0.5],
+        "image_set": "images_A",
+        "n_stimulus_frames": 1234,
+        "omitted_flash_fraction": 0.05,
+        "response_window_sec": [0.15, 0.75],
+        "reward_volume": 0.007,
+        "session_type": made.session_type,
+        "stimulus": "images",
+        "stimulus_distribution": "geometric",
+        "stimulus_duration_sec": FLASH,
+        "stimulus_name": IMAGE_SET,
+        "task": "change detection",
+    }
+
+
+def _eye_frame(eye: dict[str, Any] | None) -> pd.DataFrame:
+    """As AllenSDK's pipeline has it: what is near a blink is NaN."""
+    if eye is None:
+        return pd.DataFrame()
+    areas = [eye[group]["area_raw"].tolist() for group in ("eye_tracking", "pupil_tracking")]
+    blink = np.array(reference.likely_blinks(*areas, 3.0, 2))
+    columns: dict[str, Any] = {"timestamps": eye["timestamps"], "likely_blink": blink}
+    for prefix, group in (("cr", "corneal_reflection_tracking"), ("eye", "eye_tracking"), ("pupil", "pupil_tracking")):
+        stored = eye[group]
+        columns[f"{prefix}_area_raw"] = stored["area_raw"]
+        columns[f"{prefix}_area"] = np.where(blink, np.nan, stored["area_raw"])
+        columns[f"{prefix}_center_x"], columns[f"{prefix}_center_y"] = stored["data"].T
+        for part, name in (("width", "width"), ("height", "height"), ("phi", "angle")):
+            columns[f"{prefix}_{part}"] = stored[name] if prefix == "cr" else np.where(blink, np.nan, stored[name])
+    frame = pd.DataFrame(columns)[EYE_TRACKING.names()]
+    frame.index.name = "frame"
+    return frame
+
+
+def _geometry() -> dict[str, Any]:
+    names = ("camera_position_mm", "camera_rotation_deg", "led_position", "monitor_position_mm", "monitor_rotation_deg")
+    return {"equipment": "CAM2P.3", **{name: (np.arange(3) + place / 2).tolist() for place, name in enumerate(names)}}

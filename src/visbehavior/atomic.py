@@ -53,19 +53,20 @@ def whole_file(target: Path, needed: int = 0) -> Iterator[Path]:
         with open(part, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, target)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
+        # h5py raises RuntimeError where closing a file fails.
         raise _cannot_write(target, error) from error
     finally:
         part.unlink(missing_ok=True)
 
 
-def _cannot_write(target: Path, error: OSError) -> CannotWrite:
-    if error.errno in _FULL or any(text in str(error) for text in _FULL_TEXTS):
+def _cannot_write(target: Path, error: OSError | RuntimeError) -> CannotWrite:
+    if getattr(error, "errno", None) in _FULL or any(text in str(error) for text in _FULL_TEXTS):
         return DiskFull(
             f"{target} cannot be written: its disk is full. Nothing was left of it. Make room or choose another folder.",
             path=str(target),
         )
-    why = error.strerror or " ".join(str(error).split())
+    why = getattr(error, "strerror", None) or " ".join(str(error).split())
     return CannotWrite(
         f"{target} cannot be written: {why}. Nothing was left of it. Choose a folder that you may write to.",
         path=str(target),

@@ -11,10 +11,9 @@ from typing import Any
 import pandas as pd
 from tqdm.auto import tqdm
 
-from visbehavior.analysis.performance import ENGAGED_REWARD_RATE
 from visbehavior.errors import VisBehaviorError
 from visbehavior.session import BehaviorSession
-from visbehavior.settings import DEFAULT_ALLENSDK_VERSION
+from visbehavior.settings import DEFAULT_ALLENSDK_VERSION, ENGAGED_REWARD_RATE
 
 INDEX = "behavior_session_id"
 _DESCRIBED_BY = ("mouse_id", "session_type", "date_of_acquisition")

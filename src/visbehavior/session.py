@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from visbehavior._version import __version__
 from visbehavior.analysis.performance import (
-    ENGAGED_REWARD_RATE,
     TRIAL_COLUMNS,
     compute_performance_metrics,
     compute_reward_rate,
@@ -40,7 +39,12 @@ from visbehavior.schema.convention import (
     parse_convention,
     wanted_columns,
 )
-from visbehavior.settings import DEFAULT_ALLENSDK_VERSION, EYE_TRACKING_DILATION_FRAMES, EYE_TRACKING_Z_THRESHOLD
+from visbehavior.settings import (
+    DEFAULT_ALLENSDK_VERSION,
+    ENGAGED_REWARD_RATE,
+    EYE_TRACKING_DILATION_FRAMES,
+    EYE_TRACKING_Z_THRESHOLD,
+)
 
 _log = logging.getLogger("visbehavior")
 T = TypeVar("T")

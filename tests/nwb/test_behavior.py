@@ -85,11 +85,13 @@ def test_blocks_of_gray_and_movie(tmp_path: pathlib.Path) -> None:
 
 
 def test_the_text_for_nothing_becomes_empty(newer_file: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    made = make_session()
-    made.presentations["task"]["stimulus_name"][3] = "N/A"
-    table = opened(write_session(tmp_path / "s.nwb", made)).stimulus_presentations
-    assert table["stimulus_name"][3] == ""
-    assert table["stimulus_name"][2] == IMAGE_SET
+    path = tmp_path / "s.nwb"
+    path.write_bytes(newer_file.read_bytes())
+    with h5py.File(path, "a") as file:
+        file[f"intervals/{IMAGE_SET}_presentations/stimulus_block_name"][3] = "N/A"
+    table = opened(path).stimulus_presentations
+    assert table["stimulus_block_name"][3] == ""
+    assert table["stimulus_block_name"][2] == "change_detection_behavior"
 
 
 def test_a_column_nobody_declared_is_passed_on(newer_file: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -19,7 +19,8 @@ from tests.nwbfiles import make_eye, make_session, write_session
 from visbehavior import BehaviorSession
 from visbehavior.schema.session import SESSION_TABLES
 
-FILES = int(os.environ.get("VISBEHAVIOR_FUZZ_FILES", "40"))
+# Half of them in each layout.
+FILES = int(os.environ.get("VISBEHAVIOR_FUZZ_FILES", "40")) // 2
 # Seconds after which a child counts as hanging; one takes a tenth of it on a slow machine.
 PATIENCE = 120
 
@@ -96,8 +97,10 @@ def child(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_damaged_files(tmp_path: pathlib.Path) -> None:
-    source = write_session(tmp_path / "whole.nwb", make_session(seed=4, trials=30, blocks=4).but(eye=make_eye()))
+@pytest.mark.parametrize("layout", ["1.0", "1.1"])
+def test_damaged_files(tmp_path: pathlib.Path, layout: str) -> None:
+    made = make_session(seed=4, trials=30, blocks=4).but(eye=make_eye())
+    source = write_session(tmp_path / "whole.nwb", made, layout)
     target = tmp_path / "damaged.nwb"
     crashes: list[tuple[int, str, bool]] = []
     seed = 0

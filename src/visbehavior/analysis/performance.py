@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from visbehavior.analysis.ragged import Ragged
 from visbehavior.errors import MissingData
+from visbehavior.settings import ENGAGED_REWARD_RATE
 
 ROLLING_WINDOW = 100
 """Non-aborted trials over which rolling rates are taken, the present one being the last."""
@@ -34,8 +35,6 @@ REWARD_RATE_SKIPPED = 10
 """The first trials have no reward rate."""
 RESPONSE_WINDOW = (0.15, 0.75)
 """A lick counts as rewarded if it came later than the first and earlier than the second after the change (s)."""
-ENGAGED_REWARD_RATE = 2.0
-"""A mouse counts as engaged above this reward rate (rewards a minute)."""
 
 TRIAL_COLUMNS = (
     "start_time",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from visbehavior._version import __version__
+from visbehavior.cli.pictures import plot, plot_performance
 from visbehavior.cli.sessions import performance, show
 
 
@@ -17,8 +18,11 @@ def main() -> None:
     Examples:
       visbehavior show behavior_session_891635659.nwb
       visbehavior performance *.nwb --format csv > performance.csv
+      visbehavior plot behavior_session_891635659.nwb --start 775 --stop 800
     """
 
 
 main.add_command(show)
 main.add_command(performance)
+main.add_command(plot)
+main.add_command(plot_performance)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from visbehavior.cli.common import convention_option, errors_in_one_line, format_option, say, write_table
+from visbehavior.errors import VisBehaviorError
+from visbehavior.settings import ENGAGED_REWARD_RATE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Fewer files are read by one process sooner than a second one starts.
 FILES_WORTH_A_PROCESS = 30
@@ -35,7 +41,7 @@ def show(file: str, allensdk_version: str) -> None:
 @click.option(
     "--engaged-threshold",
     type=float,
-    default=2.0,
+    default=ENGAGED_REWARD_RATE,
     show_default=True,
     help="Rewards a minute above which the mouse counts as engaged.",
 )
@@ -57,8 +63,21 @@ def performance(
       visbehavior performance behavior_session_891635659.nwb
       visbehavior performance *.nwb --format csv > performance.csv
     """
+    table, failed = performance_table(files, allensdk_version, engaged_threshold, jobs)
+    if len(table):
+        write_table(table, form)
+    if failed:
+        sys.exit(1)
+
+
+def performance_table(
+    files: tuple[str, ...],
+    allensdk_version: str,
+    engaged_threshold: float = ENGAGED_REWARD_RATE,
+    jobs: int | None = None,
+) -> tuple[pd.DataFrame, bool]:
+    """The metrics of the files that can be read, the others said; and whether there were any others."""
     from visbehavior.batch import compute_performance_table
-    from visbehavior.errors import VisBehaviorError
 
     failures: dict[str, VisBehaviorError] = {}
     table = compute_performance_table(
@@ -69,10 +88,8 @@ def performance(
         progress=True,
         failures=failures,
     )
-    if len(table):
-        write_table(table, form)
     for error in failures.values():
         say(f"Error: {error}")
     if failures:
         say(f"{len(failures)} of {len(files)} files could not be read.")
-        sys.exit(1)
+    return table, bool(failures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ from visbehavior.schema.session import (
     TASK_PARAMETERS,
     TRIALS,
 )
+
+_log = logging.getLogger("visbehavior")
 
 # What AllenSDK writes, and reads, where a text is None.
 NO_TEXT = "None"
@@ -85,7 +88,8 @@ def write_nwb(session: Any, path: str | os.PathLike[str], *, templates: bool = T
             warnings.filterwarnings("ignore", message="The file path provided")
             io = import_extra("pynwb").NWBHDF5IO(str(part), "w")
         with io:
-            io.write(file)
+            # Every dataset in one piece, as in the release, so that it can be mapped and read by offset.
+            io.write(file, expandable=())
     return target
 
 
@@ -113,7 +117,7 @@ def to_nwb(session: Any, *, templates: bool = True) -> Any:
             _add_series(file, table, _columns(table, frame))
     _add_series(file, ENCODER, _encoder(session, clock))
     file.trials = _intervals("trials", "Trials of the task.", _trials(_attribute(session, TRIALS.name)))
-    _add_presentations(file, presentations)
+    _add_presentations(file, _with_image_set(session, presentations))
     _add_eye_tracking(file, session)
     if templates:
         _add_templates(file, _attribute(session, "stimulus_templates"))
@@ -226,9 +230,10 @@ def _columns(table: Table, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
 
 
 def _encoder(session: Any, clock: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    frame = getattr(session, ENCODER.name, None)
-    if frame is not None:
-        return _columns(ENCODER, frame)
+    try:
+        return _columns(ENCODER, _attribute(session, ENCODER.name))
+    except MissingData:
+        _log.info("the session has no readings of the encoder: NaN is written for them")
     return {column.name: clock if column.name == "timestamps" else np.full(len(clock), np.nan) for column in ENCODER}
 
 
@@ -251,6 +256,16 @@ def _trials(frame: pd.DataFrame) -> dict[str, Any]:
     return {"id": frame.index.to_numpy(), **stored}
 
 
+def _with_image_set(session: Any, frame: pd.DataFrame) -> pd.DataFrame:
+    """The file names the picture set too, which 2.16 does not return."""
+    if "image_set" in frame or "stimulus_name" not in frame:
+        return frame
+    name = getattr(getattr(session, "stimulus_templates", None), "name", None)
+    shown = frame["stimulus_name"] if name is None else pd.Series(name, index=frame.index)
+    omitted = frame["image_name"] == "omitted"
+    return frame.assign(image_set=shown.where(~omitted, "omitted").where(frame["image_name"].notna()))
+
+
 def _add_presentations(file: Any, frame: pd.DataFrame) -> None:
     """One group a stimulus, columns without any value in it left out, as the release has it."""
     stored_names = {column.name: str(column.path) for column in STIMULUS_PRESENTATIONS if column.path}
@@ -260,7 +275,9 @@ def _add_presentations(file: Any, frame: pd.DataFrame) -> None:
         columns = {stored_names.get(column, column): _values(values) for column, values in kept.items()}
         ordered = {first: columns.pop(first) for first in ("start_time", "stop_time")}
         made = _intervals(
-            f"{name}_presentations", f"Presentations of {name}.", {"id": np.arange(len(rows)), **ordered, **columns}
+            f"{str(name).replace('/', '_')}_presentations",
+            f"Presentations of {name}.",
+            {"id": np.arange(len(rows)), **ordered, **columns},
         )
         file.add_time_intervals(made)
 

@@ -1,0 +1,75 @@
+"""``visbehavior plot`` and ``visbehavior plot-performance``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from visbehavior.cli.common import convention_option, errors_in_one_line, say
+
+# Inches: a stretch is read along, and a session needs room for its label.
+STRETCH = (15.0, 5.0)
+WIDTH_OF_A_SESSION = 0.45
+
+output_option = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The picture: .png, .pdf, .svg ...  [default: a name that is said]",
+)
+
+
+@click.command()
+@click.argument("file", type=click.Path())
+@click.option("--start", type=float, help="Start of the stretch (s).  [default: of the session]")
+@click.option("--stop", type=float, help="End of the stretch (s).  [default: of the session]")
+@output_option
+@errors_in_one_line
+def plot(file: str, start: float | None, stop: float | None, output: Path | None) -> None:
+    """Draw a stretch of a session: running, licks, rewards, pictures and omissions.
+
+    \b
+    Example:
+      visbehavior plot behavior_session_891635659.nwb --start 775 --stop 800 -o stretch.png
+    """
+    from visbehavior.plots.figure import new_figure, save_figure
+    from visbehavior.plots.stretch import plot_stretch
+    from visbehavior.session import BehaviorSession
+
+    session = BehaviorSession.from_nwb_path(file)
+    figure, ax = new_figure(*STRETCH)
+    plot_stretch(session.running_speed, session.licks, session.rewards, session.stimulus_presentations, ax, start, stop)
+    kind = session.metadata["session_type"]
+    ax.set_title(f"Session {session.behavior_session_id}, mouse {session.metadata['mouse_id']}, {kind}")
+    first, last = ax.get_xlim()
+    name = output or Path(f"behavior_session_{session.behavior_session_id}_{first:.0f}-{last:.0f}s.png")
+    say(f"Wrote {save_figure(figure, name)}")
+
+
+@click.command("plot-performance")
+@click.argument("files", type=click.Path(), nargs=-1, required=True)
+@output_option
+@convention_option
+@errors_in_one_line
+def plot_performance(files: tuple[str, ...], output: Path | None, allensdk_version: str) -> None:
+    """Draw the greatest d' of every session of a mouse, in order of acquisition.
+
+    A file that cannot be read is said on stderr and left out; the exit status is then 1.
+
+    \b
+    Example:
+      visbehavior plot-performance behavior_session_*.nwb -o mouse.png
+    """
+    from visbehavior.cli.sessions import performance_table
+    from visbehavior.plots.figure import new_figure, save_figure
+    from visbehavior.plots.performance import plot_max_dprime
+
+    table, failed = performance_table(files, allensdk_version)
+    if len(table):
+        figure, ax = new_figure(6 + WIDTH_OF_A_SESSION * len(table), 6)
+        plot_max_dprime(table, ax)
+        say(f"Wrote {save_figure(figure, output or Path(f'mouse_{table.mouse_id.iloc[0]}_max_dprime.png'))}")
+    if failed:
+        sys.exit(1)
