@@ -1,17 +1,23 @@
+# make demo         three made-up sessions of a mouse, looked at, measured and drawn, in demo/
 # make test         lint, types, the import table, the tests on the installed package; makes .venv first
 # make test-lowest  the tests with the lowest versions that pyproject.toml allows
 # make fuzz         1,000 damaged files, each opened in a child process
 # make oracle       AllenSDK 2.16.2 in an environment of its own, for bench and for the tests marked oracle
 # make bench        what benchmarks/ measures, as ratios to AllenSDK and to bare h5py
+# make docs         the pages and pictures that are made from code and from the demo
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 VENV := .venv
+DEMO := .venv-demo
 LOWEST := .venv-lowest
 ORACLE := .venv-oracle
 ORACLE_PYTHON ?= python3.11
 SOURCES := pyproject.toml README.md $(shell find src -name '*.py')
 
-.PHONY: test test-lowest lint fuzz oracle bench clean
+.PHONY: demo test test-lowest lint fuzz oracle bench docs clean
+
+demo: $(DEMO)/installed
+	@$(DEMO)/$(BIN)/python examples/demo.py $(DEMO)/$(BIN)/visbehavior
 
 test: lint
 	$(VENV)/$(BIN)/python -m pytest
@@ -31,7 +37,19 @@ fuzz: $(VENV)/installed
 bench: $(VENV)/installed
 	$(VENV)/$(BIN)/python -m benchmarks
 
+docs: demo $(VENV)/installed
+	$(VENV)/$(BIN)/python scripts/tables_page.py > docs/tables.md
+	mkdir -p docs/images
+	cp demo/stretch.png demo/mouse.png docs/images/
+
 oracle: $(ORACLE)/installed
+
+$(DEMO)/installed: $(SOURCES)
+	@echo "Making an environment for the demo, once ..."
+	@test -d $(DEMO) || $(PYTHON) -m venv $(DEMO)
+	@$(DEMO)/$(BIN)/python -m pip install --quiet --disable-pip-version-check ".[nwb,plots]"
+	@$(DEMO)/$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps .
+	@touch $@
 
 # The package as a user installs it, not the source tree: a file missing from the wheel fails the tests.
 $(VENV)/installed: $(SOURCES)
@@ -54,4 +72,4 @@ $(ORACLE)/installed:
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(LOWEST) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) $(LOWEST) demo build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

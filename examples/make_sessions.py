@@ -18,6 +18,7 @@ import pandas as pd
 
 import visbehavior
 from visbehavior.analysis.presentations import compute_flashes_since_change, compute_is_change, compute_trials_id
+from visbehavior.schema.session import TRIALS
 
 MINUTES = 12
 FRAME_RATE = 60.0
@@ -37,13 +38,16 @@ CATCH = 0.2
 FREE_REWARDS = 3
 
 
-def main() -> None:
-    folder = pathlib.Path(sys.argv[1])
+def make_sessions(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Write the sessions into a folder; their files."""
     folder.mkdir(parents=True, exist_ok=True)
+    paths = []
     for day, kind in enumerate(DAYS):
         path = folder / f"behavior_session_{990900001 + day}.nwb"
         visbehavior.write_nwb(make_session(day, *kind), path)
-        print(f"Wrote {path}")
+        print(f"  wrote {path}", flush=True)
+        paths.append(path)
+    return paths
 
 
 def make_session(
@@ -87,14 +91,7 @@ def _make_trials(
         rows.append(row)
     table = pd.DataFrame(rows, index=pd.Index(range(len(rows)), name="trials_id"))
     table["trial_length"] = table["stop_time"] - table["start_time"]
-    return table[[name for name in visbehavior_columns() if name in table]], changes
-
-
-def visbehavior_columns() -> list[str]:
-    """The columns of a trials table, in their order."""
-    from visbehavior.schema.session import TRIALS
-
-    return TRIALS.names()
+    return table[TRIALS.names()], changes
 
 
 def _make_trial(
@@ -168,7 +165,7 @@ def _make_presentations(
         {
             "stimulus_block": 0,
             "stimulus_block_name": "change_detection_behavior",
-            "image_index": [len(PICTURES) if name == "omitted" else PICTURES.index(name) for name in names],
+            "image_index": [(*PICTURES, "omitted").index(name) for name in names],
             "image_name": names,
             "duration": FLASH,
             "start_time": start,
@@ -265,4 +262,4 @@ def _on_frame(time: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    make_sessions(pathlib.Path(sys.argv[1]))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -24,6 +26,7 @@ def test_python_blocks_run(page: pathlib.Path, tmp_path: pathlib.Path, monkeypat
         made = make_session(seed=int(number) % 7, trials=60).but(behavior_session_id=int(number))
         write_session(tmp_path / f"behavior_session_{number}.nwb", made)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
     names: dict[str, object] = {}
     for code in blocks:
         with contextlib.redirect_stdout(None):
@@ -34,6 +37,33 @@ def test_python_blocks_run(page: pathlib.Path, tmp_path: pathlib.Path, monkeypat
 def test_links_lead_somewhere(page: pathlib.Path) -> None:
     for target in LINK.findall(page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_the_reference_of_tables_is_fresh() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "tables_page.py"], capture_output=True, text=True, check=True
+    )
+    assert (ROOT / "docs" / "tables.md").read_text() == done.stdout, "run `make docs`"
+
+
+def test_the_demo_runs(tmp_path: pathlib.Path) -> None:
+    """As `make demo` does, in the environment of the tests."""
+    command = tmp_path / "visbehavior"
+    command.write_text(f"#!{sys.executable}\nfrom visbehavior.cli.main import main\nmain()\n")
+    command.chmod(0o755)
+    if sys.platform == "win32":
+        pytest.skip("a script needs no ending on POSIX systems alone")
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / "demo.py", command],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "demo").glob("*.png")} == {"stretch.png", "mouse.png"}
+    assert "990900003" in done.stdout
+    assert "behavior_sessions/behavior_session_891635659.nwb" in done.stdout
 
 
 def test_the_citation_has_the_version() -> None:

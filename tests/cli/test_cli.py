@@ -17,10 +17,9 @@ from visbehavior._version import __version__
 from visbehavior.cli.main import main
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "visbehavior", *map(str, arguments)], capture_output=True, text=True, check=False
-    )
+def run(*arguments: object, cwd: pathlib.Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "visbehavior", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +143,39 @@ def test_a_pipe_that_closes_early(files: list[pathlib.Path], made: Made) -> None
     line = f"{sys.executable} -m visbehavior performance {' '.join(map(str, files))} --format json | head -1"
     done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+def test_plot_says_the_name_it_chose(newer_file: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    done = run("plot", newer_file, "--start", 60, "--stop", 90, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    path = tmp_path / "behavior_session_990200001_60-90s.png"
+    assert done.stderr == f"Wrote {path}\n"
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_plot_performance(files: list[pathlib.Path], tmp_path: pathlib.Path) -> None:
+    done = run("plot-performance", *files, "-o", tmp_path / "mouse.svg")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", f"Wrote {tmp_path / 'mouse.svg'}\n")
+    assert "<svg" in (tmp_path / "mouse.svg").read_text()
+    done = run("plot-performance", files[0], tmp_path / "none.nwb", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "There is no file" in done.stderr
+    assert (tmp_path / "mouse_457841_max_dprime.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--start", 9000, "--stop", 9100), "lies outside the session"),
+        (("-o", "no/such/folder/x.png"), "There is no folder"),
+        (("-o", "x.doc"), "has no ending of a picture"),
+    ],
+)
+def test_a_picture_that_cannot_be(
+    newer_file: pathlib.Path, tmp_path: pathlib.Path, arguments: tuple[object, ...], message: str
+) -> None:
+    done = run("plot", newer_file, *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []

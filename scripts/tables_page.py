@@ -1,0 +1,38 @@
+"""Write docs/tables.md, the reference of tables, from `visbehavior.schema`. A test fails when the page is stale.
+
+Usage: ``python scripts/tables_page.py > docs/tables.md``.
+"""
+
+from __future__ import annotations
+
+from visbehavior.schema.columns import DTYPES, Column, Table
+from visbehavior.schema.session import SESSION_TABLES
+
+HEAD = """# The tables of a behavior session
+
+What each attribute of a `BehaviorSession` gives, from the declarations in `visbehavior.schema`. Names are those of AllenSDK 2.16; the last column has
+AllenSDK 2.10's, which a session opened with `allensdk_version="2.10"` has. In IPython `session.trials?` shows the same. What the tables mean for the
+task: [The task and its tables](task_and_tables.md).
+"""
+
+
+def page() -> str:
+    return HEAD + "".join(section(table) for table in SESSION_TABLES)
+
+
+def section(table: Table) -> str:
+    index = f"Index `{table.index}`: {table.index_meaning}\n\n" if table.index else ""
+    notes = f"\n{table.notes}\n" if table.notes else ""
+    rows = "".join(row(column) for column in table)
+    return f"\n## {table.name}\n\n{table.summary}\n\n{index}| name | type | unit | meaning | in 2.10 |\n|---|---|---|---|---|\n{rows}{notes}"
+
+
+def row(column: Column) -> str:
+    older = column.named("2.10")
+    said = "not there" if older is None else f"`{older}`" if older != column.name else ""
+    name = f"`{column.name}`" if column.in_2_16 else f"`{column.name}` (2.10 only)"
+    return f"| {name} | {DTYPES[column.dtype]} | {column.unit} | {column.meaning} | {said} |\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
