@@ -72,6 +72,13 @@ def test_a_folder(tmp_path: pathlib.Path) -> None:
         opened(tmp_path)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes with a name in a folder")
+def test_a_pipe_is_not_waited_for(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "s.nwb")
+    with pytest.raises(UnsupportedFile, match="is a device or a pipe"):
+        opened(tmp_path / "s.nwb")
+
+
 def test_an_empty_file(tmp_path: pathlib.Path) -> None:
     (tmp_path / "s.nwb").touch()
     with pytest.raises(CorruptFile, match=r"is empty\. Get the file again"):
@@ -311,3 +318,16 @@ def test_errors_survive_a_pool_of_processes(tmp_path: pathlib.Path) -> None:
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.path) == (str(caught.value), caught.value.path)
     assert isinstance(again, VisBehaviorError)
+
+
+@pytest.mark.parametrize("path", [None, 7, 1.5, ["s.nwb"], "a\0b"])
+def test_what_is_no_path(path: object) -> None:
+    with pytest.raises(VisBehaviorError, match=r"is .*; expected a text or a pathlib\.Path|embedded null"):
+        BehaviorSession.from_nwb_path(path)  # type: ignore[arg-type]
+
+
+def test_paths_of_every_kind(newer_file: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(newer_file.parent)
+    monkeypatch.setenv("HOME", str(newer_file.parent))
+    for path in (str(newer_file), newer_file, os.fsencode(newer_file), newer_file.name, f"~/{newer_file.name}"):
+        assert len(BehaviorSession.from_nwb_path(path).licks)  # type: ignore[arg-type]

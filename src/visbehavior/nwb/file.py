@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from visbehavior.errors import CorruptFile, NotFound, UnsupportedFile
+from visbehavior.errors import BadValue, CorruptFile, NotFound, UnsupportedFile
 from visbehavior.nwb.handle import DOWNLOAD_AGAIN, Handle
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -40,7 +40,7 @@ class NwbFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = str(Path(path).expanduser().absolute())
+        self.path = _absolute(path)
         self._of_thread = threading.local()
         self._check()
 
@@ -99,18 +99,31 @@ def optional(piece: Callable[[Handle], T], group: str) -> Callable[[Handle], T |
     return lambda handle: piece(handle) if handle.has(group) else None
 
 
+def _absolute(path: Any) -> str:
+    try:
+        return str(Path(os.fsdecode(path)).expanduser().absolute())
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise BadValue(
+            f"The path of a session is {path!r} ({error}); expected a text or a pathlib.Path.", path=path
+        ) from error
+
+
 def _check_is_hdf5(path: str) -> None:
     wanted = "Expected an NWB file, such as behavior_session_891635659.nwb."
     if os.path.isdir(path):
         raise UnsupportedFile(f"{path} is a folder. {wanted}", path=path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        # A pipe would be waited for, for ever.
+        raise UnsupportedFile(f"{path} is a device or a pipe. {wanted}", path=path)
     try:
         with open(path, "rb") as file:
             # A user block of 512, 1024, ... bytes may stand before the signature; the release has none.
             start = file.read(len(SIGNATURE))
     except FileNotFoundError:
         raise NotFound(f"There is no file {path}. {wanted}", path=path) from None
-    except OSError as error:
-        raise CorruptFile(f"{path} cannot be read: {error.strerror or error}. {wanted}", path=path) from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise CorruptFile(f"{path!r} cannot be read: {why}. {wanted}", path=path) from error
     if not start:
         raise CorruptFile(f"{path} is empty. {DOWNLOAD_AGAIN}", path=path)
     if start != SIGNATURE:

@@ -110,8 +110,8 @@ class Handle:
             attribute = h5a.open(opened, name.encode())
             if attribute.get_space().get_simple_extent_type() == h5s.NULL:
                 return None
+            self._check_size(_nbytes(attribute.shape, attribute.dtype), where)
             values = np.empty(attribute.shape, attribute.dtype)
-            self._check_size(values.nbytes, where)
             attribute.read(values)
         found = _decoded(values.ravel(), where, self.path) if values.dtype.kind in "OS" else values.ravel()
         listed = found.tolist()
