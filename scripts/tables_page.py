@@ -6,6 +6,7 @@ Usage: ``python scripts/tables_page.py > docs/tables.md``.
 from __future__ import annotations
 
 from visbehavior.schema.columns import DTYPES, Column, Table
+from visbehavior.schema.project import PROJECT_TABLES
 from visbehavior.schema.session import SESSION_TABLES
 
 HEAD = """# The tables of a behavior session
@@ -16,8 +17,17 @@ task: [The task and its tables](task_and_tables.md).
 """
 
 
+PROJECT_HEAD = """
+# The project tables
+
+What `VisualBehaviorOphysProjectCache` gives. A release need not have every column. In the convention of 2.10 columns stand as in the release's CSV files, whole numbers
+that may be missing are float64, and dates are text.
+"""
+
+
 def page() -> str:
-    return HEAD + "".join(section(table) for table in SESSION_TABLES)
+    session = "".join(section(table) for table in SESSION_TABLES)
+    return HEAD + session + PROJECT_HEAD + "".join(section(table) for table in PROJECT_TABLES)
 
 
 def section(table: Table) -> str:

@@ -14,6 +14,7 @@ from visbehavior._version import __version__
 _PUBLIC = {
     "BehaviorSession": "session",
     "Source": "road",
+    "VisualBehaviorOphysProjectCache": "project.cache",
     "compute_performance_metrics": "analysis.performance",
     "compute_performance_table": "batch",
     "compute_reward_rate": "analysis.performance",
@@ -29,6 +30,7 @@ _PUBLIC = {
     "DiskFull": "errors",
     "MissingData": "errors",
     "MissingExtra": "errors",
+    "NotCached": "errors",
     "NotFound": "errors",
     "UnknownVersion": "errors",
     "UnsupportedFile": "errors",
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
         DiskFull as DiskFull,
         MissingData as MissingData,
         MissingExtra as MissingExtra,
+        NotCached as NotCached,
         NotFound as NotFound,
         UnknownVersion as UnknownVersion,
         UnsupportedFile as UnsupportedFile,
@@ -66,6 +69,7 @@ if TYPE_CHECKING:
     from visbehavior.nwb.writer import write_nwb as write_nwb
     from visbehavior.plots.performance import plot_max_dprime as plot_max_dprime
     from visbehavior.plots.stretch import plot_stretch as plot_stretch
+    from visbehavior.project.cache import VisualBehaviorOphysProjectCache as VisualBehaviorOphysProjectCache
     from visbehavior.road import Source as Source
     from visbehavior.session import BehaviorSession as BehaviorSession
 

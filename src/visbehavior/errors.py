@@ -3,7 +3,8 @@
 ::
 
     VisBehaviorError
-    +-- NotFound          FileNotFoundError   no such file
+    +-- NotFound          FileNotFoundError   no such file, session, mouse, table or release
+    |   +-- NotCached     FileNotFoundError   it exists, but not on this machine
     +-- CorruptFile       OSError             cut short, overwritten, not readable as HDF5
     +-- UnsupportedFile   ValueError          a folder, not HDF5, not NWB, another lab's NWB
     +-- MissingData       KeyError            a table, a column or a field that should be there is not
@@ -45,7 +46,11 @@ class VisBehaviorError(Exception):
 
 
 class NotFound(VisBehaviorError, FileNotFoundError):
-    """There is no such file."""
+    """There is no such file, session, mouse, table or release."""
+
+
+class NotCached(NotFound):
+    """What was asked for exists in the release, but not in the cache."""
 
 
 class CorruptFile(VisBehaviorError, OSError):

@@ -18,6 +18,9 @@ class Road(Protocol):
     Tables come under the names of AllenSDK 2.16 (`visbehavior.schema.session`).
     """
 
+    release: str | None
+    file_hash: str | None
+
     @property
     def location(self) -> str: ...
     @property

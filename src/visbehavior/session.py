@@ -241,7 +241,7 @@ class BehaviorSession:
         """Where the session came from: location, layout of the file, release and hash if known, version of this package."""
 
         def make() -> Source:
-            return Source(self._road.location, self._road.layout, None, None, __version__)
+            return Source(self._road.location, self._road.layout, self._road.release, self._road.file_hash, __version__)
 
         return self._once("source", make)
 

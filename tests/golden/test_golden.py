@@ -59,3 +59,13 @@ def test_the_real_sessions_counts_are_the_published_ones(tmp_path: pathlib.Path)
         assert metrics[f"{name}_count"] == published[f"{name}_count"], name
     assert [metrics[f"{name}_count"] for name in names] == [953, 94, 16, 81, 13, 6, 10]
     assert compute_session_rates(session.trials)["hit_rate"] == 81 / 94
+
+
+def test_every_project_table_equals_allensdks() -> None:
+    """But for the index of the imaging sessions, ``Int64`` in both: numpy makes objects of it under AllenSDK's pandas, int64 under ours."""
+    done = subprocess.run(
+        [sys.executable, "-B", str(TOOL), "--tables", str(GOLDEN)], capture_output=True, text=True, check=False
+    )
+    *differences, last = done.stdout.splitlines()
+    assert " values of 3 files" in last
+    assert [line for line in differences if "get_ophys_session_table().index: " not in line] == []

@@ -35,13 +35,19 @@ class NwbRoad:
     ----------
     path : str or os.PathLike
         A behavior session's file, or an imaging plane's, of which the behavior half is read.
+    release, file_hash : str or None
+        The release that the file is of and its BLAKE2b-512, where they are known.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, release: str | None = None, file_hash: str | None = None
+    ) -> None:
         self._file = NwbFile(path)
+        self.release = release
+        self.file_hash = file_hash
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_file": self._file}
+        return {"_file": self._file, "release": self.release, "file_hash": self.file_hash}
 
     @property
     def location(self) -> str:

@@ -14,10 +14,12 @@ DTYPES = {
     "bool": "bool",
     "boolean": "bool, or boolean with <NA> where some rows have no value",
     "int64": "int64",
+    "Int64": "Int64, <NA> where there is none",
     "float64": "float64",
     "number": "int64 or float64, as the file has it",
     "text": "text",
     "times": "arrays of float64",
+    "list": "lists, NaN where there is none",
     "image": "2-dimensional arrays",
     # Values of dictionaries.
     "integer": "int",

@@ -1,0 +1,74 @@
+"""A made-up release of a few sessions, as a cache folder that AllenSDK filled and as the bucket's own tree."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+import shutil
+
+from tests.nwbfiles import make_session, write_session
+
+PROJECT = "visual-behavior-ophys"
+BUCKET = f"https://visual-behavior-ophys-data.s3.us-west-2.amazonaws.com/{PROJECT}"
+MICE = "reporter,['Sst-IRES-Cre'],Sst-IRES-Cre"
+TABLES = {
+    # Session 12 is an imaging session: its planes, 21 and 22, have the files. Session 13 came before the others.
+    "behavior_session_table": (
+        "behavior_session_id,ophys_session_id,ophys_container_id,mouse_id,driver_line,age_in_days,session_type,session_number,"
+        "date_of_acquisition,ophys_experiment_id,trial_count,file_id,novelty\n"
+        "11,,,457841,['Sst-IRES-Cre'],80,TRAINING_1_gratings,,2019-05-18 10:00:00+00:00,,30,1941,1\n"
+        '12,31,"[41, 42]",457841,"[\'Sst-IRES-Cre\', \'Ai148\']",99,OPHYS_1_images_A,1,2019-05-20 10:00:00.500000+00:00,"[21, 22]",30,-999,2\n'
+        "13,,,457841,['Sst-IRES-Cre'],79,TRAINING_0_gratings_autorewards_15min,,2019-05-17 10:00:00+00:00,,30,1942,3\n"
+        "14,,,445002,['Vip-IRES-Cre'],80,,,2019-05-17 11:00:00+00:00,,30,1943,4\n"
+    ),
+    "ophys_session_table": 'ophys_session_id,behavior_session_id,ophys_experiment_id,mouse_id,date_of_acquisition\n31,12,"[21, 22]",457841,2019-05-20 10:00:00\n',
+    "ophys_experiment_table": (
+        "ophys_experiment_id,behavior_session_id,ophys_session_id,ophys_container_id,mouse_id,passive,date_of_acquisition,file_id\n"
+        "21,12,31,41,457841,False,2019-05-20 10:00:00,0\n22,12,31,42,457841,False,2019-05-20 10:00:00,1\n"
+    ),
+    "ophys_cells_table": "cell_roi_id,cell_specimen_id,ophys_experiment_id\n501,601.0,21\n502,,22\n",
+}
+FILES = {
+    "1941": ("behavior_sessions/behavior_session_11.nwb", 11),
+    "1942": ("behavior_sessions/behavior_session_13.nwb", 13),
+    "0": ("behavior_ophys_experiments/behavior_ophys_experiment_21.nwb", 12),
+    "1": ("behavior_ophys_experiments/behavior_ophys_experiment_22.nwb", 12),
+}
+
+
+def digest(content: bytes) -> str:
+    return hashlib.blake2b(content).hexdigest()
+
+
+def make_release(folder: pathlib.Path, version: str = "1.1.0", missing: tuple[str, ...] = ("0",)) -> pathlib.Path:
+    """A cache folder; the files with the ids `missing` are named in the manifest and not there."""
+    release = folder / f"{PROJECT}-{version}"
+    (release / "project_metadata").mkdir(parents=True)
+    manifest: dict[str, object] = {"project_name": PROJECT, "manifest_version": version}
+    manifest["metadata_files"] = tables = {}
+    for name, text in TABLES.items():
+        (release / "project_metadata" / f"{name}.csv").write_text(text)
+        path = f"{BUCKET}/project_metadata/{name}.csv"
+        tables[name] = {"url": path, "version_id": "v1", "file_hash": digest(text.encode())}
+    manifest["data_files"] = files = {}
+    for file_id, (path, session_id) in FILES.items():
+        file_hash = digest(path.encode() + version.encode())
+        if file_id not in missing:
+            (release / path).parent.mkdir(exist_ok=True)
+            write_session(release / path, make_session(session_id).but(behavior_session_id=session_id), "1.0")
+            file_hash = digest((release / path).read_bytes())
+        files[file_id] = {"url": f"{BUCKET}/{path}", "version_id": "v1", "file_hash": file_hash}
+    (folder / f"{PROJECT}_project_manifest_v{version}.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def make_bucket_tree(folder: pathlib.Path) -> pathlib.Path:
+    """The same as the bucket itself, mounted."""
+    cache = make_release(folder / "cache")
+    tree = folder / "bucket"
+    shutil.copytree(cache / f"{PROJECT}-1.1.0", tree / PROJECT)
+    (tree / PROJECT / "manifests").mkdir()
+    name = f"{PROJECT}_project_manifest_v1.1.0.json"
+    shutil.copy(cache / name, tree / PROJECT / "manifests" / name)
+    return tree
