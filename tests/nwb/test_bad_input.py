@@ -250,6 +250,14 @@ def test_missing_tables_leave_the_others_alone(damaged: Callable[[Callable[[h5py
             "date_of_acquisition .* is 'yesterday', expected datetime",
         ),
         (replaced("general/subject/sex", np.arange(2)), "metadata", "sex .*expected text"),
+        (
+            replaced("general/subject/age", np.zeros(2000)),
+            "metadata",
+            r"age has the shape \(2000,\), expected a value or a few",
+        ),
+        (replaced("intervals/trials/hit", h5py.Empty("f8")), "trials", "hit is empty"),
+        (replaced("intervals/trials/change_image_name", "im065", dtype=TEXT), "trials", "has 0 dimensions, expected 1"),
+        (replaced("intervals/trials/lick_times", "x", dtype=TEXT), "trials", "has 0 dimensions, expected 1"),
     ],
 )
 def test_something_wrong(
@@ -274,6 +282,14 @@ def test_something_wrong(
         ("general/metadata", "behavior_session_uuid", "no uuid", "metadata"),
         ("general/metadata", "behavior_session_id", "many", "behavior_session_id"),
         ("general/metadata", "stimulus_frame_rate", "60", "metadata"),
+        ("general/metadata", "behavior_session_id", float("inf"), "behavior_session_id"),
+        ("general/metadata", "behavior_session_id", 990.5, "behavior_session_id"),
+        ("general/metadata", "behavior_session_id", h5py.Empty("i8"), "behavior_session_id"),
+        ("general/metadata", "behavior_session_uuid", 7, "metadata"),
+        ("general/metadata", "session_type", h5py.Empty(TEXT), "metadata"),
+        ("general/task_parameters", "n_stimulus_frames", float("inf"), "task_parameters"),
+        ("general/task_parameters", "response_window_sec", h5py.Empty("f8"), "get_reward_rate"),
+        ("general/task_parameters", "response_window_sec", np.empty(0), "get_reward_rate"),
     ],
 )
 def test_an_attribute_of_the_wrong_type(
@@ -282,8 +298,30 @@ def test_an_attribute_of_the_wrong_type(
     def damage(file: h5py.File) -> None:
         file[group].attrs[name] = value
 
+    session = opened(damaged(damage))
     with pytest.raises(BadValue, match=f"{name} .*is .*expected"):
-        getattr(opened(damaged(damage)), attribute)
+        ask(session, attribute)
+
+
+def ask(session: BehaviorSession, name: str) -> object:
+    value = getattr(session, name)
+    return value() if callable(value) else value
+
+
+@pytest.mark.parametrize("value", [7, 1.5, "text", h5py.Empty(TEXT), np.array([1, 2]), np.zeros((2, 2))])
+@pytest.mark.parametrize(
+    ("group", "attribute"), [("intervals/trials", "trials"), (PRESENTATIONS, "stimulus_presentations")]
+)
+def test_names_of_columns_that_are_none(
+    damaged: Callable[[Callable[[h5py.File], None]], pathlib.Path], group: str, attribute: str, value: object
+) -> None:
+    def damage(file: h5py.File) -> None:
+        file[group].attrs["colnames"] = value
+
+    session = opened(damaged(damage))
+    with pytest.raises(BadValue, match=f"the attribute colnames of /{group} is .*expected the names of the columns"):
+        getattr(session, attribute)
+    assert "s.nwb" in repr(session) or "damaged.nwb" in repr(session)
 
 
 def test_text_that_is_not_utf8(damaged: Callable[[Callable[[h5py.File], None]], pathlib.Path]) -> None:

@@ -272,3 +272,18 @@ def test_a_second_hdf5_reader_agrees(newer_file: pathlib.Path) -> None:
 def test_pandas_text_columns(newer_file: pathlib.Path) -> None:
     expected = "str" if int(pd.__version__.split(".")[0]) >= 3 else "object"
     assert str(opened(newer_file).trials["initial_image_name"].dtype) == expected
+
+
+def test_only_what_a_file_lacks_is_computed(newer_file: pathlib.Path, tmp_path: pathlib.Path, made: Made) -> None:
+    path = tmp_path / "s.nwb"
+    path.write_bytes(newer_file.read_bytes())
+    with h5py.File(path, "a") as file:
+        group = file[f"intervals/{IMAGE_SET}_presentations"]
+        group.attrs["colnames"] = np.array(
+            [n for n in group.attrs["colnames"] if n != "active"], dtype=h5py.string_dtype()
+        )
+        group["trials_id"][:] = 7
+    table = opened(path).stimulus_presentations
+    assert set(table["trials_id"]) == {7}
+    trials = list(zip(made.trials["id"], made.trials["start_time"], made.trials["stop_time"], strict=True))
+    assert table["active"].tolist() == reference.active(table["start_time"].tolist(), [True] * len(table), trials)

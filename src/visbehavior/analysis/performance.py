@@ -102,7 +102,7 @@ def compute_performance_metrics(
     """
     rolling = _rolling(trials, response_window_start)
     engaged = rolling["reward_rate"] > engaged_trial_reward_rate_threshold
-    volume = np.asarray(_column(rewards, "volume"), dtype=np.float64)
+    volume = np.asarray(_column(rewards, "volume"))
     counts = {
         name: int(np.count_nonzero(_truths(trials, name)))
         for name in ("go", "catch", "hit", "miss", "false_alarm", "correct_reject")
@@ -113,7 +113,7 @@ def compute_performance_metrics(
         "auto_reward_count": int(np.count_nonzero(_truths(trials, "auto_rewarded"))),
         "earned_reward_count": counts["hit"],
         "total_reward_count": len(volume),
-        "total_reward_volume": float(volume.sum()),
+        "total_reward_volume": np.nansum(volume).item(),
         "maximum_reward_rate": _max(rolling["reward_rate"]),
         "engaged_trial_count": int(np.count_nonzero(engaged)),
         "mean_hit_rate": _mean(rolling["hit_rate"]),

@@ -86,9 +86,9 @@ def compute_trials_id(
         return found
     # The last trial in the table that began before t, in whatever order they stand: the least start from each trial on
     # never falls, so it can be searched.
-    least_from_here_on = np.minimum.accumulate(trial_start_time[::-1])[::-1]
+    least_from_here_on = np.fmin.accumulate(trial_start_time[::-1])[::-1]
     trial = np.searchsorted(least_from_here_on, start_time, side="left") - 1
-    belongs = named & (trial >= 0) & (start_time < trial_stop_time.max())
+    belongs = named & (trial >= 0) & (start_time < np.fmax.reduce(trial_stop_time))
     found[belongs] = trials_id[trial[belongs]]
     return found
 
@@ -105,5 +105,6 @@ def compute_active(
     """
     if not len(trial_start_time):
         return np.zeros(len(start_time), dtype=np.bool_)
-    active: NDArray[np.bool_] = named & (start_time > trial_start_time.min()) & (start_time < trial_stop_time.max())
+    active: NDArray[np.bool_] = named & (start_time > np.fmin.reduce(trial_start_time))
+    active &= start_time < np.fmax.reduce(trial_stop_time)
     return active

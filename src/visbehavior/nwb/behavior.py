@@ -194,6 +194,14 @@ def _read_pictures(file: NwbFile, group: str, name: str) -> NDArray[Any]:
 
 def _column_names(file: NwbFile, groups: list[str]) -> dict[str, list[str]]:
     names = file.read({group: partial(Handle.attribute, group=group, name="colnames") for group in groups})
+    for group, listed in names.items():
+        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+            raise BadValue(
+                f"{file.path}: the attribute colnames of /{group} is {listed!r}, expected the names of the columns. The file was changed or "
+                "damaged. Get it again.",
+                path=file.path,
+                name=f"/{group}@colnames",
+            )
     return {group: [name for name in listed if name not in _NOT_READ] for group, listed in names.items()}
 
 
@@ -262,7 +270,7 @@ def _joined_column(file: NwbFile, name: str, parts: list[NDArray[Any] | None], l
     column = STIMULUS_PRESENTATIONS.by_name.get(name)
     if column is not None and column.dtype == "int64" and joined.dtype.kind == "f":
         return _filled_integers(joined)
-    return joined.astype({"i": np.int64, "u": np.int64, "f": np.float64, "b": np.bool_}[joined.dtype.kind], copy=False)
+    return joined.astype(np.int64, copy=False) if joined.dtype.kind in "iu" else joined
 
 
 def _without_missing_text(values: NDArray[Any]) -> NDArray[Any]:
@@ -305,8 +313,8 @@ def _add_computed(file: NwbFile, columns: Columns, wanted: Collection[str]) -> N
     if absent:
         trials = read_trials(file, ("start_time", "stop_time"))
         times = columns["start_time"], named, trials["start_time"], trials["stop_time"]
-        columns["trials_id"] = compute_trials_id(*times, trials["id"])
-        columns["active"] = compute_active(*times)
+        computed = {"trials_id": compute_trials_id(*times, trials["id"]), "active": compute_active(*times)}
+        columns.update((name, computed[name]) for name in absent)
 
 
 def _shared_out(file: NwbFile, licks: NDArray[np.float64], start_time: NDArray[np.float64] | None) -> Ragged:

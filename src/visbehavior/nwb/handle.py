@@ -23,6 +23,8 @@ DOWNLOAD_AGAIN = "Get the file again, and compare its size with the source's."
 # Deflate cannot shrink more than this: a chunked dataset that claims more than it stores times this lies.
 _GREATEST_COMPRESSION = 1032
 _NUMBERS = "iufb"
+# Of a dictionary's entries, such as a position; more is damage.
+_MOST_SMALL_VALUES = 1000
 # What h5py raises on damaged files; KeyError is also its word for an absent name, told apart in Handle._opened.
 _H5PY_ERRORS = (
     OSError,
@@ -123,16 +125,16 @@ class Handle:
         data, shape, dtype = self._numeric(group, name, ndim)
         return self._values(data, shape, dtype, where)
 
-    def text(self, group: str, name: str) -> NDArray[np.object_]:
+    def text(self, group: str, name: str, ndim: int = 1) -> NDArray[np.object_]:
         """A dataset of text, as an object array of str."""
         where = f"/{group}/{name}"
         with _mapped(self.path, where):
             data = self._dataset(group, name)
-            dtype, shape = _dtype(data), data.shape
+            dtype, shape = _dtype(data), self._shape(data, where)
             if dtype.kind not in "OS" or (dtype.kind == "O" and h5py.check_string_dtype(dtype) is None):
                 raise self._wrong(where, f"holds {_kind(dtype)}, expected text")
-            if len(shape) > 1:
-                raise self._wrong(where, f"has {len(shape)} dimensions, expected 1")
+            if len(shape) != ndim:
+                raise self._wrong(where, f"has {len(shape)} dimensions, expected {ndim}")
             self._check_size(_nbytes(shape, dtype), where)
             self._check_references(data, shape, where)
             values = np.empty(shape, dtype)
@@ -150,8 +152,11 @@ class Handle:
         where = f"/{group}/{name}"
         with _mapped(self.path, where):
             data = self._dataset(group, name)
-            is_number, ndim = _dtype(data).kind in _NUMBERS, len(data.shape)
-        return (self.numbers(group, name, ndim) if is_number and ndim < 2 else self.text(group, name)).tolist()
+            shape = self._shape(data, where)
+            if len(shape) > 1 or shape > (_MOST_SMALL_VALUES,):
+                raise self._wrong(where, f"has the shape {shape}, expected a value or a few")
+            read = self.numbers if _dtype(data).kind in _NUMBERS else self.text
+        return read(group, name, len(shape)).tolist()
 
     def ragged(self, group: str, name: str) -> Ragged | NDArray[Any]:
         """A column of arrays (NWB: values, and ``<name>_index`` with the end of each row); without the index, its values."""
@@ -177,7 +182,7 @@ class Handle:
     def length(self, group: str, name: str) -> int:
         """How many rows a dataset has, without reading it."""
         with _mapped(self.path, f"/{group}/{name}"):
-            shape = self._dataset(group, name).shape
+            shape = self._shape(self._dataset(group, name), f"/{group}/{name}")
         return int(shape[0]) if shape else 1
 
     def ends(self, group: str, name: str) -> tuple[float, float] | None:
@@ -204,12 +209,18 @@ class Handle:
         where = f"/{group}/{name}"
         with _mapped(self.path, where):
             data = self._dataset(group, name)
-            dtype, shape = _dtype(data), data.shape
+            dtype, shape = _dtype(data), self._shape(data, where)
         if dtype.kind not in _NUMBERS:
             raise self._wrong(where, f"holds {_kind(dtype)}, expected numbers")
         if len(shape) != ndim:
             raise self._wrong(where, f"has {len(shape)} dimensions, expected {ndim}")
         return data, shape, dtype
+
+    def _shape(self, data: h5d.DatasetID, where: str) -> tuple[int, ...]:
+        shape: tuple[int, ...] | None = data.shape
+        if shape is None:
+            raise self._wrong(where, "is empty: it has no values at all, not even none of them")
+        return shape
 
     def _extent(self, data: h5d.DatasetID, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Extent | None:
         with _mapped(self.path, "a dataset's place"):

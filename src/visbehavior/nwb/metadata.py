@@ -12,6 +12,8 @@ from visbehavior.nwb.tables import read_dictionary
 from visbehavior.schema.session import METADATA, TASK_PARAMETERS
 
 NO_PROJECT_CODE = "Not Available"
+# What AllenSDK writes for a reporter line that is None.
+NO_TEXT = "None"
 # In the order in which AllenSDK 2.10 gives them; newer files name the container otherwise.
 IMAGING_ENTRIES = (
     "ophys_experiment_id",
@@ -30,6 +32,8 @@ IMAGING_ENTRIES = (
 def read_metadata(file: NwbFile) -> dict[str, Any]:
     """`visbehavior.schema.session.METADATA`."""
     found = read_dictionary(file, METADATA)
+    if found["reporter_line"] == NO_TEXT:
+        found["reporter_line"] = None
     found["cre_line"] = _cre_line(found["full_genotype"])
     if found["project_code"] is None:
         found["project_code"] = NO_PROJECT_CODE

@@ -98,11 +98,11 @@ def entry_piece(group: str, column: Column) -> Callable[[Handle], Any]:
 
 def converted(file: NwbFile, table: Table, column: Column, value: Any) -> Any:
     """An entry of a dictionary in its declared type."""
-    if value is None:
+    if value is None and not column.required:
         return None
     try:
         return _CONVERTERS[column.dtype](value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise BadValue(
             f"{file.path}: {column.name} (/{table.group}, {column.path}) is {value!r}, expected {column.dtype}. The file was "
             "changed or damaged. Get it again.",
@@ -111,22 +111,21 @@ def converted(file: NwbFile, table: Table, column: Column, value: Any) -> Any:
         ) from error
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("not text")
-    # What pynwb writes for None.
-    return None if value == "None" else value
+    return value
 
 
 def _float(value: Any) -> float:
-    if isinstance(value, (str, list)):
+    if not isinstance(value, (int, float)):
         raise TypeError("not a number")
     return float(value)
 
 
 def _integer(value: Any) -> int:
-    if isinstance(value, (str, list)):
-        raise TypeError("not a number")
+    if not isinstance(value, (int, float)) or value != int(value):
+        raise TypeError("not a whole number")
     return int(value)
 
 
@@ -138,7 +137,10 @@ def _days(value: Any) -> int | None:
 
 def _floats(value: Any) -> list[float]:
     # The release stores pairs of numbers as pairs of texts.
-    return [float(item) for item in _list(value)]
+    numbers = [float(item) for item in _list(value)]
+    if not numbers:
+        raise ValueError("empty")
+    return numbers
 
 
 def _texts(value: Any) -> list[str]:

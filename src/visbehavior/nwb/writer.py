@@ -20,6 +20,7 @@ from visbehavior.errors import BadValue, MissingData, VisBehaviorWarning
 from visbehavior.extras import import_extra
 from visbehavior.nwb import extensions
 from visbehavior.nwb.eye import CENTERS
+from visbehavior.nwb.metadata import NO_TEXT
 from visbehavior.schema.columns import Table
 from visbehavior.schema.session import (
     ENCODER,
@@ -38,8 +39,7 @@ from visbehavior.schema.session import (
 
 _log = logging.getLogger("visbehavior")
 
-# What AllenSDK writes, and reads, where a text is None.
-NO_TEXT = "None"
+# What AllenSDK writes, and reads, where a mouse's age is None.
 NO_AGE = "null"
 _SPECIES = "Mus musculus"
 
@@ -152,11 +152,11 @@ def _file(session: Any) -> Any:
 
 
 def _subject(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    age = metadata.get("age_in_days")
+    age, genotype, sex = (metadata.get(name) for name in ("age_in_days", "full_genotype", "sex"))
     return {
         "age": NO_AGE if age is None else f"P{age}D",
-        "genotype": metadata.get("full_genotype") or NO_TEXT,
-        "sex": metadata.get("sex") or NO_TEXT,
+        **({} if genotype is None else {"genotype": genotype}),
+        **({} if sex is None else {"sex": sex}),
         "species": _SPECIES,
         "subject_id": str(metadata["mouse_id"]),
         "description": "A mouse of the Visual Behavior data set.",
@@ -172,7 +172,7 @@ def _typed(kind: str, table: Table, group: str, found: Mapping[str, Any], **more
             raise MissingData(
                 f"The session's {table.name} have no {column.name}. Add it before writing.", name=column.name
             )
-        if value is not None or (column.dtype in ("text", "uuid") and kind != "BehaviorTaskParameters"):
+        if value is not None or column.name in ("reporter_line", "behavior_session_uuid"):
             values[attribute] = _stored(column.dtype, value)
     return extensions.container_class(extensions.BEHAVIOR, kind)(**values, **more)
 
