@@ -29,7 +29,7 @@ and type
 
     {command} show behavior_session_891635659.nwb
     {command} performance behavior_session_891635659.nwb
-    {command} plot behavior_session_891635659.nwb --start 775 --stop 800
+    {command} plot behavior_session_891635659.nwb --start 290 --stop 330
 """
 
 

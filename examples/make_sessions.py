@@ -44,7 +44,7 @@ def make_sessions(folder: pathlib.Path) -> list[pathlib.Path]:
     paths = []
     for day, kind in enumerate(DAYS):
         path = folder / f"behavior_session_{990900001 + day}.nwb"
-        visbehavior.write_nwb(make_session(day, *kind), path)
+        visbehavior.write_nwb(make_session(day, *kind), path, overwrite=True)
         print(f"  wrote {path}", flush=True)
         paths.append(path)
     return paths

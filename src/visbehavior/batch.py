@@ -22,7 +22,7 @@ Result = dict[str, Any] | VisBehaviorError
 
 
 def compute_performance_table(
-    paths: Iterable[str | os.PathLike[str]],
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
     engaged_trial_reward_rate_threshold: float = ENGAGED_REWARD_RATE,
@@ -35,7 +35,7 @@ def compute_performance_table(
     Parameters
     ----------
     paths : iterable of str or os.PathLike
-        NWB files.
+        NWB files; or a single one.
     allensdk_version : str
         Whose names and types the mouse's id has: "2.16" (text) or "2.10" (number).
     engaged_trial_reward_rate_threshold : float
@@ -59,7 +59,7 @@ def compute_performance_table(
     VisBehaviorError
         Of the first file that could not be read, unless `failures` takes them.
     """
-    listed = [os.fspath(path) for path in paths]
+    listed = [os.fspath(path) for path in ([paths] if isinstance(paths, (str, os.PathLike)) else paths)]
     rows: dict[int, dict[str, Any]] = {}
     options = allensdk_version, engaged_trial_reward_rate_threshold
     done = _results(listed, options, jobs)

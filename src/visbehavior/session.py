@@ -81,9 +81,9 @@ class BehaviorSession:
 
     Examples
     --------
-    >>> session = BehaviorSession.from_nwb_path("behavior_session_891635659.nwb")  # doctest: +SKIP
-    >>> session.licks.head()  # doctest: +SKIP
-    >>> session.get_performance_metrics()["max_dprime"]  # doctest: +SKIP
+    >>> session = BehaviorSession.from_nwb_path("behavior_session_891635659.nwb")
+    >>> session.licks.head()
+    >>> session.get_performance_metrics()["max_dprime"]
     """
 
     def __init__(
@@ -94,6 +94,10 @@ class BehaviorSession:
         eye_tracking_z_threshold: float = EYE_TRACKING_Z_THRESHOLD,
         eye_tracking_dilation_frames: int = EYE_TRACKING_DILATION_FRAMES,
     ) -> None:
+        if isinstance(road, (str, os.PathLike)):
+            raise BadValue(
+                f"BehaviorSession({road!r}): open a file with BehaviorSession.from_nwb_path({road!r}).", path=road
+            )
         self._road = road
         self._convention = parse_convention(allensdk_version)
         self._z_threshold, self._dilation_frames = _checked_blinks(
@@ -374,13 +378,13 @@ class BehaviorSession:
             ),
             ("type", metadata["session_type"]),
             ("date", f"{metadata['date_of_acquisition']:%Y-%m-%d %H:%M}, rig {metadata['equipment_name']}"),
-            ("duration", f"{minutes:.1f} min, {rows['stimulus_timestamps']:,} stimulus frames"),
+            ("duration", f"{minutes:.1f} min, {rows['stimulus_timestamps']:,} frames of the screen"),
             ("trials", f"{rows['trials']:,}"),
             ("licks", f"{rows['licks']:,}"),
             ("rewards", f"{rows['rewards']:,}"),
-            ("presentations", f"{rows['stimulus_presentations']:,}, of {rows['stimulus_templates']} pictures"),
+            ("presentations", f"{rows['stimulus_presentations']:,} rows; {rows['stimulus_templates']} pictures"),
             ("eye tracking", eye),
-            ("names", f"of AllenSDK {self._convention}"),
+            ("column names", f"of AllenSDK {self._convention}"),
             ("file", self._road.location),
         ]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests import reference
 from visbehavior import (
+    BadValue,
     MissingData,
     compute_performance_metrics,
     compute_reward_rate,
@@ -152,3 +153,11 @@ def test_the_index_of_the_trials_is_kept() -> None:
 def test_a_missing_column_is_named_with_those_that_are_there() -> None:
     with pytest.raises(MissingData, match=r"no column 'change_time'; it has .*start_time.*Give a table"):
         compute_reward_rate(pd.DataFrame({"start_time": [1.0] * 12}))
+
+
+def test_what_is_no_table_or_no_number() -> None:
+    with pytest.raises(BadValue, match=r"this is a object\. Give the session's tables"):
+        compute_session_rates(object())  # type: ignore[arg-type]
+    rows = rows_of(["hit"], lambda strategy: [] if "lists" in repr(strategy) else 3.0)
+    with pytest.raises(BadValue, match="expected a number of rewards a minute"):
+        compute_performance_metrics(table_of(rows), rewards_of(rows), "x")  # type: ignore[arg-type]

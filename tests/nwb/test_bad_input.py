@@ -369,3 +369,13 @@ def test_paths_of_every_kind(newer_file: pathlib.Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("HOME", str(newer_file.parent))
     for path in (str(newer_file), newer_file, os.fsencode(newer_file), newer_file.name, f"~/{newer_file.name}"):
         assert len(BehaviorSession.from_nwb_path(path).licks)  # type: ignore[arg-type]
+
+
+def test_an_address() -> None:
+    with pytest.raises(NotFound, match=r"is an address, not a file\. Download it first"):
+        BehaviorSession.from_nwb_path("https://example.org/behavior_session_1.nwb")
+
+
+def test_the_class_called_with_a_path(newer_file: pathlib.Path) -> None:
+    with pytest.raises(BadValue, match=r"open a file with BehaviorSession\.from_nwb_path"):
+        BehaviorSession(str(newer_file))  # type: ignore[arg-type]

@@ -215,7 +215,7 @@ def test_a_disk_that_fills_leaves_nothing(tmp_path: pathlib.Path) -> None:
     done = run(
         WRITE + "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
-        "try: visbehavior.write_nwb(session, sys.argv[1], templates=False)\n"
+        "try: visbehavior.write_nwb(session, sys.argv[1], templates=False, overwrite=True)\n"
         "except visbehavior.DiskFull as error: print('full', error)",
         tmp_path / "s.nwb",
     )
@@ -283,3 +283,19 @@ def test_allensdk_opens_what_we_wrote(tmp_path: pathlib.Path, case: str) -> None
         )
         if case == "eye":
             np.testing.assert_array_equal(theirs["eye"], read.eye_tracking.to_numpy(dtype=float))
+
+
+def test_no_file_is_replaced_unasked(newer_file: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    target = tmp_path / "s.nwb"
+    target.write_bytes(newer_file.read_bytes())
+    session = BehaviorSession.from_nwb_path(target)
+    for overwrite in (True, False):
+        with pytest.raises(CannotWrite, match="is the file that the session is read from"):
+            write_nwb(session, target, overwrite=overwrite)
+    assert target.read_bytes() == newer_file.read_bytes()
+    other = BehaviorSession.from_nwb_path(newer_file)
+    with pytest.raises(CannotWrite, match="is there already"):
+        write_nwb(other, target)
+    assert target.read_bytes() == newer_file.read_bytes()
+    write_nwb(other, target, templates=False, overwrite=True)
+    assert target.stat().st_size != newer_file.stat().st_size

@@ -147,3 +147,8 @@ def test_pictures_on_disk_are_whole_or_not_there(tmp_path: pathlib.Path) -> None
     with pytest.raises(BadValue, match=r"has no ending of a picture; expected one of .*\.png"):
         save_figure(figure, tmp_path / "a.doc")
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_tables_in_the_wrong_places() -> None:
+    with pytest.raises(MissingData, match=r"running_speed has no column speed; it has .*Give the tables in the order"):
+        draw(SESSION.licks, SESSION.running_speed, *TABLES[2:])

@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.analysis.ragged import Ragged
-from visbehavior.errors import MissingData
+from visbehavior.errors import BadValue, MissingData
 from visbehavior.settings import ENGAGED_REWARD_RATE
 
 ROLLING_WINDOW = 100
@@ -96,10 +96,14 @@ def compute_performance_metrics(
 
     Examples
     --------
-    >>> metrics = compute_performance_metrics(session.trials, session.rewards)  # doctest: +SKIP
-    >>> metrics["max_dprime"]  # doctest: +SKIP
+    >>> metrics = compute_performance_metrics(session.trials, session.rewards)
+    >>> metrics["max_dprime"]
     2.43
     """
+    if not isinstance(engaged_trial_reward_rate_threshold, (int, float, np.number)):
+        raise BadValue(
+            f"engaged_trial_reward_rate_threshold is {engaged_trial_reward_rate_threshold!r}; expected a number of rewards a minute."
+        )
     rolling = _rolling(trials, response_window_start)
     engaged = rolling["reward_rate"] > engaged_trial_reward_rate_threshold
     volume = np.asarray(_column(rewards, "volume"))
@@ -343,6 +347,11 @@ def _floats(columns: Columns, name: str) -> Floats:
 def _column(columns: Columns, name: str) -> Any:
     try:
         return columns[name]
+    except TypeError:
+        raise BadValue(
+            f"Expected a table with a column {name!r}; this is a {type(columns).__name__}. Give the session's tables: session.trials, "
+            "session.rewards."
+        ) from None
     except KeyError:
         there = ", ".join(map(str, columns.keys()))
         raise MissingData(

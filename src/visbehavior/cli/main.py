@@ -18,7 +18,7 @@ def main() -> None:
     Examples:
       visbehavior show behavior_session_891635659.nwb
       visbehavior performance *.nwb --format csv > performance.csv
-      visbehavior plot behavior_session_891635659.nwb --start 775 --stop 800
+      visbehavior plot behavior_session_891635659.nwb --start 290 --stop 330
     """
 
 

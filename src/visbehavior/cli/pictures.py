@@ -17,7 +17,7 @@ output_option = click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="The picture: .png, .pdf, .svg ...  [default: a name that is said]",
+    help="The picture: .png, .pdf, .svg ...  [default: named after the session; printed]",
 )
 
 
@@ -32,7 +32,7 @@ def plot(file: str, start: float | None, stop: float | None, output: Path | None
 
     \b
     Example:
-      visbehavior plot behavior_session_891635659.nwb --start 775 --stop 800 -o stretch.png
+      visbehavior plot behavior_session_891635659.nwb --start 290 --stop 330 -o stretch.png
     """
     from visbehavior.plots.figure import new_figure, save_figure
     from visbehavior.plots.stretch import plot_stretch
@@ -56,7 +56,7 @@ def plot(file: str, start: float | None, stop: float | None, output: Path | None
 def plot_performance(files: tuple[str, ...], output: Path | None, allensdk_version: str) -> None:
     """Draw the greatest d' of every session of a mouse, in order of acquisition.
 
-    A file that cannot be read is said on stderr and left out; the exit status is then 1.
+    A file that cannot be read is reported and skipped; the exit status is then 1.
 
     \b
     Example:

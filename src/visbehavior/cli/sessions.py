@@ -55,8 +55,8 @@ def performance(
 ) -> None:
     """Performance metrics, one row for each session.
 
-    Rates are AllenSDK's: means of rolling rates, not hits / go trials. A file that cannot be read is said on stderr and
-    left out; the exit status is then 1.
+    Rates are AllenSDK's: means of rolling rates, not hits / go trials. A file that cannot be read is reported and skipped;
+    the exit status is then 1.
 
     \b
     Examples:

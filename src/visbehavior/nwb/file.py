@@ -120,6 +120,10 @@ def _check_is_hdf5(path: str) -> None:
             # A user block of 512, 1024, ... bytes may stand before the signature; the release has none.
             start = file.read(len(SIGNATURE))
     except FileNotFoundError:
+        if "://" in path or ":/" in path.removeprefix(os.path.splitdrive(path)[0]):
+            raise NotFound(
+                f"{path} is an address, not a file. Download it first, and open what you downloaded.", path=path
+            ) from None
         raise NotFound(f"There is no file {path}. {wanted}", path=path) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error

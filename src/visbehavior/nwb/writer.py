@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from visbehavior._version import __version__
 from visbehavior.analysis.ragged import Ragged
 from visbehavior.atomic import whole_file
-from visbehavior.errors import BadValue, MissingData, VisBehaviorWarning
+from visbehavior.errors import BadValue, CannotWrite, MissingData, VisBehaviorWarning
 from visbehavior.extras import import_extra
 from visbehavior.nwb import extensions
 from visbehavior.nwb.eye import CENTERS
@@ -44,7 +44,7 @@ NO_AGE = "null"
 _SPECIES = "Mus musculus"
 
 
-def write_nwb(session: Any, path: str | os.PathLike[str], *, templates: bool = True) -> Path:
+def write_nwb(session: Any, path: str | os.PathLike[str], *, templates: bool = True, overwrite: bool = False) -> Path:
     """Write a session as an NWB file, in the layout of release 1.1.0.
 
     AllenSDK 2.16 and `BehaviorSession.from_nwb_path` give back the same tables. The file takes its name when it is
@@ -55,9 +55,11 @@ def write_nwb(session: Any, path: str | os.PathLike[str], *, templates: bool = T
     session : BehaviorSession
         Or any object with its attributes, under the names of AllenSDK 2.16.
     path : str or os.PathLike
-        The file; an older one of this name is replaced.
+        The file.
     templates : bool
         Whether to write the pictures, 166 MB of a file of the release.
+    overwrite : bool
+        Whether to replace a file of this name; never the one that the session is read from.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def write_nwb(session: Any, path: str | os.PathLike[str], *, templates: bool = T
     BadValue
         If the session has the names of AllenSDK 2.10.
     CannotWrite, DiskFull
-        If the folder cannot be written, or has no room.
+        If there is a file of this name, or the folder cannot be written or has no room.
     MissingExtra
         If pynwb is not installed.
 
@@ -81,6 +83,7 @@ def write_nwb(session: Any, path: str | os.PathLike[str], *, templates: bool = T
     encoder's voltages, which AllenSDK's reader wants to find.
     """
     target = Path(path).expanduser().absolute()
+    _check_may_be_written(session, target, overwrite)
     file = to_nwb(session, templates=templates)
     with whole_file(target, needed=_bytes_of(file)) as part:
         # pynwb warns of names that do not end in .nwb, HDF5 itself does not mind.
@@ -391,6 +394,16 @@ def _attribute(session: Any, name: str) -> Any:
             f"{type(session).__name__} has no attribute {name}; writing needs an object with the attributes of a BehaviorSession.",
             name=name,
         ) from None
+
+
+def _check_may_be_written(session: Any, target: Path, overwrite: bool) -> None:
+    if not target.exists():
+        return
+    source = getattr(getattr(session, "source", None), "location", None)
+    if source is not None and Path(source).exists() and target.samefile(source):
+        raise CannotWrite(f"{target} is the file that the session is read from. Choose another name.", path=str(target))
+    if not overwrite:
+        raise CannotWrite(f"{target} is there already. Choose another name, or say overwrite=True.", path=str(target))
 
 
 def _bytes_of(file: Any) -> int:

@@ -53,6 +53,8 @@ def plot_max_dprime(sessions: pd.DataFrame, ax: Any) -> Any:
     for i in place:
         ax.axvspan(i - 0.5, i + 0.5, facecolor=_BANDS[i % 2], zorder=0)
     ax.plot(place, dprime, color="#888888", linewidth=1, zorder=1)
+    # Below it stand the sessions without d'.
+    ax.axhline(0, color="#888888", linewidth=0.8, zorder=1)
     kinds = days["session_type"].map(session_kind)
     for kind, (color, marker) in KINDS.items():
         at = (kinds == kind).to_numpy() & ~np.isnan(dprime)
@@ -69,7 +71,7 @@ def plot_max_dprime(sessions: pd.DataFrame, ax: Any) -> Any:
     ax.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
     ax.set_xlabel("session type, in order of acquisition")
     ax.set_ylabel("greatest rolling d' (z units)")
-    ax.set_title(f"Max of rolling d' for every session of mouse {mouse}")
+    ax.set_title(f"Greatest rolling d' of every session of mouse {mouse}")
     ax.legend(loc="upper left", bbox_to_anchor=(1.005, 1.0), borderaxespad=0, frameon=False)
     return ax
 
@@ -85,6 +87,10 @@ def session_kind(session_type: Any) -> str:
 
 
 def _checked_mouse(sessions: pd.DataFrame) -> str:
+    if not isinstance(sessions, pd.DataFrame):
+        raise BadValue(
+            f"Expected a table of sessions; this is a {type(sessions).__name__}. compute_performance_table makes one."
+        )
     missing = [name for name in _NEEDED if name not in sessions]
     if missing:
         raise MissingData(
@@ -97,7 +103,7 @@ def _checked_mouse(sessions: pd.DataFrame) -> str:
         raise BadValue("There is no session to draw: the table is empty.")
     if len(mice) > 1:
         raise BadValue(
-            f"The sessions are of {len(mice)} mice: {', '.join(mice)}. Draw one mouse at a time: select its rows by mouse_id.",
+            f"The sessions are of {len(mice)} mice: {', '.join(mice)}. Draw one mouse at a time: give its files alone, or select its rows by mouse_id.",
             mice=mice,
         )
     return str(mice[0])

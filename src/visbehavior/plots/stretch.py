@@ -65,9 +65,10 @@ def plot_stretch(
     Examples
     --------
     >>> plot_stretch(session.running_speed, session.licks, session.rewards,
-    ...              session.stimulus_presentations, ax, 775, 800)  # doctest: +SKIP
+    ...              session.stimulus_presentations, ax, 290, 330)
     """
     import_extra("matplotlib")
+    _check_columns(running_speed=(running_speed, "speed"), licks=(licks, "timestamps"), rewards=(rewards, "volume"))
     shown = _shown(stimulus_presentations)
     first, last = _checked_stretch([running_speed, licks, rewards], shown, start, stop)
     handles = _draw_pictures(ax, shown[(shown["stop"] >= first) & (shown["start"] <= last)])
@@ -94,6 +95,18 @@ def plot_stretch(
             handles=[*lines, *handles], loc="upper left", bbox_to_anchor=(1.005, 1.0), borderaxespad=0, frameon=False
         )
     return ax
+
+
+def _check_columns(**tables: tuple[pd.DataFrame, str]) -> None:
+    """Whether each table is what its place in the call says; an empty one may be anything."""
+    for name, (table, column) in tables.items():
+        missing = [needed for needed in ("timestamps", column) if len(table) and needed not in table]
+        if missing:
+            raise MissingData(
+                f"{name} has no column {missing[0]}; it has {', '.join(map(str, table.columns))}. Give the tables in the order running_speed, "
+                "licks, rewards, stimulus_presentations.",
+                name=missing[0],
+            )
 
 
 def _shown(presentations: pd.DataFrame) -> pd.DataFrame:

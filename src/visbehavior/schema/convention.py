@@ -46,7 +46,7 @@ def parse_convention(allensdk_version: str) -> str:
             return convention
     raise UnknownVersion(
         f"allensdk_version is {allensdk_version!r}; expected '2.16' (today's names) or '2.10' (those of 2021, as in the published "
-        "notebook), as text.",
+        "notebook), in quotes.",
         allensdk_version=allensdk_version,
     )
 
