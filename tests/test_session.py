@@ -21,7 +21,9 @@ from tests.nwbfiles import make_session, write_session
 from visbehavior import (
     BadValue,
     BehaviorSession,
+    ChangedFile,
     ClosedSession,
+    NotFound,
     compute_performance_metrics,
     compute_rolling_performance,
 )
@@ -329,3 +331,31 @@ def test_a_loop_over_sessions_warns_of_missing_eye_tracking_once(tmp_path: pathl
 def test_thresholds_that_make_no_sense(newer_file: pathlib.Path, options: dict[str, object]) -> None:
     with pytest.raises(BadValue, match=next(iter(options))):
         BehaviorSession.from_nwb_path(newer_file, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def copied(newer_file: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+    path = tmp_path / "copy.nwb"
+    path.write_bytes(newer_file.read_bytes())
+    return path
+
+
+def test_tables_of_one_session_never_come_from_two_files(copied: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    session = BehaviorSession.from_nwb_path(copied)
+    licks = session.licks
+    write_session(tmp_path / "other.nwb", make_session(9)).replace(copied)
+    with pytest.raises(
+        ChangedFile, match=r"was replaced or written to since the session was opened\. Open the session again"
+    ):
+        _ = session.trials
+    with pytest.raises(ChangedFile):
+        session.get_performance_metrics()
+    assert session.licks is licks
+    assert len(BehaviorSession.from_nwb_path(copied).trials) == 40
+
+
+def test_a_file_that_is_gone(copied: pathlib.Path) -> None:
+    session = BehaviorSession.from_nwb_path(copied)
+    copied.unlink()
+    with pytest.raises(NotFound, match="is gone: there is no such file any more"):
+        _ = session.trials

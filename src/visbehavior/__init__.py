@@ -25,6 +25,7 @@ _PUBLIC = {
     "write_nwb": "nwb.writer",
     "BadValue": "errors",
     "CannotWrite": "errors",
+    "ChangedFile": "errors",
     "ClosedSession": "errors",
     "CorruptFile": "errors",
     "DiskFull": "errors",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from visbehavior.errors import (
         BadValue as BadValue,
         CannotWrite as CannotWrite,
+        ChangedFile as ChangedFile,
         ClosedSession as ClosedSession,
         CorruptFile as CorruptFile,
         DiskFull as DiskFull,

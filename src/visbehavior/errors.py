@@ -6,6 +6,7 @@
     +-- NotFound          FileNotFoundError   no such file, session, mouse, table or release
     |   +-- NotCached     FileNotFoundError   it exists, but not on this machine
     +-- CorruptFile       OSError             cut short, overwritten, not readable as HDF5
+    +-- ChangedFile       OSError             not the file any more that the session was opened from
     +-- UnsupportedFile   ValueError          a folder, not HDF5, not NWB, another lab's NWB
     +-- MissingData       KeyError            a table, a column or a field that should be there is not
     +-- BadValue          ValueError          wrong type, shape or value in a file or an argument
@@ -55,6 +56,10 @@ class NotCached(NotFound):
 
 class CorruptFile(VisBehaviorError, OSError):
     """The file is damaged: cut short, or not readable as the HDF5 file that it claims to be."""
+
+
+class ChangedFile(VisBehaviorError, OSError):
+    """The file was replaced or written to since the session was opened from it."""
 
 
 class UnsupportedFile(VisBehaviorError, ValueError):

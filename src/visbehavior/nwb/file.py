@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from visbehavior.errors import BadValue, CorruptFile, NotFound, UnsupportedFile
+from visbehavior.errors import BadValue, ChangedFile, CorruptFile, NotFound, UnsupportedFile
 from visbehavior.nwb.handle import DOWNLOAD_AGAIN, Handle
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -42,6 +42,7 @@ class NwbFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = _absolute(path)
         self._of_thread = threading.local()
+        self._identity: tuple[int, ...] | None = None
         self._check()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -50,6 +51,7 @@ class NwbFile:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.path = state["path"]
         self._of_thread = threading.local()
+        self._identity = None
 
     @contextmanager
     def opened(self) -> Iterator[Handle]:
@@ -59,6 +61,7 @@ class NwbFile:
             yield handle
             return
         with Handle(self.path) as handle:
+            self._check_is_the_same(handle)
             self._of_thread.handle = handle
             try:
                 yield handle
@@ -73,6 +76,16 @@ class NwbFile:
     def read_one(self, piece: Callable[[Handle], T]) -> T:
         """The value of one piece."""
         return self.read({"": piece})[""]
+
+    def _check_is_the_same(self, handle: Handle) -> None:
+        """Tables of one session must not come from two files."""
+        if self._identity is None:
+            self._identity = handle.identity
+        elif self._identity != handle.identity:
+            raise ChangedFile(
+                f"{self.path} was replaced or written to since the session was opened. Open the session again.",
+                path=self.path,
+            )
 
     def _check(self) -> None:
         """Whether this can be a session at all: one look, no dataset is read."""

@@ -15,7 +15,7 @@ from h5py import h5a, h5d, h5f, h5g, h5i, h5p, h5s
 from numpy.typing import NDArray
 
 from visbehavior.analysis.ragged import Ragged
-from visbehavior.errors import BadValue, CorruptFile, MissingData, VisBehaviorError
+from visbehavior.errors import BadValue, CorruptFile, MissingData, NotFound, VisBehaviorError
 
 DOWNLOAD_AGAIN = "Get the file again, and compare its size with the source's."
 """The way out of most damage."""
@@ -61,7 +61,9 @@ class Handle:
         with _mapped(path, "it"):
             self._h5 = _opened_without_lock(path)
             self._raw = open(path, "rb", buffering=0)  # noqa: SIM115
-        self.size = os.fstat(self._raw.fileno()).st_size
+        found = os.fstat(self._raw.fileno())
+        self.size = found.st_size
+        self.identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
     def __enter__(self) -> Handle:
         return self
@@ -367,7 +369,9 @@ def _mapped(path: str, where: str) -> Iterator[None]:
         raise _damaged(path, where, error) from error
 
 
-def _damaged(path: str, where: str, error: BaseException) -> CorruptFile:
+def _damaged(path: str, where: str, error: BaseException) -> VisBehaviorError:
+    if not os.path.exists(path):
+        return NotFound(f"{path} is gone: there is no such file any more. Put it back, or open another.", path=path)
     text = " ".join(str(error).split())
     cut = re.search(r"truncated file: eof = (\d+), sblock->base_addr = \d+, stored_eof = (\d+)", text)
     if cut:
