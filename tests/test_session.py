@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import pathlib
 import pickle
 import subprocess
@@ -359,3 +360,20 @@ def test_a_file_that_is_gone(copied: pathlib.Path) -> None:
     copied.unlink()
     with pytest.raises(NotFound, match="is gone: there is no such file any more"):
         _ = session.trials
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+def test_a_child_forked_while_another_thread_reads(newer_file: pathlib.Path) -> None:
+    done = run(
+        "import os, sys, threading, visbehavior\n"
+        "session = visbehavior.BehaviorSession.from_nwb_path(sys.argv[1])\n"
+        "session._lock.acquire()\n"
+        "def child():\n"
+        "    pid = os.fork()\n"
+        "    if not pid:\n"
+        "        os._exit(len(session.trials))\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+        "thread = threading.Thread(target=child); thread.start(); thread.join()",
+        newer_file,
+    )
+    assert done.stdout == "60\n", done.stderr

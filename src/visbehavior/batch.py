@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import pandas as pd
@@ -83,8 +84,14 @@ def _results(paths: Sequence[str], options: tuple[str, float], jobs: int) -> Ite
     # Never fork: a forked child inherits locks that no thread of its own will release.
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         pending = {pool.submit(_result, path, *options): position for position, path in enumerate(paths)}
-        for future in as_completed(pending):
-            yield pending[future], future.result()
+        try:
+            for future in as_completed(pending):
+                yield pending[future], future.result()
+        except BrokenProcessPool as error:
+            raise VisBehaviorError(
+                "A process that shared the work died. A script that starts more than one must guard its start with "
+                "`if __name__ == '__main__':`; else try jobs=1."
+            ) from error
 
 
 def _result(path: str, allensdk_version: str, threshold: float) -> Result:

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from html import escape
 from textwrap import indent
@@ -49,6 +50,19 @@ from visbehavior.settings import (
 _log = logging.getLogger("visbehavior")
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+_sessions: weakref.WeakSet[BehaviorSession] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """In a forked child the lock may be held by a thread that does not exist there."""
+    for session in _sessions:
+        session._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _documented(table: Table) -> Callable[[F], F]:
@@ -108,6 +122,7 @@ class BehaviorSession:
     def _start(self) -> None:
         self._kept: dict[str, Any] = {}
         self._lock = threading.RLock()
+        _sessions.add(self)
         self._closed = False
 
     @classmethod

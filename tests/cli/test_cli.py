@@ -111,7 +111,7 @@ def test_wrong_usage_is_status_2(arguments: tuple[str, ...]) -> None:
 
 def test_an_unknown_convention(newer_file: pathlib.Path) -> None:
     done = run("show", newer_file, "--allensdk-version", "2.9")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "expected '2.16'" in done.stderr
 
 

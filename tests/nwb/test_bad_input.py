@@ -334,7 +334,8 @@ def test_text_that_is_not_utf8(damaged: Callable[[Callable[[h5py.File], None]], 
 def test_more_values_than_the_file_has_bytes(damaged: Callable[[Callable[[h5py.File], None]], pathlib.Path]) -> None:
     def damage(file: h5py.File) -> None:
         del file["processing/running/speed/data"]
-        file.create_dataset("processing/running/speed/data", shape=(1 << 50,), dtype="f8", chunks=(1024,))
+        data = file.create_dataset("processing/running/speed/data", shape=(1 << 50,), dtype="f8", chunks=(1024,))
+        data[:5] = 1.0
 
     with pytest.raises(CorruptFile, match=r"/processing/running/speed/data claims \d+ bytes in a file of \d+"):
         _ = opened(damaged(damage)).running_speed
@@ -379,3 +380,68 @@ def test_an_address() -> None:
 def test_the_class_called_with_a_path(newer_file: pathlib.Path) -> None:
     with pytest.raises(BadValue, match=r"open a file with BehaviorSession\.from_nwb_path"):
         BehaviorSession(str(newer_file))  # type: ignore[arg-type]
+
+
+def test_values_of_another_file(
+    damaged: Callable[[Callable[[h5py.File], None]], pathlib.Path], tmp_path: pathlib.Path
+) -> None:
+    """Read by offset, they would be whatever stands at that place of this file."""
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["padding"], other["speed"] = np.zeros(5000), np.arange(3.0)
+
+    def damage(file: h5py.File) -> None:
+        del file["processing/running/speed/data"]
+        file["processing/running/speed/data"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/speed")
+
+    with pytest.raises(BadValue, match="/processing/running/speed/data is a link to another file"):
+        _ = opened(damaged(damage)).running_speed
+
+
+def test_values_that_were_never_written(damaged: Callable[[Callable[[h5py.File], None]], pathlib.Path]) -> None:
+    def damage(file: h5py.File) -> None:
+        shape = file["processing/running/speed/data"].shape
+        del file["processing/running/speed/data"]
+        file.create_dataset("processing/running/speed/data", shape, "f8")
+
+    with pytest.raises(BadValue, match="was never written"):
+        _ = opened(damaged(damage)).running_speed
+
+
+def test_a_part_of_the_file_that_is_missing_is_no_empty_table(
+    damaged: Callable[[Callable[[h5py.File], None]], pathlib.Path],
+) -> None:
+    session = opened(damaged(deleted("processing")))
+    with pytest.raises(MissingData, match="has no /processing"):
+        _ = session.licks
+    with pytest.raises(MissingData):
+        session.get_performance_metrics()
+
+
+def test_a_group_of_presentations_without_times(damaged: Callable[[Callable[[h5py.File], None]], pathlib.Path]) -> None:
+    def damage(file: h5py.File) -> None:
+        file.copy(PRESENTATIONS, "intervals/more_presentations")
+        file["intervals/more_presentations"].attrs["colnames"] = np.array(["stop_time"], dtype=TEXT)
+
+    with pytest.raises(
+        MissingData, match="/intervals/more_presentations names no column start_time; it names stop_time"
+    ):
+        _ = opened(damaged(damage)).stimulus_presentations
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "attribute"),
+    [
+        ("intervals/trials/change_frame", np.full(60, np.inf), "trials"),
+        ("intervals/trials/change_frame", np.full(60, 1.5), "trials"),
+        ("intervals/trials/hit", np.full(60, np.nan), "trials"),
+        ("intervals/trials/hit", np.full(60, 2), "get_performance_metrics"),
+        ("intervals/trials/id", np.arange(60.0), "trials"),
+        ("intervals/trials/lick_times_index", np.arange(60.0), "trials"),
+    ],
+)
+def test_numbers_that_make_no_sense(
+    damaged: Callable[[Callable[[h5py.File], None]], pathlib.Path], name: str, values: np.ndarray, attribute: str
+) -> None:
+    session = opened(damaged(replaced(name, values)))
+    with pytest.raises(BadValue, match=name.rsplit("/", 1)[1]):
+        ask(session, attribute)

@@ -50,6 +50,7 @@ def _z_score(values: Floats) -> Floats:
 def _dilated(marked: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
     """Everything within `frames` of something marked."""
     count = len(marked)
+    frames = min(frames, count)
     total = np.concatenate([[0], np.cumsum(marked)])
     at = np.arange(count)
     return total[np.minimum(at + frames + 1, count)] > total[np.maximum(at - frames, 0)]

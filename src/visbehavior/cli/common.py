@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
 import json
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from visbehavior.errors import VisBehaviorError
+from visbehavior.errors import UnknownVersion, VisBehaviorError
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION
 
 if TYPE_CHECKING:
@@ -38,8 +39,23 @@ def errors_in_one_line(function: F) -> F:
             else:
                 say(f"Error: {error}")
             sys.exit(1)
+        except OSError as error:
+            # Of writing to stdout: a pipe that was closed is nobody's error, a full disk is.
+            if debug or error.errno == errno.EPIPE:
+                raise
+            say(f"Error: the output cannot be written: {error.strerror or error}.")
+            sys.exit(1)
 
     return command  # type: ignore[return-value]
+
+
+def _checked_version(_: click.Context, __: click.Parameter, value: str) -> str:
+    from visbehavior.schema.convention import parse_convention
+
+    try:
+        return parse_convention(value)
+    except UnknownVersion as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def convention_option(function: F) -> F:
@@ -47,6 +63,7 @@ def convention_option(function: F) -> F:
     return click.option(
         "--allensdk-version",
         default=DEFAULT_ALLENSDK_VERSION,
+        callback=_checked_version,
         show_default=True,
         help="Whose names to use: 2.16 (today's) or 2.10 (2021).",
     )(function)

@@ -91,5 +91,5 @@ def performance_table(
     for error in failures.values():
         say(f"Error: {error}")
     if failures:
-        say(f"{len(failures)} of {len(files)} files could not be read.")
+        say(f"{len(files) - len(table)} of {len(files)} files could not be read.")
     return table, bool(failures)

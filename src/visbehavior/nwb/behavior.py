@@ -94,7 +94,7 @@ def read_trials(
         if name not in _TRIALS_NOT_READ
     }
     _check_columns(file, TRIALS, stored)
-    pieces: dict[str, Callable[[Handle], Any]] = {"id": partial(Handle.numbers, group=group, name="id")}
+    pieces: dict[str, Callable[[Handle], Any]] = {"id": partial(Handle.whole_numbers, group=group, name="id")}
     for name, stored_name in stored.items():
         if not only or name in only:
             read = Handle.ragged if name == "lick_times" else _reader(TRIALS, name)
@@ -103,8 +103,9 @@ def read_trials(
     columns = {name: known[name] if name in known else found[name] for name in pieces}
     rows = {name: values.counts if isinstance(values, Ragged) else values for name, values in columns.items()}
     check_lengths(file, TRIALS, rows)
+    _check_truths(file, TRIALS, columns)
     if "change_frame" in columns:
-        columns["change_frame"] = _filled_integers(columns["change_frame"])
+        columns["change_frame"] = _filled_integers(file, "change_frame", columns["change_frame"])
     if "lick_times" in columns and not isinstance(columns["lick_times"], Ragged):
         columns["lick_times"] = _shared_out(file, columns["lick_times"], columns.get("start_time"))
     return columns
@@ -116,6 +117,15 @@ def read_stimulus_presentations(file: NwbFile, wanted: Collection[str]) -> pd.Da
     Columns that the file does not hold come after those that it does.
     """
     names = _column_names(file, presentation_groups(file))
+    for group, listed in names.items():
+        missing = [name for name in ("start_time", "stop_time") if name not in listed]
+        if missing:
+            raise MissingData(
+                f"{file.path}: /{group} names no column {', '.join(missing)}; it names {', '.join(listed) or 'none'}. Every group of intervals "
+                "has them: this file was cut, changed, or written by another program.",
+                path=file.path,
+                name=missing[0],
+            )
     if not names:
         raise MissingData(
             f"{file.path} has no group /{STIMULUS_PRESENTATIONS.group}/*{PRESENTATIONS_ENDING}, where the presentations stand. "
@@ -165,7 +175,12 @@ def read_layout(file: NwbFile) -> str:
 def read_stimulus_templates(file: NwbFile) -> pd.DataFrame:
     """`visbehavior.schema.session.STIMULUS_TEMPLATES`."""
     table = STIMULUS_TEMPLATES
-    sets = file.read_one(partial(Handle.names, group=table.group))
+    names_there = file.read_one(partial(Handle.names, group=table.group))
+    sets = [
+        name
+        for name in names_there
+        if file.read_one(partial(Handle.has_dataset, group=f"{table.group}/{name}", name="control_description"))
+    ]
     if not sets:
         raise MissingData(
             f"{file.path} holds no pictures: /{table.group} is empty. The files of the release hold one set.",
@@ -224,6 +239,22 @@ def _check_columns(file: NwbFile, table: Table, columns: Collection[str]) -> Non
         )
 
 
+def _check_truths(file: NwbFile, table: Table, columns: Mapping[str, Any]) -> None:
+    """Columns of truth values hold 0 and 1 alone, where they may miss some NaN too, however they are stored."""
+    for column in table:
+        values = columns.get(column.name)
+        if values is None or column.dtype not in ("bool", "boolean") or values.dtype.kind == "b":
+            continue
+        allowed = np.isin(values, (0, 1)) | (np.isnan(values) if column.dtype == "boolean" else False)
+        if not allowed.all():
+            raise BadValue(
+                f"{file.path}: the column {column.name} of {table.name} holds {values[~allowed][0]}, expected truth values. The file was changed "
+                "or damaged. Get it again.",
+                path=file.path,
+                name=column.name,
+            )
+
+
 def _presentation_name(stored: str) -> str:
     column = STIMULUS_PRESENTATIONS.by_path.get(stored)
     return column.name if column else stored
@@ -269,7 +300,7 @@ def _joined_column(file: NwbFile, name: str, parts: list[NDArray[Any] | None], l
         joined = np.concatenate(there)
     column = STIMULUS_PRESENTATIONS.by_name.get(name)
     if column is not None and column.dtype == "int64" and joined.dtype.kind == "f":
-        return _filled_integers(joined)
+        return _filled_integers(file, name, joined)
     return joined.astype(np.int64, copy=False) if joined.dtype.kind in "iu" else joined
 
 
@@ -278,10 +309,15 @@ def _without_missing_text(values: NDArray[Any]) -> NDArray[Any]:
     return np.where(is_missing, "", values) if is_missing.any() else values
 
 
-def _filled_integers(values: NDArray[Any]) -> NDArray[np.int64]:
+def _filled_integers(file: NwbFile, name: str, values: NDArray[Any]) -> NDArray[np.int64]:
     if values.dtype.kind != "f":
         return values.astype(np.int64, copy=False)
-    return np.where(np.isnan(values), MISSING_INTEGER, values).astype(np.int64)
+    filled = np.where(np.isnan(values), MISSING_INTEGER, values)
+    if not (np.isfinite(filled) & (filled == np.floor(filled))).all():
+        raise BadValue(
+            f"{file.path}: the column {name} holds other numbers than whole ones.", path=file.path, name=name
+        )
+    return filled.astype(np.int64)
 
 
 def _nullable(name: str, values: NDArray[Any]) -> Any:
@@ -299,12 +335,8 @@ def _add_computed(file: NwbFile, columns: Columns, wanted: Collection[str]) -> N
     # Missing is NaN, which does not equal itself.
     named: NDArray[np.bool_] = np.asarray(image_name == image_name, dtype=np.bool_)
     omitted = columns.get("omitted", np.zeros(len(image_name), dtype=np.bool_))
-    if omitted.dtype.kind == "f" and not np.isin(omitted[~np.isnan(omitted)], (0, 1)).all():
-        raise BadValue(
-            f"{file.path}: the column omitted of the presentations holds other values than 0, 1 and NaN.",
-            path=file.path,
-            name="omitted",
-        )
+    stored: dict[str, Any] = {name: columns[name] for name in ("omitted", "is_image_novel") if name in columns}
+    _check_truths(file, STIMULUS_PRESENTATIONS, stored)
     # Neither shown nor omitted where it is missing: gray and movie.
     columns["is_change"] = compute_is_change(image_name, omitted == 0)
     is_omitted = (omitted == 1) | (image_name == "omitted")

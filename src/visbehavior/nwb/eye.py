@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from visbehavior.analysis.blinks import compute_likely_blinks
+from visbehavior.errors import BadValue
 from visbehavior.nwb.file import NwbFile, optional
 from visbehavior.nwb.handle import Handle
 from visbehavior.nwb.tables import check_lengths, column_pieces, empty_table, read_dictionary
@@ -36,10 +37,16 @@ def read_eye_tracking(file: NwbFile, z_threshold: float, dilation_frames: int) -
     if all(values is None for values in found.values()):
         return empty_table(table)
     check_lengths(file, table, found)
+    for prefix, name in CENTERS.items():
+        shape = found[f"{prefix}_center"].shape
+        if shape[1:] != (2,):
+            raise BadValue(
+                f"{file.path}: /{table.group}/{name} has the shape {shape}, expected two columns, x and y. The file was changed or damaged.",
+                path=file.path,
+                name=name,
+            )
     for prefix in CENTERS:
-        found[f"{prefix}_center_x"], found[f"{prefix}_center_y"] = np.ascontiguousarray(
-            found.pop(f"{prefix}_center")[:, :2].T
-        )
+        found[f"{prefix}_center_x"], found[f"{prefix}_center_y"] = np.ascontiguousarray(found.pop(f"{prefix}_center").T)
     blink = compute_likely_blinks(found["eye_area_raw"], found["pupil_area_raw"], z_threshold, dilation_frames)
     found["likely_blink"] = blink
     for prefix in CENTERS:

@@ -109,7 +109,7 @@ class NwbFile:
 
 def optional(piece: Callable[[Handle], T], group: str) -> Callable[[Handle], T | None]:
     """A piece that gives None where its group is absent."""
-    return lambda handle: piece(handle) if handle.has(group) else None
+    return lambda handle: piece(handle) if handle.has_optional(group) else None
 
 
 def _absolute(path: Any) -> str:

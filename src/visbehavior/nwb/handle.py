@@ -60,6 +60,7 @@ class Handle:
         self._groups: dict[str, h5g.GroupID] = {}
         with _mapped(path, "it"):
             self._h5 = _opened_without_lock(path)
+            self._own_name = h5f.get_name(self._h5)
             self._raw = open(path, "rb", buffering=0)  # noqa: SIM115
         found = os.fstat(self._raw.fileno())
         self.size = found.st_size
@@ -86,6 +87,11 @@ class Handle:
         except MissingData:
             return False
         return True
+
+    def has_optional(self, group: str) -> bool:
+        """Whether there is a group that a session may lack; the file's own parts, such as /processing, must be there."""
+        self._group(group.split("/")[0])
+        return self.has(group)
 
     def has_attribute(self, group: str, name: str) -> bool:
         """Whether a group has such an attribute."""
@@ -127,6 +133,13 @@ class Handle:
         data, shape, dtype = self._numeric(group, name, ndim)
         return self._values(data, shape, dtype, where)
 
+    def whole_numbers(self, group: str, name: str) -> NDArray[np.int64]:
+        """A dataset of whole numbers, as int64."""
+        values = self.numbers(group, name)
+        if values.dtype.kind not in "iu":
+            raise self._wrong(f"/{group}/{name}", f"holds values of type {values.dtype}, expected whole numbers")
+        return values.astype(np.int64)
+
     def text(self, group: str, name: str, ndim: int = 1) -> NDArray[np.object_]:
         """A dataset of text, as an object array of str."""
         where = f"/{group}/{name}"
@@ -137,7 +150,9 @@ class Handle:
                 raise self._wrong(where, f"holds {_kind(dtype)}, expected text")
             if len(shape) != ndim:
                 raise self._wrong(where, f"has {len(shape)} dimensions, expected {ndim}")
-            self._check_size(_nbytes(shape, dtype), where)
+            size = _nbytes(shape, dtype)
+            self._check_size(size, where)
+            self._check_own(data, size, where)
             self._check_references(data, shape, where)
             values = np.empty(shape, dtype)
             data.read(h5s.ALL, h5s.ALL, values)
@@ -166,7 +181,7 @@ class Handle:
         index_name = f"{name}_index"
         if not self.has_dataset(group, index_name):
             return flat
-        stops = self.numbers(group, index_name).astype(np.int64)
+        stops = self.whole_numbers(group, index_name)
         counts = np.diff(stops, prepend=0)
         if flat.dtype.kind == "O":
             # AllenSDK cannot write an empty ragged column, and writes a single empty text instead.
@@ -193,7 +208,7 @@ class Handle:
         data, shape, dtype = self._numeric(group, name, 1)
         if not shape[0]:
             return None
-        extent = self._extent(data, shape, dtype)
+        extent = self._extent(data, shape, dtype, where)
         if extent is None:
             values = self._values(data, shape, dtype, where)
             return float(values[0]), float(values[-1])
@@ -205,7 +220,7 @@ class Handle:
 
     def extent(self, group: str, name: str, ndim: int) -> Extent | None:
         """Where the values of a dataset lie in the file; None where they are not in one piece."""
-        return self._extent(*self._numeric(group, name, ndim))
+        return self._extent(*self._numeric(group, name, ndim), f"/{group}/{name}")
 
     def _numeric(self, group: str, name: str, ndim: int) -> tuple[h5d.DatasetID, tuple[int, ...], np.dtype[Any]]:
         where = f"/{group}/{name}"
@@ -224,16 +239,25 @@ class Handle:
             raise self._wrong(where, "is empty: it has no values at all, not even none of them")
         return shape
 
-    def _extent(self, data: h5d.DatasetID, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Extent | None:
-        with _mapped(self.path, "a dataset's place"):
-            offset, stored = data.get_offset(), data.get_storage_size()
-        size = _nbytes(shape, dtype)
+    def _check_own(self, data: h5d.DatasetID, size: int, where: str) -> int:
+        """Bytes that the dataset has in this very file: what lies elsewhere, or was never written, is no data of it."""
+        if h5f.get_name(data) != self._own_name:
+            raise self._wrong(where, "is a link to another file")
+        stored = data.get_storage_size()
+        if size and not stored:
+            raise self._wrong(where, "was never written")
+        return int(stored)
+
+    def _extent(self, data: h5d.DatasetID, shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> Extent | None:
+        with _mapped(self.path, where):
+            size = _nbytes(shape, dtype)
+            offset, stored = data.get_offset(), self._check_own(data, size, where)
         if offset is None or stored != size or not dtype.isnative or offset + size > self.size:
             return None
         return Extent(offset, shape, dtype)
 
     def _values(self, data: h5d.DatasetID, shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> NDArray[Any]:
-        extent = self._extent(data, shape, dtype)
+        extent = self._extent(data, shape, dtype, where)
         size = _nbytes(shape, dtype)
         if extent is not None:
             values = self._bytes(extent.offset, size, where)
