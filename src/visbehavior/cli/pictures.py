@@ -12,6 +12,7 @@ from visbehavior.cli.common import convention_option, errors_in_one_line, say
 # Inches: a stretch is read along, and a session needs room for its label.
 STRETCH = (15.0, 5.0)
 WIDTH_OF_A_SESSION = 0.45
+LEAST_WIDTH = 10.0
 
 output_option = click.option(
     "-o",
@@ -68,7 +69,7 @@ def plot_performance(files: tuple[str, ...], output: Path | None, allensdk_versi
 
     table, failed = performance_table(files, allensdk_version)
     if len(table):
-        figure, ax = new_figure(6 + WIDTH_OF_A_SESSION * len(table), 6)
+        figure, ax = new_figure(max(LEAST_WIDTH, 6 + WIDTH_OF_A_SESSION * len(table)), 6)
         plot_max_dprime(table, ax)
         say(f"Wrote {save_figure(figure, output or Path(f'mouse_{table.mouse_id.iloc[0]}_max_dprime.png'))}")
     if failed:
