@@ -36,11 +36,7 @@ REWARD_RATE_SKIPPED = 10
 RESPONSE_WINDOW = (0.15, 0.75)
 """A lick counts as rewarded if it came later than the first and earlier than the second after the change (s)."""
 
-TRIAL_COLUMNS = (
-    "start_time",
-    "change_time",
-    "lick_times",
-    "reward_volume",
+TRIAL_KINDS = (
     "go",
     "catch",
     "hit",
@@ -50,6 +46,8 @@ TRIAL_COLUMNS = (
     "aborted",
     "auto_rewarded",
 )
+"""The columns of a trials table that say what a trial was and how it ended."""
+TRIAL_COLUMNS = ("start_time", "change_time", "lick_times", "reward_volume", *TRIAL_KINDS)
 """The columns of a trials table that the functions here need."""
 
 Columns: TypeAlias = Mapping[str, Any] | pd.DataFrame
@@ -235,7 +233,7 @@ def compute_session_rates(trials: Columns) -> dict[str, float]:
     --------
     compute_performance_metrics : AllenSDK's metrics, whose rates are means of rolling ones.
     """
-    count = {name: int(np.count_nonzero(_truths(trials, name))) for name in TRIAL_COLUMNS[4:]}
+    count = {name: int(np.count_nonzero(_truths(trials, name))) for name in TRIAL_KINDS}
     total = len(_truths(trials, "go"))
     hit_rate, false_alarm_rate = (
         _corrected(_share([count[responses]], [count[trials_]]), np.array([count[trials_]]))

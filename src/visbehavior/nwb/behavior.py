@@ -23,10 +23,12 @@ from visbehavior.nwb.file import NwbFile
 from visbehavior.nwb.handle import Handle
 from visbehavior.nwb.mapping import map_array
 from visbehavior.nwb.tables import check_lengths, read_columns, read_table
-from visbehavior.schema.columns import MISSING_INTEGER, Table
+from visbehavior.schema.columns import MISSING_INTEGER, MISSING_TEXT, Table
 from visbehavior.schema.session import (
     ENCODER,
     LICKS,
+    OMITTED,
+    PRESENTATIONS_ENDING,
     RAW_RUNNING_SPEED,
     REWARDS,
     RUNNING_SPEED,
@@ -36,14 +38,11 @@ from visbehavior.schema.session import (
     TRIALS,
 )
 
-PRESENTATIONS_ENDING = "_presentations"
 # Of NWB's own columns of intervals; `timeseries` holds object references, which are better not touched (h5py#2395).
 _NOT_READ = {"tags", "timeseries"}
 # AllenSDK 2.10.1 wrote another name; the first files of all had licks a second time, as lick_events.
 _TRIALS_STORED_NAMES = {"stimulus_change": "is_change"}
 _TRIALS_NOT_READ = {"lick_events"}
-# What the release's writer puts for a missing text.
-_MISSING_TEXT = "N/A"
 
 Columns = dict[str, NDArray[Any]]
 
@@ -305,7 +304,7 @@ def _joined_column(file: NwbFile, name: str, parts: list[NDArray[Any] | None], l
 
 
 def _without_missing_text(values: NDArray[Any]) -> NDArray[Any]:
-    is_missing = values == _MISSING_TEXT
+    is_missing = values == MISSING_TEXT
     return np.where(is_missing, "", values) if is_missing.any() else values
 
 
@@ -339,7 +338,7 @@ def _add_computed(file: NwbFile, columns: Columns, wanted: Collection[str]) -> N
     _check_truths(file, STIMULUS_PRESENTATIONS, stored)
     # Neither shown nor omitted where it is missing: gray and movie.
     columns["is_change"] = compute_is_change(image_name, omitted == 0)
-    is_omitted = (omitted == 1) | (image_name == "omitted")
+    is_omitted = (omitted == 1) | (image_name == OMITTED)
     columns["flashes_since_change"] = compute_flashes_since_change(columns["is_change"], is_omitted)
     absent = [name for name in ("trials_id", "active") if name not in columns and name in wanted]
     if absent:

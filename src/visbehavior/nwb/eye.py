@@ -20,11 +20,6 @@ CENTERS = {"cr": "corneal_reflection_tracking/data", "eye": "eye_tracking/data",
 _FILTERED = ("eye_width", "eye_height", "eye_phi", "pupil_width", "pupil_height", "pupil_phi")
 
 
-def has_eye_tracking(file: NwbFile) -> bool:
-    """Whether the session has eye tracking."""
-    return file.read_one(partial(Handle.has, group=EYE_TRACKING.group))
-
-
 def read_eye_tracking(file: NwbFile, z_threshold: float, dilation_frames: int) -> pd.DataFrame:
     """`visbehavior.schema.session.EYE_TRACKING`; empty where the session has none."""
     table = EYE_TRACKING

@@ -9,24 +9,11 @@ from typing import Any
 from visbehavior.nwb.file import NwbFile
 from visbehavior.nwb.handle import Handle
 from visbehavior.nwb.tables import read_dictionary
-from visbehavior.schema.session import METADATA, TASK_PARAMETERS
+from visbehavior.schema.session import IMAGING_ENTRIES, METADATA, TASK_PARAMETERS
 
 NO_PROJECT_CODE = "Not Available"
 # What AllenSDK writes for a reporter line that is None.
 NO_TEXT = "None"
-# In the order in which AllenSDK 2.10 gives them; newer files name the container otherwise.
-IMAGING_ENTRIES = (
-    "ophys_experiment_id",
-    "ophys_session_id",
-    "experiment_container_id",
-    "ophys_container_id",
-    "field_of_view_width",
-    "field_of_view_height",
-    "imaging_depth",
-    "targeted_imaging_depth",
-    "imaging_plane_group",
-    "imaging_plane_group_count",
-)
 
 
 def read_metadata(file: NwbFile) -> dict[str, Any]:

@@ -21,13 +21,15 @@ from visbehavior.extras import import_extra
 from visbehavior.nwb import extensions
 from visbehavior.nwb.eye import CENTERS
 from visbehavior.nwb.metadata import NO_TEXT
-from visbehavior.schema.columns import Table
+from visbehavior.schema.columns import MISSING_TEXT, Table
 from visbehavior.schema.session import (
     ENCODER,
     EYE_TRACKING,
     EYE_TRACKING_RIG_GEOMETRY,
     LICKS,
     METADATA,
+    OMITTED,
+    PRESENTATIONS_ENDING,
     RAW_RUNNING_SPEED,
     REWARDS,
     RUNNING_SPEED,
@@ -224,11 +226,7 @@ def _add_to(file: Any, group: str, made: Any) -> None:
 
 
 def _columns(table: Table, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
-    missing = [column.name for column in table if column.name not in frame]
-    if missing:
-        raise MissingData(
-            f"The session's {table.name} have no column {', '.join(missing)}. Add it before writing.", name=missing[0]
-        )
+    _check_columns(table, frame)
     return {column.name: frame[column.name].to_numpy() for column in table}
 
 
@@ -240,23 +238,26 @@ def _encoder(session: Any, clock: NDArray[Any]) -> dict[str, NDArray[Any]]:
     return {column.name: clock if column.name == "timestamps" else np.full(len(clock), np.nan) for column in ENCODER}
 
 
-def _trials(frame: pd.DataFrame) -> dict[str, Any]:
-    missing = [column.name for column in TRIALS if column.required and column.name not in frame]
+def _check_columns(table: Table, frame: pd.DataFrame) -> None:
+    missing = [column.name for column in table if column.required and column.name not in frame]
     if missing:
         raise MissingData(
-            f"The session's trials have no column {', '.join(missing)}. Add it before writing.", name=missing[0]
+            f"The session's {table.name} have no column {', '.join(missing)}. Add it before writing.", name=missing[0]
         )
-    columns = {name: _values(frame[name]) for name in frame if name != "lick_times"}
-    ragged = Ragged.of(frame["lick_times"])
-    stored = {}
+
+
+def _trials(frame: pd.DataFrame) -> dict[str, Any]:
+    _check_columns(TRIALS, frame)
+    stored: dict[str, Any] = {"id": frame.index.to_numpy()}
     for name in frame:
         if name == "lick_times":
+            ragged = Ragged.of(frame[name])
             # hdmf cannot write an empty column; AllenSDK's readers know a single empty text for it.
-            stored["lick_times"] = ragged.flat if len(ragged.flat) else [""]
-            stored["lick_times_index"] = np.cumsum(ragged.counts)
+            stored[name] = ragged.flat if len(ragged.flat) else [""]
+            stored[f"{name}_index"] = np.cumsum(ragged.counts)
         else:
-            stored[name] = columns[name]
-    return {"id": frame.index.to_numpy(), **stored}
+            stored[name] = _values(frame[name])
+    return stored
 
 
 def _with_image_set(session: Any, frame: pd.DataFrame) -> pd.DataFrame:
@@ -265,8 +266,8 @@ def _with_image_set(session: Any, frame: pd.DataFrame) -> pd.DataFrame:
         return frame
     name = getattr(getattr(session, "stimulus_templates", None), "name", None)
     shown = frame["stimulus_name"] if name is None else pd.Series(name, index=frame.index)
-    omitted = frame["image_name"] == "omitted"
-    return frame.assign(image_set=shown.where(~omitted, "omitted").where(frame["image_name"].notna()))
+    omitted = frame["image_name"] == OMITTED
+    return frame.assign(image_set=shown.where(~omitted, OMITTED).where(frame["image_name"].notna()))
 
 
 def _add_presentations(file: Any, frame: pd.DataFrame) -> None:
@@ -278,7 +279,7 @@ def _add_presentations(file: Any, frame: pd.DataFrame) -> None:
         columns = {stored_names.get(column, column): _values(values) for column, values in kept.items()}
         ordered = {first: columns.pop(first) for first in ("start_time", "stop_time")}
         made = _intervals(
-            f"{str(name).replace('/', '_')}_presentations",
+            f"{str(name).replace('/', '_')}{PRESENTATIONS_ENDING}",
             f"Presentations of {name}.",
             {"id": np.arange(len(rows)), **ordered, **columns},
         )
@@ -291,7 +292,7 @@ def _values(column: pd.Series) -> NDArray[Any]:
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     if column.dtype.kind in "biuf":
         return np.asarray(column)
-    return np.array(column.astype(object).where(column.notna(), "N/A").tolist(), dtype=object)
+    return np.array(column.astype(object).where(column.notna(), MISSING_TEXT).tolist(), dtype=object)
 
 
 def _intervals(name: str, description: str, columns: Mapping[str, Any]) -> Any:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from visbehavior.errors import BadValue, MissingData
 from visbehavior.extras import import_extra
 from visbehavior.plots.colors import LICK, OMISSION, REWARD, RUNNING, image_color
+from visbehavior.schema.session import OMITTED
 
-OMITTED = "omitted"
 # Heights, as parts of the axes: a strip below the running speed is left for them.
 _LICKS_AT = 0.035
 _REWARDS_AT = 0.095

@@ -31,6 +31,8 @@ DTYPES = {
 }
 MISSING_INTEGER = -99
 """What stands for "none" in integer columns, as in AllenSDK 2.16."""
+MISSING_TEXT = "N/A"
+"""What the release's files store for a missing text."""
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,11 @@ STIMULUS_TIMESTAMPS = Table(
     notes="In imaging sessions the clock is that of the sync file: it does not begin at 0.",
 )
 
+PRESENTATIONS_ENDING = "_presentations"
+"""How the names of the groups of presentations end in a file."""
+OMITTED = "omitted"
+"""The name that an omission has among those of the pictures."""
+
 STIMULUS_PRESENTATIONS = Table(
     name="stimulus_presentations",
     summary="What the screen showed: one row for each picture, omission, grating, gray stretch or movie frame.",
@@ -542,6 +547,20 @@ METADATA = Table(
         "imaging_depth, field_of_view_width ...), as they stand in the file."
     ),
 )
+
+IMAGING_ENTRIES = (
+    "ophys_experiment_id",
+    "ophys_session_id",
+    "experiment_container_id",
+    "ophys_container_id",
+    "field_of_view_width",
+    "field_of_view_height",
+    "imaging_depth",
+    "targeted_imaging_depth",
+    "imaging_plane_group",
+    "imaging_plane_group_count",
+)
+"""Attributes of an imaging file's metadata, in the order in which AllenSDK 2.10 gives them; newer files name the container otherwise."""
 
 TASK_PARAMETERS = Table(
     name="task_parameters",
