@@ -60,8 +60,13 @@ def whole_file(target: Path, needed: int = 0) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def is_full(error: OSError | RuntimeError) -> bool:
+    """Whether an error tells of a disk, a quota or a file that is full."""
+    return getattr(error, "errno", None) in _FULL or any(text in str(error) for text in _FULL_TEXTS)
+
+
 def _cannot_write(target: Path, error: OSError | RuntimeError) -> CannotWrite:
-    if getattr(error, "errno", None) in _FULL or any(text in str(error) for text in _FULL_TEXTS):
+    if is_full(error):
         return DiskFull(
             f"{target} cannot be written: its disk is full. Nothing was left of it. Make room or choose another folder.",
             path=str(target),

@@ -14,6 +14,7 @@
     +-- ClosedSession     ValueError          a session asked for more after close()
     +-- CannotWrite       OSError             a file or folder that cannot be written
     |   +-- DiskFull      OSError             no room for what was to be written
+    +-- TransferFailed    ConnectionError     bytes that could not be brought: no network, refused, broken off
     +-- MissingExtra      ImportError         an optional library is not installed
 
 Each message says what is wrong, where, what was expected and what to do next. The facts in it are attributes of the
@@ -59,7 +60,7 @@ class CorruptFile(VisBehaviorError, OSError):
 
 
 class ChangedFile(VisBehaviorError, OSError):
-    """The file was replaced or written to since the session was opened from it."""
+    """The file, or the object in the bucket, was replaced or written to since the session was opened from it."""
 
 
 class UnsupportedFile(VisBehaviorError, ValueError):
@@ -88,6 +89,10 @@ class CannotWrite(VisBehaviorError, OSError):
 
 class DiskFull(CannotWrite):
     """There is no room for what was to be written. Nothing was left half written."""
+
+
+class TransferFailed(VisBehaviorError, ConnectionError):
+    """Bytes could not be brought: no network, a server that refuses or fails, a line that breaks. What came is kept."""
 
 
 class MissingExtra(VisBehaviorError, ImportError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 DEFAULT_ALLENSDK_VERSION = "2.16"
 
 # Rewards a minute above which a mouse counts as engaged.
@@ -11,3 +14,27 @@ ENGAGED_REWARD_RATE = 2.0
 EYE_TRACKING_Z_THRESHOLD = 3.0
 # ... and so are this many frames on either side of one.
 EYE_TRACKING_DILATION_FRAMES = 2
+
+BUCKET = "visual-behavior-ophys-data"
+"""The public bucket of the data set."""
+
+REGION = "us-west-2"
+"""Where it is."""
+
+CACHE_DIR_VARIABLE = "VISBEHAVIOR_CACHE_DIR"
+"""Environment variable that names the cache folder."""
+
+
+def s3_endpoint() -> str | None:
+    """An S3 server other than Amazon's, where the environment names one."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+
+
+def default_cache_dir() -> Path:
+    """The cache folder: what the environment variable says, else the platform's folder for caches."""
+    named = os.environ.get(CACHE_DIR_VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    from platformdirs import user_cache_path
+
+    return Path(user_cache_path("visbehavior", appauthor=False))
