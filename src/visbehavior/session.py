@@ -283,6 +283,7 @@ class BehaviorSession:
             rate from.
         """
         with self._road.opened():
+            self._road.together(self._stored_trials, self._stored_rewards, self._response_window_start)
             stored = self._stored_trials(), self._stored_rewards()
             window_start = self._response_window_start()
         return compute_performance_metrics(*stored, engaged_trial_reward_rate_threshold, window_start)

@@ -155,6 +155,17 @@ def read_stimulus_presentations(file: NwbFile, wanted: Collection[str]) -> pd.Da
     return pd.DataFrame({name: _nullable(name, values) for name, values in columns.items()}, index=index, copy=False)
 
 
+def read_column_lengths(file: NwbFile, *groups: str) -> dict[str, int]:
+    """How many rows the columns of groups have; none is read."""
+    return file.read(
+        {
+            f"{group}/{name}": partial(Handle.length, group=group, name=name)
+            for group, names in _column_names(file, list(groups)).items()
+            for name in ["id", *names]
+        }
+    )
+
+
 def presentation_groups(file: NwbFile) -> list[str]:
     """The groups that hold presentations: one a picture in files of release 1.0.x, one a stimulus in newer ones."""
     names = file.read_one(partial(Handle.names, group=STIMULUS_PRESENTATIONS.group))
@@ -201,8 +212,9 @@ def read_stimulus_templates(file: NwbFile) -> pd.DataFrame:
 
 def _read_pictures(file: NwbFile, group: str, name: str) -> NDArray[Any]:
     extent = file.read_one(partial(Handle.extent, group=group, name=name, ndim=3))
-    if extent is not None:
-        return map_array(file.path, extent)
+    path = file.local_path
+    if extent is not None and path is not None:
+        return map_array(path, extent)
     return file.read_one(partial(Handle.numbers, group=group, name=name, ndim=3))
 
 

@@ -1,21 +1,35 @@
 """An NWB file as a place to read from: checked once, opened for a read, closed after it.
 
 A read is a set of *pieces*. A piece is a function of an open file that reads one column or one attribute and depends on
-no other piece. A file at hand runs them one after the other; a file behind a slow wire can run each as far as its bytes
-are there, fetch for all of them at once what was missing, and run the unfinished ones again.
+no other piece. A file at hand runs them one after the other. A file behind a wire runs each as far as its bytes are here,
+fetches for all of them at once what was missing, and runs the unfinished ones again: HDF5 never waits for the wire.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from visbehavior.errors import BadValue, ChangedFile, CorruptFile, NotFound, UnsupportedFile
+from visbehavior.errors import (
+    BadValue,
+    ChangedFile,
+    CorruptFile,
+    NotFound,
+    UnsupportedFile,
+    VisBehaviorError,
+    VisBehaviorWarning,
+)
 from visbehavior.nwb.handle import DOWNLOAD_AGAIN, Handle
+from visbehavior.store.remote import NotHere, RemoteFile, RemoteObject
+
+LARGE = 24_000_000
+"""Bytes of one fetch that a user should know of before waiting for them."""
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -24,14 +38,17 @@ Piece: TypeAlias = Callable[[Handle], Any]
 
 
 class NwbFile:
-    """A Visual Behavior session's NWB file on this machine's disk.
+    """A Visual Behavior session's NWB file, on this machine's disk or behind a wire.
 
     Nothing stays open between reads, so it can be pickled, used from threads and opened by the thousand.
 
     Parameters
     ----------
-    path : str or os.PathLike
-        The file.
+    place : str, os.PathLike or RemoteObject
+        The file. A remote one is not looked at before something is read.
+    look_ahead : function or None
+        Reads what many reads will want of a remote file. It joins the second read that has to fetch: whoever reads two
+        tables reads more, and one trip finds the places of all.
 
     Raises
     ------
@@ -39,19 +56,35 @@ class NwbFile:
         If it is absent; a folder, not HDF5, or another lab's file; cut short.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = _absolute(path)
+    def __init__(
+        self, place: str | os.PathLike[str] | RemoteObject, look_ahead: Callable[[], object] | None = None
+    ) -> None:
+        self._look_ahead = look_ahead
+        self._remote = place if isinstance(place, RemoteObject) else None
+        self.path = place.location if isinstance(place, RemoteObject) else _absolute(place)
+        self._start()
+        if self._remote is None:
+            self._check()
+
+    def _start(self) -> None:
         self._of_thread = threading.local()
-        self._identity: tuple[int, ...] | None = None
-        self._check()
+        self._identity: tuple[Any, ...] | None = None
+        self._said = False
+        self._fetching_reads = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path}
+        return {"path": self.path, "_remote": self._remote, "_look_ahead": self._look_ahead}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.path = state["path"]
-        self._of_thread = threading.local()
-        self._identity = None
+        self.__dict__.update(state)
+        self._start()
+
+    @property
+    def local_path(self) -> str | None:
+        """The file on this machine's disk; None while bytes of it may have to be fetched."""
+        if self._remote is None:
+            return self.path
+        return str(self._remote.final) if self._remote.is_whole else None
 
     @contextmanager
     def opened(self) -> Iterator[Handle]:
@@ -60,7 +93,7 @@ class NwbFile:
         if handle is not None:
             yield handle
             return
-        with Handle(self.path) as handle:
+        with self._open() as handle:
             self._check_is_the_same(handle)
             self._of_thread.handle = handle
             try:
@@ -69,16 +102,106 @@ class NwbFile:
                 self._of_thread.handle = None
 
     def read(self, pieces: Mapping[str, Callable[[Handle], T]]) -> dict[str, T]:
-        """The value of each piece."""
+        """The value of each piece.
+
+        A read within a piece of another read does not fetch: the outer one does, for all its pieces at once.
+        """
+        inner = getattr(self._of_thread, "reading", False)
+        found: dict[str, T] = {}
+        wanted = pieces
         with self.opened() as handle:
-            return {name: piece(handle) for name, piece in pieces.items()}
+            while not self._run(handle, wanted, found):
+                if inner or handle.remote is None:
+                    raise NotHere
+                if wanted is pieces:
+                    wanted = {**pieces, **self._ahead()}
+                    self._run(handle, wanted, found)
+                self._fetch(handle.remote)
+        return {name: found[name] for name in pieces}
 
     def read_one(self, piece: Callable[[Handle], T]) -> T:
         """The value of one piece."""
         return self.read({"": piece})[""]
 
+    def together(self, *reads: Callable[[], object]) -> None:
+        """Call functions that read, so that what they want comes in common rounds; nothing where the file is at hand."""
+        if self.local_path is None:
+            self.read({str(i): partial(_without_handle, read) for i, read in enumerate(reads)})
+
+    def _ahead(self) -> dict[str, Callable[[Handle], Any]]:
+        self._fetching_reads += 1
+        if self._fetching_reads != 2 or self._look_ahead is None:
+            return {}
+        return {"look ahead": partial(_unless_damaged, self._look_ahead)}
+
+    def _run(self, handle: Handle, pieces: Mapping[str, Callable[[Handle], T]], found: dict[str, T]) -> bool:
+        """Run the pieces that are not found yet as far as bytes are here; whether all are."""
+        inner = getattr(self._of_thread, "reading", False)
+        self._of_thread.reading = True
+        try:
+            for name, piece in pieces.items():
+                if name not in found:
+                    with suppress(NotHere):
+                        found[name] = piece(handle)
+        finally:
+            self._of_thread.reading = inner
+        return len(found) == len(pieces)
+
+    def _open(self) -> Handle:
+        path = self.local_path
+        if path is not None:
+            return Handle(path)
+        assert self._remote is not None
+        if self._must_come_whole(self._remote):
+            return Handle(str(self._remote.final))
+        remote = self._remote.open()
+        try:
+            while True:
+                try:
+                    return Handle(self.path, remote)
+                except NotHere:
+                    remote.fetch()
+        except BaseException:
+            remote.close()
+            raise
+
+    def _must_come_whole(self, remote: RemoteObject) -> bool:
+        if remote.blocks.load() is None:
+            remote.begin()
+        if not remote.comes_whole:
+            return False
+        from visbehavior.store.transfer import fetch_whole
+
+        self._say(
+            f"{remote.final.name} cannot stream from {remote.source} to {remote.final.parent}: all of it is fetched."
+        )
+        fetch_whole([remote])
+        return True
+
+    def _say(self, text: str) -> None:
+        """Once for a session."""
+        if not self._said:
+            self._said = True
+            warnings.warn(text, VisBehaviorWarning, stacklevel=2)
+
+    def _fetch(self, remote: RemoteFile) -> None:
+        missing = remote.missing()
+        if missing < LARGE:
+            remote.fetch()
+            return
+        self._say(
+            f"{os.path.basename(self.path)} streams, and {missing / 1e6:,.0f} MB of its {remote.size / 1e6:,.0f} MB are needed for this. "
+            "get_behavior_session(id, download=True) fetches all of it."
+        )
+        from tqdm.auto import tqdm
+
+        with tqdm(total=missing, unit="B", unit_scale=True, disable=None, leave=False) as bar:
+            remote.fetch(bar.update)
+
     def _check_is_the_same(self, handle: Handle) -> None:
-        """Tables of one session must not come from two files."""
+        """Tables of one session must not come from two files; a remote one that is whole by now was verified."""
+        if self._remote is not None and handle.remote is None:
+            return
         if self._identity is None:
             self._identity = handle.identity
         elif self._identity != handle.identity:
@@ -110,6 +233,16 @@ class NwbFile:
 def optional(piece: Callable[[Handle], T], group: str) -> Callable[[Handle], T | None]:
     """A piece that gives None where its group is absent."""
     return lambda handle: piece(handle) if handle.has_optional(group) else None
+
+
+def _without_handle(read: Callable[[], object], _: Handle) -> object:
+    return read()
+
+
+def _unless_damaged(read: Callable[[], object], _: Handle) -> None:
+    """What is damaged is said when it is asked for."""
+    with suppress(VisBehaviorError):
+        read()
 
 
 def _absolute(path: Any) -> str:

@@ -11,17 +11,21 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5f, h5g, h5i, h5p, h5s
+from h5py import h5a, h5d, h5f, h5fd, h5g, h5i, h5p, h5s
 from numpy.typing import NDArray
 
 from visbehavior.analysis.ragged import Ragged
 from visbehavior.errors import BadValue, CorruptFile, MissingData, NotFound, VisBehaviorError
+from visbehavior.store.blocks import read_at
+from visbehavior.store.remote import RemoteFile
 
 DOWNLOAD_AGAIN = "Get the file again, and compare its size with the source's."
 """The way out of most damage."""
 
 # Deflate cannot shrink more than this: a chunked dataset that claims more than it stores times this lies.
 _GREATEST_COMPRESSION = 1032
+# Bytes of a collection of texts, at least; texts refer to theirs by its address.
+_LEAST_HEAP = 4096
 _NUMBERS = "iufb"
 # Of a dictionary's entries, such as a position; more is damage.
 _MOST_SMALL_VALUES = 1000
@@ -53,18 +57,25 @@ class Handle:
 
     Groups and datasets are opened relative to their group, by h5py's low-level interface: by path from the root each
     would cost four times as much. Paths are absolute without the leading slash; "" is the root.
+
+    Parameters
+    ----------
+    path : str
+        The file; where it is remote, its name in messages.
+    remote : RemoteFile or None
+        What of it is here. Reads of other bytes raise `visbehavior.store.remote.NotHere`.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, remote: RemoteFile | None = None) -> None:
         self.path = path
+        self.remote = remote
         self._groups: dict[str, h5g.GroupID] = {}
         with _mapped(path, "it"):
-            self._h5 = _opened_without_lock(path)
+            self._h5 = _opened_without_lock(path) if remote is None else _opened_remotely(remote)
             self._own_name = h5f.get_name(self._h5)
-            self._raw = open(path, "rb", buffering=0)  # noqa: SIM115
-        found = os.fstat(self._raw.fileno())
-        self.size = found.st_size
-        self.identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+            self._raw = _DiskFile(path) if remote is None else remote
+        self.size = self._raw.size
+        self.identity = self._raw.identity
 
     def __enter__(self) -> Handle:
         return self
@@ -153,6 +164,7 @@ class Handle:
             size = _nbytes(shape, dtype)
             self._check_size(size, where)
             self._check_own(data, size, where)
+            self._need(data)
             self._check_references(data, shape, where)
             values = np.empty(shape, dtype)
             data.read(h5s.ALL, h5s.ALL, values)
@@ -266,22 +278,31 @@ class Handle:
         with _mapped(self.path, where):
             chunked = data.get_create_plist().get_layout() == h5d.CHUNKED
             self._check_size(size // _GREATEST_COMPRESSION if chunked else size, where)
+            self._need(data)
             values = np.empty(shape, dtype)
             data.read(h5s.ALL, h5s.ALL, values)
         return values.astype(dtype.newbyteorder("="), copy=False)
 
     def _bytes(self, offset: int, count: int, where: str) -> NDArray[np.uint8]:
         values = np.empty(count, np.uint8)
-        view = values.data
-        self._raw.seek(offset)
-        while len(view):
-            got = self._raw.readinto(view)
-            if not got:
-                raise CorruptFile(
-                    f"{self.path} ends before the values of {where}. {DOWNLOAD_AGAIN}", path=self.path, name=where
-                )
-            view = view[got:]
+        try:
+            self._raw.read_at(offset, values.data)
+        except EOFError:
+            raise CorruptFile(
+                f"{self.path} ends before the values of {where}. {DOWNLOAD_AGAIN}", path=self.path, name=where
+            ) from None
         return values
+
+    def _need(self, data: h5d.DatasetID) -> None:
+        """Ask for all stored values of a dataset at once: HDF5 would ask for one chunk after the other."""
+        if self.remote is None:
+            return
+        offset = data.get_offset()
+        if offset is not None:
+            self.remote.need([(offset, offset + data.get_storage_size())])
+        elif data.get_create_plist().get_layout() == h5d.CHUNKED:
+            chunks = [data.get_chunk_info(i) for i in range(data.get_num_chunks())]
+            self.remote.need([(chunk.byte_offset, chunk.byte_offset + chunk.size) for chunk in chunks])
 
     def _check_references(self, data: h5d.DatasetID, shape: tuple[int, ...], where: str) -> None:
         """No text may claim to be longer than the file: HDF5 itself would allocate what it claims."""
@@ -290,9 +311,12 @@ class Handle:
         offset = data.get_offset()
         if offset is None or data.get_storage_size() != count * reference.itemsize:
             return
-        lengths = self._bytes(offset, count * reference.itemsize, where).view(reference)["length"]
+        references = self._bytes(offset, count * reference.itemsize, where).view(reference)
         if count:
-            self._check_size(int(lengths.max()), where)
+            self._check_size(int(references["length"].max()), where)
+        if self.remote is not None:
+            heaps = np.unique(references["address"][references["length"] > 0]).tolist()
+            self.remote.need([(heap, heap + _LEAST_HEAP) for heap in heaps])
 
     def _check_size(self, claimed: int, where: str) -> None:
         if claimed > self.size:
@@ -350,6 +374,22 @@ class Handle:
         )
 
 
+class _DiskFile:
+    """The bytes of a file on this machine's disk."""
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        found = os.fstat(self._file)
+        self.size = found.st_size
+        self.identity: tuple[Any, ...] = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+    def read_at(self, start: int, view: memoryview) -> None:
+        read_at(self._file, start, view)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
 _dtypes: dict[bytes, np.dtype[Any]] = {}
 
 
@@ -382,6 +422,13 @@ def _opened_without_lock(path: str) -> h5f.FileID:
     raise refused
 
 
+def _opened_remotely(remote: RemoteFile) -> h5f.FileID:
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_LATEST)
+    access.set_fileobj_driver(h5fd.fileobj_driver, remote)
+    return h5f.open(b"remote", h5f.ACC_RDONLY, fapl=access)
+
+
 @contextmanager
 def _mapped(path: str, where: str) -> Iterator[None]:
     """h5py's exceptions as ours."""
@@ -394,7 +441,7 @@ def _mapped(path: str, where: str) -> Iterator[None]:
 
 
 def _damaged(path: str, where: str, error: BaseException) -> VisBehaviorError:
-    if not os.path.exists(path):
+    if "://" not in path and not os.path.exists(path):
         return NotFound(f"{path} is gone: there is no such file any more. Put it back, or open another.", path=path)
     text = " ".join(str(error).split())
     cut = re.search(r"truncated file: eof = (\d+), sblock->base_addr = \d+, stored_eof = (\d+)", text)

@@ -21,11 +21,14 @@ from visbehavior.schema.session import (
     EYE_TRACKING,
     LICKS,
     METADATA,
+    RAW_RUNNING_SPEED,
     REWARDS,
+    RUNNING_SPEED,
     STIMULUS_TEMPLATES,
     STIMULUS_TIMESTAMPS,
     TRIALS,
 )
+from visbehavior.store.remote import RemoteObject
 
 
 class NwbRoad:
@@ -33,16 +36,20 @@ class NwbRoad:
 
     Parameters
     ----------
-    path : str or os.PathLike
+    place : str, os.PathLike or RemoteObject
         A behavior session's file, or an imaging plane's, of which the behavior half is read.
     release, file_hash : str or None
         The release that the file is of and its BLAKE2b-512, where they are known.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, release: str | None = None, file_hash: str | None = None
+        self,
+        place: str | os.PathLike[str] | RemoteObject,
+        *,
+        release: str | None = None,
+        file_hash: str | None = None,
     ) -> None:
-        self._file = NwbFile(path)
+        self._file = NwbFile(place, self._look_ahead)
         self.release = release
         self.file_hash = file_hash
 
@@ -57,6 +64,10 @@ class NwbRoad:
     def opened(self) -> AbstractContextManager[Any]:
         """Reads inside this context share one open file."""
         return self._file.opened()
+
+    def together(self, *reads: Callable[[], object]) -> None:
+        """Call functions that read, so that what they want comes over a wire in common rounds; nothing at hand."""
+        self._file.together(*reads)
 
     @cached_property
     def layout(self) -> str:
@@ -138,6 +149,18 @@ class NwbRoad:
         """How many rows the tables have, without reading them."""
         with self._file.opened():
             return self._row_counts()
+
+    def _look_ahead(self) -> None:
+        """Find the places of what sessions are mostly asked for: over a wire, many trips at once."""
+        tables = (LICKS, REWARDS, RUNNING_SPEED, RAW_RUNNING_SPEED, STIMULUS_TIMESTAMPS)
+        columns = [(table.group, str(column.path)) for table in tables for column in table if column.path is not None]
+        self._file.together(
+            *(partial(self._file.read_one, partial(Handle.length, group=group, name=name)) for group, name in columns),
+            lambda: behavior.read_column_lengths(self._file, TRIALS.group),
+            lambda: behavior.read_column_lengths(self._file, *behavior.presentation_groups(self._file)),
+            self.read_metadata,
+            self.read_task_parameters,
+        )
 
     def _row_counts(self) -> dict[str, int]:
         def rows(group: str, name: str) -> Callable[[Handle], int | None]:
