@@ -1,30 +1,33 @@
-"""The data set as a cache of files: releases, project tables, sessions.
-
-So far a cache on this machine's disks: a folder that AllenSDK filled, or the bucket's own tree (a mounted bucket).
-"""
+"""The data set as a cache of files: releases, project tables, sessions, from a folder and from the public bucket."""
 
 from __future__ import annotations
 
+import json
 import os
-from functools import cached_property
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from visbehavior.errors import BadValue, NotCached, NotFound
+from visbehavior.atomic import whole_file
+from visbehavior.errors import BadValue, CorruptFile, NotFound, UnsupportedFile, VisBehaviorError, VisBehaviorWarning
 from visbehavior.nwb.road import NwbRoad
+from visbehavior.project.library import DOWNLOADED, Library
 from visbehavior.project.manifest import (
+    MOVIE,
     PROJECT,
     FileEntry,
-    Manifest,
     describe_changes,
     manifest_file_name,
-    newest_first,
-    parse_manifest,
+    manifest_version,
 )
+from visbehavior.project.performance import PerformanceLedger, compute_metrics_of
 from visbehavior.project.tables import NO_FILE, read_project_table
+from visbehavior.project.verification import verify_files
 from visbehavior.schema.columns import Table
 from visbehavior.schema.convention import parse_convention
 from visbehavior.schema.project import (
@@ -34,29 +37,77 @@ from visbehavior.schema.project import (
     OPHYS_SESSION_TABLE,
 )
 from visbehavior.session import BehaviorSession
-from visbehavior.settings import DEFAULT_ALLENSDK_VERSION
+from visbehavior.settings import BUCKET, DEFAULT_ALLENSDK_VERSION, ENGAGED_REWARD_RATE, default_cache_dir
+from visbehavior.store.remote import RemoteObject
+from visbehavior.store.source import Address, ObjectSource
+from visbehavior.store.transfer import JOBS, fetch_whole, hash_file
 
-LAST_USED = "_manifest_last_used.txt"
+Ids = int | str | Iterable[int | str]
 
 
 class VisualBehaviorOphysProjectCache:
-    """The Visual Behavior data set, in a folder.
+    """The Visual Behavior data set.
 
-    Open it with `from_local_cache`. The tables are those of the release that is current; each is read when it is asked
-    for, and is the same object from then on.
+    Open it with `from_s3_cache`, which brings what is asked for and keeps it, or with `from_local_cache`. The tables are
+    those of the release that is current; each is read when it is asked for, and is the same object from then on.
+
+    Threads may share a cache. It can be pickled: the folder, the source and the release go along, not what was read.
+    Processes may share a folder, also while they fill it. In a forked child what is cached can be used; the network
+    cannot, once the parent used it: start processes with ``multiprocessing.get_context("spawn")``.
     """
 
-    def __init__(self, folder: Path, static: bool, allensdk_version: str, version: str | None) -> None:
-        self._folder = folder
-        self._static = static
+    def __init__(self, library: Library, allensdk_version: str, version: str | None) -> None:
+        self._library = library
         self._convention = parse_convention(allensdk_version)
         self._kept: dict[str, pd.DataFrame] = {}
         self.load_manifest(self._first_manifest(version))
 
     @classmethod
+    def from_s3_cache(
+        cls,
+        cache_dir: str | os.PathLike[str] | None = None,
+        bucket_name_override: str | os.PathLike[str] = BUCKET,
+        *,
+        allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
+        version: str | None = None,
+        endpoint: str | None = None,
+    ) -> Self:
+        """Open the public data set. What is asked for comes over the network once, and stays in a folder.
+
+        Without a network what is cached can be used; one warning says that newer releases could not be looked up.
+
+        Parameters
+        ----------
+        cache_dir : str, os.PathLike or None
+            The folder, laid out as AllenSDK lays out its own: one that AllenSDK filled is used as it is. None: what the
+            environment variable VISBEHAVIOR_CACHE_DIR names, else the platform's folder for caches.
+        bucket_name_override : str or os.PathLike
+            Another bucket, or the address of a mirror: ``https://...``, or a folder.
+        allensdk_version : str
+            Whose names and types the tables have: "2.16" or "2.10".
+        version : str or None
+            The release, such as "1.1.0"; None: the one last used in this folder, else the newest.
+        endpoint : str or None
+            An S3 server other than Amazon's; None: what AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL names, if set.
+
+        Raises
+        ------
+        NotFound
+            If there is no such release.
+        NotCached
+            If there is neither a network nor a release in the folder.
+        TransferFailed
+            If the bucket does not answer as it should.
+        """
+        folder = default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()
+        place = bucket_name_override
+        source = ObjectSource(Address(os.fspath(place) if isinstance(place, os.PathLike) else place, endpoint))
+        return cls(Library(folder.absolute(), source), allensdk_version, version)
+
+    @classmethod
     def from_local_cache(
         cls,
-        cache_dir: str | os.PathLike[str],
+        cache_dir: str | os.PathLike[str] | None = None,
         use_static_cache: bool = False,
         *,
         allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
@@ -66,9 +117,9 @@ class VisualBehaviorOphysProjectCache:
 
         Parameters
         ----------
-        cache_dir : str or os.PathLike
-            A folder that AllenSDK filled, with ``visual-behavior-ophys_project_manifest_v*.json`` in it; with
-            `use_static_cache` the bucket's own tree.
+        cache_dir : str, os.PathLike or None
+            A folder that AllenSDK or `from_s3_cache` filled, with ``visual-behavior-ophys_project_manifest_v*.json`` in it; with
+            `use_static_cache` the bucket's own tree. None: the default folder of `from_s3_cache`.
         use_static_cache : bool
             Whether it is the bucket's own tree, with ``visual-behavior-ophys/manifests`` in it.
         allensdk_version : str
@@ -83,10 +134,17 @@ class VisualBehaviorOphysProjectCache:
         NotCached
             If the release is not there.
         """
-        folder = Path(cache_dir).expanduser().absolute()
+        folder = (default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()).absolute()
         if not folder.is_dir():
             raise NotFound(f"There is no folder {folder}. Expected a cache of {PROJECT}.", path=str(folder))
-        return cls(folder, use_static_cache, allensdk_version, version)
+        library = Library(folder, None, use_static_cache)
+        if not library.manifests_here():
+            other = "" if use_static_cache else " (for the bucket's own tree say use_static_cache=True)"
+            raise NotFound(
+                f"There is no manifest {manifest_file_name('*')} in {library.manifest_folder}{other}. Expected a cache of {PROJECT}.",
+                path=str(library.manifest_folder),
+            )
+        return cls(library, allensdk_version, version)
 
     def get_behavior_session_table(self, **_: Any) -> pd.DataFrame:
         """Every behavior session: `visbehavior.schema.project.BEHAVIOR_SESSION_TABLE`. AllenSDK's keywords are accepted."""
@@ -135,40 +193,188 @@ class VisualBehaviorOphysProjectCache:
             day=(days - days.iloc[0]).dt.days, has_imaging=found["ophys_session_id"].notna().astype(bool)
         )
 
-    def get_behavior_session(self, behavior_session_id: int | str) -> BehaviorSession:
+    def get_behavior_session(self, behavior_session_id: int | str, download: bool = False) -> BehaviorSession:
         """A behavior session; of an imaging session the behavior half of one of its planes' files.
+
+        It streams: only those parts of the file come over the network that an attribute reads, and they stay in the cache.
 
         Parameters
         ----------
         behavior_session_id : int or str
+        download : bool
+            Whether to fetch the whole file first, verified against the release's hash.
 
         Raises
         ------
         NotFound
             If there is no such session; an id of another kind is named with the right one.
         NotCached
-            If its file is not there.
+            If its file is not here and cannot be fetched.
+        TransferFailed, CorruptFile, DiskFull
+            If its file does not come.
         """
-        number = _id_number(behavior_session_id)
-        entries = self._files_of(number)
-        for entry in entries:
-            path = self._path_of(entry)
-            if path.exists():
-                road = NwbRoad(path, release=self._manifest.version, file_hash=entry.file_hash)
-                return BehaviorSession(road, allensdk_version=self._convention)
-        raise NotCached(
-            f"The file of behavior session {number} is not in {self._folder}. Put it at {self._path_of(entries[0])}; it is at {entries[0].url}.",
-            path=str(self._path_of(entries[0])),
-            url=entries[0].url,
-        )
+        entries = self._files_of(_id_number(behavior_session_id))
+        if download:
+            self._bring(entries[:1], JOBS, True)
+        return BehaviorSession(self._road(entries), allensdk_version=self._convention)
+
+    def download(
+        self,
+        behavior_session_ids: Ids = (),
+        ophys_experiment_ids: Ids = (),
+        *,
+        jobs: int = JOBS,
+        progress: bool = True,
+        failures: dict[str, VisBehaviorError] | None = None,
+    ) -> list[Path]:
+        """Fetch whole files, several at once, each verified against the release's hash. What is here already is not fetched.
+
+        A download that breaks off goes on where it was when it is asked for again. What streamed before counts.
+
+        Parameters
+        ----------
+        behavior_session_ids : int, str, or iterable of them
+            Of an imaging session the file of its first plane is fetched.
+        ophys_experiment_ids : int, str, or iterable of them
+            Imaging planes.
+        jobs : int
+            Connections at once.
+        progress : bool
+            Whether to show one bar for all (on stderr, or in the notebook).
+        failures : dict or None
+            Takes the error of each file that did not come, by its key in the bucket, and of each unknown id; None: the first is
+            raised: of an id before anything moves, of a file after the others came.
+
+        Returns
+        -------
+        list of pathlib.Path
+            The files, in the order of the ids; those that did not come are left out.
+
+        Raises
+        ------
+        DiskFull
+            If there is no room, before the first byte moves.
+        NotFound, NotCached, TransferFailed, CorruptFile
+        """
+        sessions, planes = _listed(behavior_session_ids), _listed(ophys_experiment_ids)
+        if not sessions and not planes:
+            raise BadValue(
+                "download() was given no ids. Name behavior_session_ids or ophys_experiment_ids: a whole release is 1.5 TB."
+            )
+        wanted = [(one, self._first_file_of) for one in sessions] + [(one, self._file_of_plane) for one in planes]
+        entries = []
+        for one, file_of in wanted:
+            try:
+                entries.append(file_of(_id_number(one)))
+            except NotFound as error:
+                if failures is None:
+                    raise
+                failures[str(one)] = error
+        self._bring(entries, jobs, progress, failures)
+        found = [self._library.find(self._manifest, entry) for entry in entries]
+        return [path for path in found if path is not None]
+
+    def verify(self, repair: bool = False, *, progress: bool = True) -> pd.DataFrame:
+        """Hash every file of every release that is here, and compare with the manifests.
+
+        Parameters
+        ----------
+        repair : bool
+            Whether to fetch again what is damaged, and to finish what is here in part.
+        progress : bool
+            Whether to show a progress bar.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index path (below the cache folder); ``state``: "whole", "damaged", "in part", "repaired", or the reason why it
+            could not be; ``size`` (bytes here).
+        """
+        return verify_files(self._library, repair, progress)
+
+    def get_performance_table(
+        self,
+        ids: Ids | None = None,
+        engaged_trial_reward_rate_threshold: float = ENGAGED_REWARD_RATE,
+        *,
+        progress: bool = True,
+        failures: dict[int, VisBehaviorError] | None = None,
+    ) -> pd.DataFrame:
+        """The behavior session table with the performance metrics of its sessions.
+
+        Sessions are opened many at once, stream, and are measured; the metrics are kept in the cache by the file's hash
+        and the code that computed them, so that asking again costs nothing.
+
+        Parameters
+        ----------
+        ids : int, str, iterable of them, or None
+            Behavior sessions; None: all of the release, which moves some 6 GB once.
+        engaged_trial_reward_rate_threshold : float
+            Rewards a minute above which the mouse counts as engaged.
+        progress : bool
+            Whether to show a progress bar.
+        failures : dict or None
+            Takes the error of each session that could not be measured, by id; None: the first is raised, after the others
+            were measured.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index behavior_session_id, in the order of `ids`; the columns of `get_behavior_session_table`, then the metrics of
+            `BehaviorSession.get_performance_metrics` in their order. Of counts that both have, the metrics'.
+        """
+        table = self.get_behavior_session_table()
+        numbers = table.index.tolist() if ids is None else [_id_number(one) for one in _listed(ids)]
+        failed: dict[int, VisBehaviorError] = {} if failures is None else failures
+        files: dict[int, list[FileEntry]] = {}
+        for number in dict.fromkeys(numbers):
+            try:
+                files[number] = self._files_of(number)
+            except NotFound as error:
+                if failures is None:
+                    raise
+                failed[number] = error
+        ledger = PerformanceLedger(self._library.folder, engaged_trial_reward_rate_threshold)
+        hashes = {number: entries[0].file_hash for number, entries in files.items()}
+        metrics = compute_metrics_of(hashes, lambda number: self._road(files[number]), ledger, failed, progress)
+        if failures is None and failed:
+            raise next(iter(failed.values()))
+        measured = [number for number in numbers if number in metrics]
+        computed = pd.DataFrame([metrics[number] for number in measured], index=table.loc[measured].index)
+        of_table = [name for name in table if name not in computed]
+        return pd.concat([table.loc[measured, of_table], computed], axis=1)
+
+    def get_raw_natural_movie(self) -> NDArray[np.uint8]:
+        """The natural movie as it was filmed, fetched once (166 MB).
+
+        Returns
+        -------
+        numpy.ndarray
+            uint8, frames x rows x columns.
+        """
+        from visbehavior.project.movie import read_movie
+
+        return read_movie(self._bring([MOVIE], JOBS, True)[0])
+
+    def get_natural_movie_template(self, n_workers: int | None = None) -> pd.DataFrame:
+        """The natural movie as the mouse saw it: see `visbehavior.project.movie.compute_movie_template`.
+
+        Parameters
+        ----------
+        n_workers : int or None
+            Threads; None: one a core.
+        """
+        from visbehavior.project.movie import compute_movie_template
+
+        return compute_movie_template(self.get_raw_natural_movie(), n_workers, progress=True)
 
     def list_all_downloaded_manifests(self) -> list[str]:
         """The manifests that are here, the oldest release first."""
-        return newest_first(os.listdir(self._manifest_folder))[::-1]
+        return self._library.manifests_here()[::-1]
 
     def list_manifest_file_names(self) -> list[str]:
-        """The manifests that are known, the oldest release first."""
-        return self.list_all_downloaded_manifests()
+        """The manifests that are known, here and in the bucket, the oldest release first."""
+        return self._library.manifests_known[::-1]
 
     def latest_downloaded_manifest_file(self) -> str:
         """The manifest of the newest release that is here."""
@@ -185,12 +391,18 @@ class VisualBehaviorOphysProjectCache:
     def load_manifest(self, manifest_name: str) -> None:
         """Make a release the current one.
 
+        Parameters
+        ----------
+        manifest_name : str
+            As `list_manifest_file_names` lists it.
+
         Raises
         ------
-        NotCached
-            If its manifest is not here.
+        NotFound, NotCached
+            If there is no such release, or it is not here and cannot be fetched.
         """
-        self._manifest = self._read_manifest(manifest_name)
+        self._manifest = self._library.manifest(_manifest_name(manifest_name))
+        self._library.note_last_used(manifest_name)
         self._kept.clear()
 
     def load_latest_manifest(self) -> None:
@@ -199,41 +411,41 @@ class VisualBehaviorOphysProjectCache:
 
     def compare_manifests(self, manifest_0_name: str, manifest_1_name: str) -> str:
         """What changed from one release to another, in words."""
-        return describe_changes(self._read_manifest(manifest_0_name), self._read_manifest(manifest_1_name))
+        manifests = (self._library.manifest(_manifest_name(name)) for name in (manifest_0_name, manifest_1_name))
+        return describe_changes(*manifests)
 
-    @cached_property
-    def _manifest_folder(self) -> Path:
-        folder = self._folder / PROJECT / "manifests" if self._static else self._folder
-        if not folder.is_dir() or not newest_first(os.listdir(folder)):
-            other = "" if self._static else " (for the bucket's own tree say use_static_cache=True)"
-            raise NotFound(
-                f"There is no manifest {manifest_file_name('*')} in {folder}{other}. Expected a cache of {PROJECT}.",
-                path=str(folder),
-            )
-        return folder
+    def construct_local_manifest(self) -> None:
+        """Hash every file that is here and write AllenSDK's ``_downloaded_data.json``, by which it shares files between releases."""
+        library = self._library
+        found = (library.path_of(manifest, entry) for manifest, entry in library.all_files())
+        hashes = {str(path): hash_file(path) for path in found if path.exists()}
+        with whole_file(library.folder / DOWNLOADED) as part:
+            part.write_text(json.dumps(hashes, indent=2, sort_keys=True))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": {}}
+
+    def __repr__(self) -> str:
+        where = self._library.source or "this machine alone"
+        return f"<{type(self).__name__} of release {self._manifest.version} in {self._library.folder}, from {where}>"
 
     def _first_manifest(self, version: str | None) -> str:
         if version is not None:
             return manifest_file_name(version)
-        try:
-            last_used = (self._manifest_folder / LAST_USED).read_text().strip()
-        except (OSError, UnicodeDecodeError):
-            last_used = ""
-        return (
-            last_used if last_used in self.list_all_downloaded_manifests() else self.latest_downloaded_manifest_file()
-        )
-
-    def _read_manifest(self, name: str) -> Manifest:
-        there = self.list_all_downloaded_manifests()
-        if name not in there:
-            raise NotCached(
-                f"{name} is not in {self._manifest_folder}; there are {', '.join(there)}.", name=name, there=there
+        last_used, known = self._library.last_used(), self._library.manifests_known
+        if not known:
+            raise NotFound(
+                f"{self._library.source} lists no release of {PROJECT}. Check the bucket's name and the endpoint.",
+                place=str(self._library.source),
             )
-        path = self._manifest_folder / name
-        return parse_manifest(path.read_bytes(), str(path))
-
-    def _path_of(self, entry: FileEntry) -> Path:
-        return self._folder / (PROJECT if self._static else self._manifest.folder) / entry.path
+        if last_used and last_used != known[0] and self._library.source is not None:
+            warnings.warn(
+                f"{self._library.folder} was last used with release {manifest_version(last_used)}, and is again; the newest is "
+                f"{manifest_version(known[0])}. Say version= to choose.",
+                VisBehaviorWarning,
+                stacklevel=4,
+            )
+        return last_used or known[0]
 
     def _table(self, table: Table) -> pd.DataFrame:
         if table.name not in self._kept:
@@ -241,29 +453,88 @@ class VisualBehaviorOphysProjectCache:
         return self._kept[table.name]
 
     def _content_of(self, table: Table) -> bytes:
+        """The CSV of a table."""
         entry = self._manifest.tables.get(table.name)
         if entry is None:
             raise NotFound(
                 f"Release {self._manifest.version} has no {table.name}; it has {', '.join(self._manifest.tables)}.",
                 name=table.name,
             )
+        path = self._bring([entry], JOBS, True)[0]
+        if self._library.source is None and hash_file(path) != entry.file_hash:
+            self._say_damaged(path, "used as it is")
+        return path.read_bytes()
+
+    def _say_damaged(self, path: Path, what_now: str) -> None:
+        warnings.warn(
+            f"{path} is not the file of release {self._manifest.version}: it was cut or changed. It is {what_now}.",
+            VisBehaviorWarning,
+            stacklevel=5,
+        )
+
+    def _bring(
+        self,
+        entries: list[FileEntry],
+        jobs: int,
+        progress: bool,
+        failures: dict[str, VisBehaviorError] | None = None,
+    ) -> list[Path]:
+        """Files whole, verified unless they were; where each lies."""
+        library = self._library
+        wanted: dict[FileEntry, RemoteObject] = {}
+        for entry in dict.fromkeys(entries):
+            path = library.find(self._manifest, entry)
+            if path is None:
+                wanted[entry] = library.remote(self._manifest, entry)
+            elif library.source is not None and not library.is_verified(path, entry.file_hash):
+                if hash_file(path) == entry.file_hash:
+                    library.note_verified(path, entry.file_hash)
+                    continue
+                self._say_damaged(path, "fetched again")
+                wanted[entry] = library.remote(self._manifest, entry)
+                wanted[entry].distrust()
+        fetch_whole(
+            list(wanted.values()),
+            jobs=jobs,
+            progress=progress,
+            failures=failures,
+            on_whole=lambda remote: library.note_verified(remote.final, str(remote.file_hash)),
+        )
+        return [library.find(self._manifest, entry) or library.path_of(self._manifest, entry) for entry in entries]
+
+    def _road(self, entries: list[FileEntry]) -> NwbRoad:
+        """The first of some files of one session that is here, else the first, streaming."""
+        for entry in entries:
+            path = self._library.find(self._manifest, entry)
+            if path is not None:
+                return self._local_road(path, entry)
+        remote = self._library.remote(self._manifest, entries[0])
+        return NwbRoad(remote, release=self._manifest.version, file_hash=entries[0].file_hash)
+
+    def _local_road(self, path: Path, entry: FileEntry) -> NwbRoad:
+        release = self._manifest.version
         try:
-            return self._path_of(entry).read_bytes()
-        except FileNotFoundError:
-            raise NotCached(
-                f"{table.name}.csv is not in the cache: put it at {self._path_of(entry)}; it is at {entry.url}.",
-                url=entry.url,
-            ) from None
+            return NwbRoad(path, release=release, file_hash=entry.file_hash)
+        except (CorruptFile, UnsupportedFile) as error:
+            if self._library.source is None:
+                raise
+            warnings.warn(f"{error.message} It is fetched anew.", VisBehaviorWarning, stacklevel=5)
+            remote = self._library.remote(self._manifest, entry)
+            remote.distrust()
+            return NwbRoad(remote, release=release, file_hash=entry.file_hash)
 
     def _files_of(self, behavior_session_id: int) -> list[FileEntry]:
-        """The file of a session, or those of its planes."""
+        """The file of a session, or those of its planes, the first one first."""
         table = self.get_behavior_session_table()
         if behavior_session_id not in table.index:
             raise NotFound(self._what_instead(behavior_session_id), behavior_session_id=behavior_session_id)
-        file_ids = [table.loc[behavior_session_id, "file_id"]]
+        file_ids = [table.at[behavior_session_id, "file_id"]]
         if not _names_a_file(file_ids[0]):
             planes = self.get_ophys_experiment_table()
-            file_ids = planes.loc[planes["behavior_session_id"] == behavior_session_id, "file_id"].tolist()
+            of_session = planes.loc[planes["behavior_session_id"] == behavior_session_id, "file_id"]
+            listed = table.at[behavior_session_id, "ophys_experiment_id"]
+            order = [plane for plane in listed if plane in of_session.index] if isinstance(listed, list) else []
+            file_ids = [*of_session.loc[order], *of_session.drop(order)]
         entries = [
             self._manifest.files[key] for file_id in file_ids if (key := str(int(file_id))) in self._manifest.files
         ]
@@ -273,6 +544,18 @@ class VisualBehaviorOphysProjectCache:
                 behavior_session_id=behavior_session_id,
             )
         return entries
+
+    def _first_file_of(self, behavior_session_id: int) -> FileEntry:
+        return self._files_of(behavior_session_id)[0]
+
+    def _file_of_plane(self, ophys_experiment_id: int) -> FileEntry:
+        planes = self.get_ophys_experiment_table()
+        if ophys_experiment_id not in planes.index:
+            raise NotFound(
+                f"Release {self._manifest.version} has no imaging plane {ophys_experiment_id}. get_ophys_experiment_table() lists them.",
+                ophys_experiment_id=ophys_experiment_id,
+            )
+        return self._manifest.files[str(int(planes.at[ophys_experiment_id, "file_id"]))]
 
     def _what_instead(self, number: int) -> str:
         """An id that is none of a behavior session: of what it is, and which session that belongs to."""
@@ -301,3 +584,16 @@ def _id_number(given: Any) -> int:
 
 def _names_a_file(file_id: Any) -> bool:
     return bool(pd.notna(file_id)) and int(file_id) != NO_FILE
+
+
+def _manifest_name(given: str) -> str:
+    if not isinstance(given, str) or manifest_version(given) is None:
+        raise BadValue(
+            f"{given!r} is no manifest's name; expected one such as {manifest_file_name('1.1.0')}. list_manifest_file_names() lists them.",
+            name=given,
+        )
+    return given
+
+
+def _listed(ids: Ids) -> list[int | str]:
+    return [ids] if isinstance(ids, (int, str, np.integer)) else list(ids)

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -17,6 +18,10 @@ from urllib.parse import unquote, urlsplit
 from visbehavior.errors import BadValue
 
 PROJECT = "visual-behavior-ophys"
+
+KNOWN_RELEASES = ("1.1.0", "1.0.1", "1.0.0", "0.3.0", "0.2.0", "0.1.0")
+"""The releases there were when this was written: for mirrors that show no listing."""
+
 _FILE_NAME = re.compile(rf"{PROJECT}_project_manifest_v(\d+(?:\.\d+)*)\.json")
 _HASH = re.compile(r"[0-9a-f]{128}")
 
@@ -43,6 +48,15 @@ class FileEntry:
     file_hash: str
 
 
+MOVIE = FileEntry(
+    f"https://visual-behavior-ophys-data.s3.us-west-2.amazonaws.com/{PROJECT}/resources/Movie_TOE1.npy",
+    "resources/Movie_TOE1.npy",
+    "Czht4ouDiTvs4CC_s8hsaE7VtVt_E9rO",
+    "7e44cba154b29e1511ab8e5453b7aa5070f1ae456724b5b2541c97c052fbd80aebf159e5f933ab319bda8fdab7b863a096cdb44f129abd20a8c4cc791af4bc41",
+)
+"""The natural movie, which no manifest names (AllenSDK, ``natural_movie_one_cache.py``)."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """A release.
@@ -65,6 +79,15 @@ class Manifest:
     def folder(self) -> str:
         """The folder of the release in a cache."""
         return f"{PROJECT}-{self.version}"
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """The hash of each file, by its path."""
+        return {entry.path: entry.file_hash for entry in self.entries()}
+
+    def entries(self) -> list[FileEntry]:
+        """Tables and files."""
+        return [*self.tables.values(), *self.files.values()]
 
 
 def manifest_file_name(version: str) -> str:
@@ -116,7 +139,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
 
 def describe_changes(older: Manifest, newer: Manifest) -> str:
     """What changed from one release to another, in words."""
-    before, after = ({entry.path: entry.file_hash for entry in _entries(manifest)} for manifest in (older, newer))
+    before, after = older.hashes, newer.hashes
     changes = {
         "added": sorted(set(after) - set(before)),
         "removed": sorted(set(before) - set(after)),
@@ -127,10 +150,6 @@ def describe_changes(older: Manifest, newer: Manifest) -> str:
         lines.append(f"{len(paths)} files {what}" + (":" if paths else ""))
         lines += [f"  {path}" for path in paths]
     return "\n".join(lines)
-
-
-def _entries(manifest: Manifest) -> list[FileEntry]:
-    return [*manifest.tables.values(), *manifest.files.values()]
 
 
 def _entry(found: dict[str, Any]) -> FileEntry:

@@ -1,0 +1,85 @@
+"""Whether what is in a cache is what the releases say it is."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from visbehavior.errors import VisBehaviorError
+from visbehavior.project.library import Library
+from visbehavior.project.manifest import FileEntry, Manifest
+from visbehavior.store.remote import RemoteObject
+from visbehavior.store.transfer import fetch_whole, hash_file
+
+# Hashing releases Python's lock, and more would only make a disk seek.
+_AT_ONCE = 2
+
+
+def verify_files(library: Library, repair: bool, progress: bool) -> pd.DataFrame:
+    """Hash every file of a library, and fetch anew what is damaged or here in part, if that is wanted.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index path; ``state``, ``size`` (bytes).
+    """
+    files = library.all_files()
+    states = _states(library, files, progress)
+    wrong = [pair for pair, state in zip(files, states, strict=True) if state != "whole"]
+    if repair and wrong:
+        repaired = _repaired(library, wrong, progress)
+        states = [repaired.get(entry.path, state) for (_, entry), state in zip(files, states, strict=True)]
+    paths = [library.path_of(*pair) for pair in files]
+    index = pd.Index([path.relative_to(library.folder).as_posix() for path in paths], name="path", dtype=object)
+    return pd.DataFrame({"state": states, "size": [_size(path) for path in paths]}, index=index)
+
+
+def _states(library: Library, files: list[tuple[Manifest, FileEntry]], progress: bool) -> list[str]:
+    from tqdm.auto import tqdm
+
+    total = sum(_size(path) for pair in files if (path := library.path_of(*pair)).exists())
+    # disable=None: none where stderr is no terminal.
+    with (
+        tqdm(desc="hashing", total=total, unit="B", unit_scale=True, disable=None if progress else True) as bar,
+        ThreadPoolExecutor(_AT_ONCE, "visbehavior") as pool,
+    ):
+        return list(pool.map(lambda pair: _state(library, pair, bar), files))
+
+
+def _state(library: Library, pair: tuple[Manifest, FileEntry], bar: Any) -> str:
+    path = library.path_of(*pair)
+    file_hash = pair[1].file_hash
+    if not path.exists():
+        return "in part"
+    if hash_file(path, bar.update) != file_hash:
+        return "damaged"
+    library.note_verified(path, file_hash)
+    return "whole"
+
+
+def _repaired(library: Library, wrong: list[tuple[Manifest, FileEntry]], progress: bool) -> dict[str, str]:
+    objects: dict[str, RemoteObject] = {}
+    for manifest, entry in wrong:
+        objects[entry.path] = library.remote(manifest, entry)
+        objects[entry.path].distrust()
+    failures: dict[str, VisBehaviorError] = {}
+    fetch_whole(
+        list(objects.values()),
+        progress=progress,
+        failures=failures,
+        on_whole=lambda remote: library.note_verified(remote.final, str(remote.file_hash)),
+    )
+    return {
+        path: f"not repaired: {failures[remote.key]}" if remote.key in failures else "repaired"
+        for path, remote in objects.items()
+    }
+
+
+def _size(path: Path) -> int:
+    part = path if path.exists() else path.with_name(path.name + ".blocks")
+    found = part.stat()
+    # What a sparse file takes, where the system tells.
+    return found.st_size if part is path else min(getattr(found, "st_blocks", 1 << 40) * 512, found.st_size)
