@@ -17,7 +17,7 @@ from visbehavior.session import BehaviorSession
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION, ENGAGED_REWARD_RATE
 
 INDEX = "behavior_session_id"
-_DESCRIBED_BY = ("mouse_id", "session_type", "date_of_acquisition")
+DESCRIBED_BY = ("mouse_id", "session_type", "date_of_acquisition")
 
 Result = dict[str, Any] | VisBehaviorError
 
@@ -97,7 +97,7 @@ def _results(paths: Sequence[str], options: tuple[str, float], jobs: int) -> Ite
 def _result(path: str, allensdk_version: str, threshold: float) -> Result:
     try:
         with BehaviorSession.from_nwb_path(path, allensdk_version=allensdk_version) as session:
-            described = {name: session.metadata[name] for name in _DESCRIBED_BY}
+            described = {name: session.metadata[name] for name in DESCRIBED_BY}
             return {INDEX: session.behavior_session_id, **described, **session.get_performance_metrics(threshold)}
     except VisBehaviorError as error:
         return error
@@ -106,4 +106,4 @@ def _result(path: str, allensdk_version: str, threshold: float) -> Result:
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     if rows:
         return pd.DataFrame(rows).set_index(INDEX)
-    return pd.DataFrame(columns=[*_DESCRIBED_BY], index=pd.Index([], name=INDEX, dtype="int64"))
+    return pd.DataFrame(columns=[*DESCRIBED_BY], index=pd.Index([], name=INDEX, dtype="int64"))

@@ -82,7 +82,7 @@ def test_a_bad_file_does_not_stop_the_others(tmp_path: pathlib.Path, files: list
     assert len(done.stdout.splitlines()) == 3
     first, last = done.stderr.splitlines()
     assert first.startswith(f"Error: {tmp_path / 'bad.nwb'} is cut short")
-    assert last == "1 of 3 files could not be read."
+    assert last == "1 of 3 sessions could not be read."
 
 
 def test_an_error_is_one_line(tmp_path: pathlib.Path) -> None:

@@ -9,6 +9,7 @@ import json
 import shutil
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,7 +33,9 @@ def errors_in_one_line(function: F) -> F:
     @functools.wraps(function)
     def command(*args: Any, debug: bool, **kwargs: Any) -> Any:
         try:
-            return function(*args, **kwargs)
+            with warnings.catch_warnings():
+                warnings.showwarning = _said_warning
+                return function(*args, **kwargs)
         except VisBehaviorError as error:
             if debug:
                 traceback.print_exc()
@@ -47,6 +50,10 @@ def errors_in_one_line(function: F) -> F:
             sys.exit(1)
 
     return command  # type: ignore[return-value]
+
+
+def _said_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    say(f"Warning: {message}")
 
 
 def _checked_version(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -86,11 +93,17 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
+def _is_missing(value: Any) -> bool:
+    import pandas as pd
+
+    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
+
+
 def write_table(table: pd.DataFrame, form: str) -> None:
     """A table on stdout: for eyes, or all digits as CSV or JSON (a list of objects, null for what is missing)."""
     if form == "json":
         records = table.reset_index().to_dict("records")
-        whole = [{name: None if value != value else value for name, value in record.items()} for record in records]
+        whole = [{name: None if _is_missing(value) else value for name, value in record.items()} for record in records]
         click.echo(json.dumps(whole, indent=1, default=str))
     elif form == "csv":
         text = io.StringIO()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from visbehavior._version import __version__
+from visbehavior.cli.data import fetch, sessions, verify, versions
 from visbehavior.cli.pictures import plot, plot_performance
 from visbehavior.cli.sessions import performance, show
 
@@ -12,17 +13,19 @@ from visbehavior.cli.sessions import performance, show
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="visbehavior")
 def main() -> None:
-    """Allen Institute Visual Behavior sessions: look at them, measure performance.
+    """Allen Institute Visual Behavior sessions: find them, look at them, measure performance.
+
+    A session is named by its file or by its id; what an id needs comes from the public bucket and is kept.
 
     \b
     Examples:
-      visbehavior show behavior_session_891635659.nwb
+      visbehavior sessions --mouse 445002
+      visbehavior show 891635659
+      visbehavior performance --mouse 445002
       visbehavior performance *.nwb --format csv > performance.csv
       visbehavior plot behavior_session_891635659.nwb --start 290 --stop 330
     """
 
 
-main.add_command(show)
-main.add_command(performance)
-main.add_command(plot)
-main.add_command(plot_performance)
+for command in (show, performance, plot, plot_performance, sessions, fetch, verify, versions):
+    main.add_command(command)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from visbehavior.cli.cache import CacheOptions, cache_options, mouse_option, open_session, sessions_of
 from visbehavior.cli.common import convention_option, errors_in_one_line, say
+from visbehavior.settings import DEFAULT_ALLENSDK_VERSION
 
 # Inches: a stretch is read along, and a session needs room for its label.
 STRETCH = (15.0, 5.0)
@@ -23,23 +25,24 @@ output_option = click.option(
 
 
 @click.command()
-@click.argument("file", type=click.Path())
+@click.argument("named", metavar="FILE|ID")
 @click.option("--start", type=float, help="Start of the stretch (s).  [default: of the session]")
 @click.option("--stop", type=float, help="End of the stretch (s).  [default: of the session]")
 @output_option
+@cache_options
 @errors_in_one_line
-def plot(file: str, start: float | None, stop: float | None, output: Path | None) -> None:
+def plot(named: str, start: float | None, stop: float | None, output: Path | None, cache: CacheOptions) -> None:
     """Draw a stretch of a session: running, licks, rewards, pictures and omissions.
 
     \b
-    Example:
+    Examples:
       visbehavior plot behavior_session_891635659.nwb --start 290 --stop 330 -o stretch.png
+      visbehavior plot 891635659 --start 290 --stop 330
     """
     from visbehavior.plots.figure import new_figure, save_figure
     from visbehavior.plots.stretch import plot_stretch
-    from visbehavior.session import BehaviorSession
 
-    session = BehaviorSession.from_nwb_path(file)
+    session = open_session(named, cache, DEFAULT_ALLENSDK_VERSION)
     figure, ax = new_figure(*STRETCH)
     plot_stretch(session.running_speed, session.licks, session.rewards, session.stimulus_presentations, ax, start, stop)
     kind = session.metadata["session_type"]
@@ -50,24 +53,29 @@ def plot(file: str, start: float | None, stop: float | None, output: Path | None
 
 
 @click.command("plot-performance")
-@click.argument("files", type=click.Path(), nargs=-1, required=True)
+@click.argument("sessions", metavar="[FILE|ID]...", nargs=-1)
+@mouse_option
 @output_option
 @convention_option
+@cache_options
 @errors_in_one_line
-def plot_performance(files: tuple[str, ...], output: Path | None, allensdk_version: str) -> None:
+def plot_performance(
+    sessions: tuple[str, ...], mouse: str | None, output: Path | None, allensdk_version: str, cache: CacheOptions
+) -> None:
     """Draw the greatest d' of every session of a mouse, in order of acquisition.
 
-    A file that cannot be read is reported and skipped; the exit status is then 1.
+    A session that cannot be read is reported and skipped; the exit status is then 1.
 
     \b
-    Example:
+    Examples:
+      visbehavior plot-performance --mouse 445002
       visbehavior plot-performance behavior_session_*.nwb -o mouse.png
     """
     from visbehavior.cli.sessions import performance_table
     from visbehavior.plots.figure import new_figure, save_figure
     from visbehavior.plots.performance import plot_max_dprime
 
-    table, failed = performance_table(files, allensdk_version)
+    table, failed = performance_table(sessions_of(sessions, mouse, cache), cache, allensdk_version)
     if len(table):
         figure, ax = new_figure(max(LEAST_WIDTH, 6 + WIDTH_OF_A_SESSION * len(table)), 6)
         plot_max_dprime(table, ax)
