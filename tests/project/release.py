@@ -6,6 +6,7 @@ import hashlib
 import json
 import pathlib
 import shutil
+from dataclasses import dataclass
 
 from tests.nwbfiles import make_session, write_session
 
@@ -72,3 +73,47 @@ def make_bucket_tree(folder: pathlib.Path) -> pathlib.Path:
     name = f"{PROJECT}_project_manifest_v1.1.0.json"
     shutil.copy(cache / name, tree / PROJECT / "manifests" / name)
     return tree
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket with two releases, of which 1.0.1 has another file 1942, and 1.1.0 a table more.
+
+    ``folder`` is its tree, with the newest objects; ``versions`` has the others, as FaultServer wants them.
+    """
+
+    folder: pathlib.Path
+    versions: dict[str, dict[str, pathlib.Path]]
+
+    def content(self, file_id: str, version: str = "1.1.0") -> bytes:
+        """The bytes of a session's file in a release."""
+        versions = self.versions[f"{PROJECT}/{FILES[file_id][0]}"]
+        return (versions.get(f"v{version}") or next(iter(versions.values()))).read_bytes()
+
+
+def make_bucket(folder: pathlib.Path) -> Bucket:
+    """The bucket's tree and its object versions."""
+    bucket = Bucket(folder / "bucket", {})
+    older = make_release(folder, "1.0.1", missing=())
+    _, (path, session_id) = "1942", FILES["1942"]
+    changed = folder / "changed" / path
+    changed.parent.mkdir(parents=True)
+    write_session(changed, make_session(99).but(behavior_session_id=session_id), "1.1")
+    for version in ("1.0.1", "1.1.0"):
+        manifest = json.loads((older / f"{PROJECT}_project_manifest_v1.0.1.json").read_text())
+        manifest["manifest_version"] = version
+        if version == "1.0.1":
+            del manifest["metadata_files"]["ophys_cells_table"]
+        for entry in [*manifest["metadata_files"].values(), *manifest["data_files"].values()]:
+            name = entry["url"].removeprefix(f"{BUCKET}/")
+            is_new = version == "1.1.0" and name == path
+            source = changed if is_new else older / f"{PROJECT}-1.0.1" / name
+            entry |= {"version_id": f"v{'1.1.0' if is_new else '1.0.1'}", "file_hash": digest(source.read_bytes())}
+            key = f"{PROJECT}/{name}"
+            bucket.versions[key] = {entry["version_id"]: source} | bucket.versions.get(key, {})
+            (bucket.folder / key).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, bucket.folder / key)
+        manifests = bucket.folder / PROJECT / "manifests"
+        manifests.mkdir(exist_ok=True)
+        (manifests / f"{PROJECT}_project_manifest_v{version}.json").write_text(json.dumps(manifest, indent=4))
+    return bucket

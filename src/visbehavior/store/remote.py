@@ -90,7 +90,8 @@ class RemoteObject:
 
     def info(self) -> ObjectInfo:
         """Size and identity, by what is here already or by asking."""
-        return self.blocks.load() or self.source.info(self.key, self.version)
+        with self._online():
+            return self.blocks.load() or self.source.info(self.key, self.version)
 
     def begin(self) -> ObjectInfo:
         """Size and identity, its first block being here: one request tells all of it."""
@@ -128,8 +129,8 @@ class RemoteObject:
             if not getattr(error, "offline", False):
                 raise
             raise NotCached(
-                f"This part of {self.final.name} is not in the cache, and {self.source} cannot be reached. Connect to the network, or use "
-                "what is cached.",
+                f"{self.final.name}, or what is wanted of it, is not in the cache, and {self.source} cannot be reached. Connect to the "
+                "network, or use what is cached.",
                 path=str(self.final),
                 url=self.location,
             ) from error
@@ -246,7 +247,7 @@ class RemoteFile:
                 window = _HEADER_WINDOW if len(view) == _HEADER_READ else 1
                 first = min(holes)
                 stop = first + (_FIRST_WINDOW if self._blocks.here() <= BLOCK else window)
-                holes.update(range(first, min(stop, self._blocks.count)))
+                holes.update(range(first, min(stop, -(-self.size // BLOCK))))
             self._note(holes)
         self._at += len(view)
         return len(view)
@@ -297,6 +298,7 @@ class RemoteFile:
         while True:
             self._whole = self._blocks.load() is None and self._remote.is_whole
             if not self._whole:
+                self._remote.begin()
                 self._blocks.check_is_of(self._info)
             path = self._remote.final if self._whole else self._blocks.path
             with suppress(FileNotFoundError):
