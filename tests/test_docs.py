@@ -8,9 +8,11 @@ import re
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from tests.nwbfiles import make_session, write_session
+from visbehavior import VisBehaviorWarning
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -19,18 +21,40 @@ LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 FILES = re.compile(r"behavior_session_(\d+)\.nwb")
 
 
+@pytest.mark.usefixtures("anywhere")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_blocks_run(page: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_blocks_run(page: pathlib.Path, tmp_path: pathlib.Path) -> None:
     blocks = [code for excuse, code in BLOCK.findall(page.read_text()) if not excuse]
     for number in set(FILES.findall("".join(blocks))):
         made = make_session(seed=int(number) % 7, trials=60).but(behavior_session_id=int(number))
         write_session(tmp_path / f"behavior_session_{number}.nwb", made)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MPLBACKEND", "agg")
     names: dict[str, object] = {}
     for code in blocks:
         with contextlib.redirect_stdout(None):
             exec(compile(code, str(page), "exec"), names)
+
+
+@pytest.mark.usefixtures("anywhere")
+def test_the_story_of_a_mouse_runs_again_without_a_network(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tables, one mouse, all its sessions, the metrics in its table, both pictures."""
+    page = ROOT / "docs" / "data_set.md"
+    story = "".join(code for _, code in BLOCK.findall(page.read_text())[:2])
+    assert "get_performance_table" in story
+    assert "plot_stretch" in story
+    first: dict[str, pd.DataFrame] = {}
+    exec(compile(story, str(page), "exec"), first)
+    pictures = [tmp_path / "mouse.png", tmp_path / "stretch.png"]
+    for picture in pictures:
+        picture.unlink()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    second: dict[str, pd.DataFrame] = {}
+    with pytest.warns(VisBehaviorWarning, match="could not be looked up"):
+        exec(compile(story, str(page), "exec"), second)
+    pd.testing.assert_frame_equal(first["table"], second["table"])
+    assert first["table"]["max_dprime"].notna().all()
+    assert all(picture.exists() for picture in pictures)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

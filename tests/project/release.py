@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import pathlib
+import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from tests.nwbfiles import make_session, write_session
 
@@ -38,26 +41,42 @@ FILES = {
 }
 
 
+# Ids as users know them, for what the documentation says.
+FAMOUS = {"11": "837658854", "13": "838515247", "12": "848613406", "457841": "445002", "445002": "457841"}
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """A text with other ids: whole fields of a row, and numbers in the names of files."""
+    return re.sub(r"(?<=[\n,_])\d+(?=[,.\n])", lambda found: names.get(found[0], found[0]), text)
+
+
 def digest(content: bytes) -> str:
     return hashlib.blake2b(content).hexdigest()
 
 
-def make_release(folder: pathlib.Path, version: str = "1.1.0", missing: tuple[str, ...] = ("0",)) -> pathlib.Path:
-    """A cache folder; the files with the ids `missing` are named in the manifest and not there."""
+def make_release(
+    folder: pathlib.Path,
+    version: str = "1.1.0",
+    missing: tuple[str, ...] = ("0",),
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> pathlib.Path:
+    """A cache folder; the files with the ids `missing` are named in the manifest and not there; `names` are other ids."""
     release = folder / f"{PROJECT}-{version}"
     (release / "project_metadata").mkdir(parents=True)
     manifest: dict[str, object] = {"project_name": PROJECT, "manifest_version": version}
     manifest["metadata_files"] = tables = {}
-    for name, text in TABLES.items():
+    for name, original in TABLES.items():
+        text = renamed(original, names)
         (release / "project_metadata" / f"{name}.csv").write_text(text)
         path = f"{BUCKET}/project_metadata/{name}.csv"
         tables[name] = {"url": path, "version_id": "v1", "file_hash": digest(text.encode())}
     manifest["data_files"] = files = {}
-    for file_id, (path, session_id) in FILES.items():
+    for file_id, (original, number) in FILES.items():
+        path, session_id = renamed(original, names), int(names.get(str(number), number))
         file_hash = digest(path.encode() + version.encode())
         if file_id not in missing:
             (release / path).parent.mkdir(exist_ok=True)
-            write_session(release / path, make_session(session_id).but(behavior_session_id=session_id), "1.0")
+            write_session(release / path, make_session(number).but(behavior_session_id=session_id), "1.0")
             file_hash = digest((release / path).read_bytes())
         files[file_id] = {"url": f"{BUCKET}/{path}", "version_id": "v1", "file_hash": file_hash}
     (folder / f"{PROJECT}_project_manifest_v{version}.json").write_text(json.dumps(manifest))
@@ -91,11 +110,12 @@ class Bucket:
         return (versions.get(f"v{version}") or next(iter(versions.values()))).read_bytes()
 
 
-def make_bucket(folder: pathlib.Path) -> Bucket:
-    """The bucket's tree and its object versions."""
+def make_bucket(folder: pathlib.Path, names: Mapping[str, str] = MappingProxyType({})) -> Bucket:
+    """The bucket's tree and its object versions; `names` are other ids."""
     bucket = Bucket(folder / "bucket", {})
-    older = make_release(folder, "1.0.1", missing=())
-    _, (path, session_id) = "1942", FILES["1942"]
+    older = make_release(folder, "1.0.1", missing=(), names=names)
+    original, number = FILES["1942"]
+    path, session_id = renamed(original, names), int(names.get(str(number), number))
     changed = folder / "changed" / path
     changed.parent.mkdir(parents=True)
     write_session(changed, make_session(99).but(behavior_session_id=session_id), "1.1")

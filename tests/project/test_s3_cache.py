@@ -210,7 +210,9 @@ def test_offline(cache: Cache, tmp_path: pathlib.Path) -> None:
         NotCached, match=r"behavior_ophys_experiment_21\.nwb, or what is wanted of it, is not in the cache.*Connect"
     ):
         _ = cut_off.get_behavior_session(12).licks
-    with pytest.raises(NotCached, match=r"behavior_ophys_experiment_21\.nwb, or what is wanted of it, is not in the cache"):
+    with pytest.raises(
+        NotCached, match=r"behavior_ophys_experiment_21\.nwb, or what is wanted of it, is not in the cache"
+    ):
         cut_off.download(12)
 
 
