@@ -12,6 +12,8 @@ import sys
 import tempfile
 import time
 
+from benchmarks import wire
+
 ROOT = pathlib.Path(__file__).parents[1]
 GOLDEN = pathlib.Path(os.environ.get("VISBEHAVIOR_GOLDEN", ROOT.parent / "shared" / "golden"))
 REAL = GOLDEN / "v1.1" / "behavior_session_891635659.nwb.xz"
@@ -31,6 +33,7 @@ def main() -> None:
         )
         report(ours, bare, allensdk)
         many_sessions(path)
+        wire.measure(pathlib.Path(folder), GOLDEN)
 
 
 def full_length_session(folder: pathlib.Path) -> pathlib.Path:

@@ -23,6 +23,8 @@ KNOWN_RELEASES = ("1.1.0", "1.0.1", "1.0.0", "0.3.0", "0.2.0", "0.1.0")
 """The releases there were when this was written: for mirrors that show no listing."""
 
 _FILE_NAME = re.compile(rf"{PROJECT}_project_manifest_v(\d+(?:\.\d+)*)\.json")
+# As the release's own URLs are: no part can lead out. Six thousand of them are read whenever a cache is opened.
+_PLAIN_URL = re.compile(rf"https://[\w.-]+/{PROJECT}/((?:[\w-][\w.-]*/)*[\w-][\w.-]*)", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{128}")
 
 
@@ -163,6 +165,9 @@ def _entry(found: dict[str, Any]) -> FileEntry:
 
 def _local_path(url: str) -> str:
     """The part of a URL's path below the project's folder; nothing that leads out of it."""
+    plain = _PLAIN_URL.fullmatch(url)
+    if plain:
+        return plain[1]
     parts = PurePosixPath(unquote(urlsplit(url).path)).parts
     below = parts[parts.index(PROJECT) + 1 :] if PROJECT in parts else ()
     if not below or any(part in ("..", ".", "") or "\\" in part or ":" in part for part in below):
