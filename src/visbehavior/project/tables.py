@@ -73,9 +73,7 @@ def _read_csv(content: bytes, table: Table) -> pd.DataFrame:
 
 
 def _typed(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
-    types = {column.name: column.dtype for column in table}
-    # AllenSDK types the index of the imaging sessions before it becomes the index.
-    types.setdefault(table.index, "Int64" if table.index == "ophys_session_id" else "int64")
+    types = {table.index: table.index_dtype} | {column.name: column.dtype for column in table}
     for name, dtype in types.items():
         if name in frame and dtype in _CONVERTERS:
             frame[name] = _converted(frame[name], name, table, _CONVERTERS[dtype])

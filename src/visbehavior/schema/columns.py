@@ -101,6 +101,8 @@ class Table:
         Name of the index; "" where it has none.
     index_meaning : str
         What the index is.
+    index_dtype : str
+        Its type, of a project table.
     order_2_10 : tuple of str
         The order of AllenSDK 2.10, where that is not the order of `columns`.
     notes : str
@@ -116,6 +118,7 @@ class Table:
     kind: str = "table"
     index: str = ""
     index_meaning: str = ""
+    index_dtype: str = "int64"
     order_2_10: tuple[str, ...] = ()
     notes: str = ""
     optional: bool = False

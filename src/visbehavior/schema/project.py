@@ -144,6 +144,8 @@ OPHYS_SESSION_TABLE = Table(
     group="project_metadata",
     index="ophys_session_id",
     index_meaning="the imaging session.",
+    # AllenSDK types it before it becomes the index.
+    index_dtype="Int64",
     columns=(_BEHAVIOR_SESSION, _CONTAINER_LIST, *_MOUSE, _GROUP_COUNT, _PROJECT, *_STAGE, *_EXPERIENCE, *_PLANES),
 )
 OPHYS_EXPERIMENT_TABLE = Table(
