@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import subprocess
 import sys
@@ -19,10 +18,10 @@ from hypothesis import strategies as st
 from nwbinspector import inspect_nwbfile
 
 from tests.nwbfiles import as_session, make_eye, make_session, write_session
+from tests.oracle import PYTHON, needs_allensdk
 from visbehavior import BadValue, BehaviorSession, CannotWrite, DiskFull, MissingData, write_nwb
 from visbehavior._version import __version__
 
-ORACLE = pathlib.Path(__file__).parents[2] / ".venv-oracle" / ("Scripts" if os.name == "nt" else "bin") / "python"
 FRAMES = ["licks", "rewards", "running_speed", "raw_running_speed", "encoder", "stimulus_presentations", "trials"]
 # What the inspector finds in the release's own layout: names of modules, pictures as a series without times, gray as a table
 # of a single row, truth values with missing ones as floats. The rest would be ours.
@@ -243,8 +242,7 @@ def test_a_crash_leaves_no_file_of_the_name(tmp_path: pathlib.Path) -> None:
     assert not (tmp_path / "s.nwb").exists()
 
 
-@pytest.mark.oracle
-@pytest.mark.skipif(not ORACLE.exists(), reason="AllenSDK is not installed: run `make oracle`")
+@needs_allensdk
 @pytest.mark.parametrize("case", ["active", "passive", "eye", "many licks", "no encoder"])
 def test_allensdk_opens_what_we_wrote(tmp_path: pathlib.Path, case: str) -> None:
     """In its own environment, in a child process, the tables on the way back as pickled arrays."""
@@ -258,7 +256,7 @@ def test_allensdk_opens_what_we_wrote(tmp_path: pathlib.Path, case: str) -> None
         del session.encoder
     path = write_nwb(session, tmp_path / "s.nwb")
     child = pathlib.Path(__file__).with_name("allensdk_child.py")
-    done = subprocess.run([ORACLE, child, path, tmp_path / "out.npz"], capture_output=True, text=True, check=False)
+    done = subprocess.run([PYTHON, child, path, tmp_path / "out.npz"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     read = BehaviorSession.from_nwb_path(path)
     with np.load(tmp_path / "out.npz", allow_pickle=False) as theirs:

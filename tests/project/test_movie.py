@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import pathlib
 import subprocess
 import tracemalloc
@@ -14,11 +13,11 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from tests.oracle import PYTHON, needs_allensdk
 from visbehavior import BadValue
 from visbehavior.project import movie as module
 from visbehavior.project.movie import compute_movie_template
 
-ORACLE = pathlib.Path(__file__).parents[2] / ".venv-oracle" / ("Scripts" if os.name == "nt" else "bin") / "python"
 ROWS, COLUMNS = 1200, 1920
 MOVIE_ROWS = 1080
 DISTANCE = 15.0
@@ -236,15 +235,14 @@ def test_no_threads(jobs: int) -> None:
     assert caught.value.value == jobs
 
 
-@pytest.mark.oracle
-@pytest.mark.skipif(not ORACLE.exists(), reason="AllenSDK is not installed: run `make oracle`")
+@needs_allensdk
 @pytest.mark.parametrize("shape", [(2, 304, 608), (1, 1300, 2500)], ids=str)
 def test_the_same_as_allensdk(tmp_path: pathlib.Path, shape: tuple[int, int, int]) -> None:
     """In its own environment, in a child process."""
     movie = np.concatenate([make(*shape) for make in (random_movie, smooth_movie, black_and_white_movie)])
     np.save(tmp_path / "movie.npy", movie)
     child = pathlib.Path(__file__).with_name("movie_child.py")
-    command = [ORACLE, child, tmp_path / "movie.npy", tmp_path / "out.npz"]
+    command = [PYTHON, child, tmp_path / "movie.npy", tmp_path / "out.npz"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     ours = compute_movie_template(movie)

@@ -1,0 +1,65 @@
+"""One folder for both programs, on the made-up bucket of the tools beside AllenSDK's recordings, where those are at hand."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.golden.test_golden import GOLDEN, TOOL
+from tests.golden.test_golden import pytestmark as pytestmark
+from tests.oracle import PYTHON, needs_allensdk
+from visbehavior import VisualBehaviorOphysProjectCache
+
+TOOLS = TOOL.parent
+SESSION = 891635659
+CHILD = pathlib.Path(__file__).with_name("allensdk_cache_child.py")
+
+
+@contextlib.contextmanager
+def serving(folder: pathlib.Path) -> Iterator[str]:
+    command = [sys.executable, TOOLS / "s3wan.py", folder]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().split()[-1]
+        finally:
+            server.terminate()
+
+
+def allensdk(folder: pathlib.Path, endpoint: str) -> list[float]:
+    """What AllenSDK finds in a cache folder: rows of its tables, and the metrics of the session."""
+    environment = os.environ | {"AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-west-2"}
+    done = subprocess.run(
+        [PYTHON, CHILD, folder, str(SESSION)], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [float(value) for value in done.stdout.splitlines()[-1].split()]
+
+
+def ours(folder: pathlib.Path, endpoint: str, download: bool) -> list[float]:
+    cache = VisualBehaviorOphysProjectCache.from_s3_cache(folder, endpoint=endpoint)
+    tables = cache.get_behavior_session_table(), cache.get_ophys_session_table(), cache.get_ophys_experiment_table()
+    session = cache.get_behavior_session(SESSION, download)
+    rows = [len(table) for table in (*tables, cache.get_ophys_cells_table())]
+    return [*rows, *session.get_performance_metrics().values()]
+
+
+@needs_allensdk
+def test_either_program_uses_what_the_other_downloaded(tmp_path: pathlib.Path) -> None:
+    bucket = tmp_path / "bucket"
+    real = GOLDEN / "v1.0" / f"behavior_session_{SESSION}.nwb.xz"
+    subprocess.run([sys.executable, TOOLS / "make_bucket.py", bucket, "--nwb", real], check=True, capture_output=True)
+    with serving(bucket) as endpoint:
+        from_ours = ours(tmp_path / "ours", endpoint, download=True)
+        from_theirs = allensdk(tmp_path / "theirs", endpoint)
+    (bucket / "visual-behavior-ophys" / "behavior_sessions" / f"behavior_session_{SESSION}.nwb").unlink()
+    with serving(bucket) as endpoint:
+        assert allensdk(tmp_path / "ours", endpoint) == pytest.approx(from_theirs)
+        assert ours(tmp_path / "theirs", endpoint, download=False) == from_ours
+    assert from_ours == pytest.approx(from_theirs, rel=1e-12)
