@@ -20,9 +20,11 @@ _PUBLIC = {
     "compute_reward_rate": "analysis.performance",
     "compute_rolling_performance": "analysis.performance",
     "compute_session_rates": "analysis.performance",
+    "install_as_allensdk": "allensdk",
     "plot_max_dprime": "plots.performance",
     "plot_stretch": "plots.stretch",
     "write_nwb": "nwb.writer",
+    "AllenSDKImported": "errors",
     "BadValue": "errors",
     "CannotWrite": "errors",
     "ChangedFile": "errors",
@@ -46,6 +48,7 @@ __all__ = [*_PUBLIC, "__version__"]
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
+    from visbehavior.allensdk import install_as_allensdk as install_as_allensdk
     from visbehavior.analysis.performance import (
         compute_performance_metrics as compute_performance_metrics,
         compute_reward_rate as compute_reward_rate,
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     )
     from visbehavior.batch import compute_performance_table as compute_performance_table
     from visbehavior.errors import (
+        AllenSDKImported as AllenSDKImported,
         BadValue as BadValue,
         CannotWrite as CannotWrite,
         ChangedFile as ChangedFile,

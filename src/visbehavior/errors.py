@@ -16,6 +16,7 @@
     |   +-- DiskFull      OSError             no room for what was to be written
     +-- TransferFailed    ConnectionError     bytes that could not be brought: no network, refused, broken off
     +-- MissingExtra      ImportError         an optional library is not installed
+    +-- AllenSDKImported  ImportError         AllenSDK itself was imported before visbehavior could stand in for it
 
 Each message says what is wrong, where, what was expected and what to do next. The facts in it are attributes of the
 error (``error.path``, ``error.name`` ...), so that a program need not read the message.
@@ -97,6 +98,10 @@ class TransferFailed(VisBehaviorError, ConnectionError):
 
 class MissingExtra(VisBehaviorError, ImportError):
     """An optional library is not installed."""
+
+
+class AllenSDKImported(VisBehaviorError, ImportError):
+    """AllenSDK itself was imported before visbehavior could take its place."""
 
 
 class VisBehaviorWarning(UserWarning):

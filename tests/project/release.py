@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import pandas as pd
+
 from tests.nwbfiles import make_session, write_session
 
 PROJECT = "visual-behavior-ophys"
@@ -137,3 +139,103 @@ def make_bucket(folder: pathlib.Path, names: Mapping[str, str] = MappingProxyTyp
         manifests.mkdir(exist_ok=True)
         (manifests / f"{PROJECT}_project_manifest_v{version}.json").write_text(json.dumps(manifest, indent=4))
     return bucket
+
+
+NOTEBOOK_COLUMNS = [
+    "equipment_name",
+    "full_genotype",
+    "mouse_id",
+    "reporter_line",
+    "driver_line",
+    "sex",
+    "age_in_days",
+    "session_type",
+    "cre_line",
+    "indicator",
+    "session_number",
+    "prior_exposures_to_session_type",
+    "prior_exposures_to_image_set",
+    "prior_exposures_to_omissions",
+    "ophys_session_id",
+    "ophys_experiment_id",
+    "ophys_container_id",
+    "project_code",
+    "date_of_acquisition",
+    "file_id",
+]
+"""The columns that the notebook of 2021 prints."""
+
+PLACE_OF_MOUSE = 76
+"""Which of the mice of that release 445002 is."""
+
+# Session: stage, plane, day of April 2019.
+NOTEBOOK_SESSIONS = {
+    837658854: ("TRAINING_0_gratings_autorewards_15min", None, 1),
+    844908261: ("TRAINING_5_images_A_handoff_ready", None, 2),
+    845572044: ("TRAINING_5_images_A_handoff_ready", None, 3),
+    848613406: ("OPHYS_1_images_A", 848697625, 9),
+    855200229: ("OPHYS_5_images_B_passive", 855582961, 22),
+}
+
+
+def make_notebook_bucket(folder: pathlib.Path, version: str = "0.3.0") -> Bucket:
+    """A bucket with a release as it was before 1.0: three tables, and the mouse of the notebook of 2021."""
+    project = folder / PROJECT
+    others = [
+        {
+            "mouse_id": 400000 + i,
+            "behavior_session_id": 800000000 + i,
+            "session_type": "TRAINING_1_gratings",
+            "file_id": float(i),
+        }
+        for i in range(PLACE_OF_MOUSE)
+    ]
+    rows, planes, files = others, [], {}
+    for i, (session, (stage, plane, day)) in enumerate(NOTEBOOK_SESSIONS.items()):
+        file_id = 1085000000 + i
+        date = f"2019-04-{day:02} 13:26:26.000000"
+        row = {"mouse_id": 445002, "behavior_session_id": session, "session_type": stage, "date_of_acquisition": date}
+        imaging = {
+            "ophys_session_id": 848000000 + i,
+            "ophys_experiment_id": f"[{plane}]",
+            "ophys_container_id": "[846215539]",
+        }
+        rows.append(row | (imaging if plane else {"file_id": float(file_id)}))
+        name = f"behavior_ophys_experiments/behavior_ophys_experiment_{plane}.nwb" if plane else None
+        files[file_id] = name or f"behavior_sessions/behavior_session_{session}.nwb"
+        if plane:
+            planes.append(
+                row | imaging | {"ophys_experiment_id": plane, "ophys_container_id": 846215539, "file_id": file_id}
+            )
+        made = make_session(
+            i, trials=150, outcomes="A" if "_0_" in stage else "hhmcfaA", passive=stage.endswith("passive")
+        )
+        (project / files[file_id]).parent.mkdir(parents=True, exist_ok=True)
+        write_session(project / files[file_id], made.but(behavior_session_id=session), "0")
+    sessions = pd.DataFrame(rows).assign(driver_line="['Slc17a7-IRES2-Cre', 'Camk2a-tTA']", age_in_days=72.0)
+    sessions = sessions.reindex(columns=["behavior_session_id", *NOTEBOOK_COLUMNS])
+    imaged = pd.DataFrame(planes)
+    tables = {
+        "behavior_session_table": sessions,
+        "ophys_session_table": imaged.drop(columns=["file_id"]).drop_duplicates("ophys_session_id"),
+        "ophys_experiment_table": imaged,
+    }
+    entries: dict[str, dict[str, str]] = {}
+    (project / "project_metadata").mkdir()
+    for name, table in tables.items():
+        table.to_csv(project / "project_metadata" / f"{name}.csv", index=False)
+        entries[name] = _entry_of(project, f"project_metadata/{name}.csv")
+    manifest = {
+        "project_name": PROJECT,
+        "manifest_version": version,
+        "metadata_files": entries,
+        "data_files": {str(file_id): _entry_of(project, path) for file_id, path in files.items()},
+    }
+    (project / "manifests").mkdir()
+    (project / "manifests" / f"{PROJECT}_project_manifest_v{version}.json").write_text(json.dumps(manifest))
+    paths = [path for path in project.rglob("*") if path.suffix in (".csv", ".nwb")]
+    return Bucket(folder, {path.relative_to(folder).as_posix(): {"v0": path} for path in paths})
+
+
+def _entry_of(project: pathlib.Path, path: str) -> dict[str, str]:
+    return {"url": f"{BUCKET}/{path}", "version_id": "v0", "file_hash": digest((project / path).read_bytes())}

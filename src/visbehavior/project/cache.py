@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -55,6 +55,8 @@ class VisualBehaviorOphysProjectCache:
     Processes may share a folder, also while they fill it. In a forked child what is cached can be used; the network
     cannot, once the parent used it: start processes with ``multiprocessing.get_context("spawn")``.
     """
+
+    _session_class: ClassVar[type[BehaviorSession]] = BehaviorSession
 
     def __init__(self, library: Library, allensdk_version: str, version: str | None) -> None:
         self._library = library
@@ -215,8 +217,9 @@ class VisualBehaviorOphysProjectCache:
         """
         entries = self._files_of(_id_number(behavior_session_id))
         if download:
-            self._bring(entries[:1], JOBS, True)
-        return BehaviorSession(self._road(entries), allensdk_version=self._convention)
+            here = [entry for entry in entries if self._library.find(self._manifest, entry) is not None]
+            self._bring([*here, *entries][:1], JOBS, True)
+        return self._session_class(self._road(entries), allensdk_version=self._convention)
 
     def download(
         self,
