@@ -39,6 +39,7 @@ bench: $(VENV)/installed
 
 docs: demo $(VENV)/installed
 	$(VENV)/$(BIN)/python scripts/tables_page.py > docs/tables.md
+	$(VENV)/$(BIN)/python -m scripts.tutorials
 	mkdir -p docs/images
 	cp demo/stretch.png demo/mouse.png docs/images/
 

@@ -12,7 +12,6 @@ import sys
 from make_sessions import make_sessions
 
 FOLDER = pathlib.Path("demo")
-BUCKET = "https://visual-behavior-ophys-data.s3-us-west-2.amazonaws.com/visual-behavior-ophys"
 LAST_WORDS = """
 Look at demo/stretch.png and demo/mouse.png. To go on in Python, start {python} and type
 
@@ -21,15 +20,12 @@ Look at demo/stretch.png and demo/mouse.png. To go on in Python, start {python} 
     session.trials.head()
     session.get_performance_metrics()
 
-The same with real data: download a session of the release (196 MB)
+The same with real data, of which only what is needed comes over the network (27 MB of 9 GB):
 
-    {bucket}/behavior_sessions/behavior_session_891635659.nwb
-
-and type
-
-    {command} show behavior_session_891635659.nwb
-    {command} performance behavior_session_891635659.nwb
-    {command} plot behavior_session_891635659.nwb --start 290 --stop 330
+    {command} sessions --mouse 445002
+    {command} performance --mouse 445002
+    {command} plot-performance --mouse 445002
+    {command} plot 845572044 --start 775 --stop 800
 """
 
 
@@ -47,7 +43,7 @@ def main() -> None:
         print(f"\n$ visbehavior {' '.join(step)}", flush=True)
         subprocess.run([command, *step], check=True)
     python = pathlib.Path(command).with_name("python")
-    print(LAST_WORDS.format(python=python, command=command, bucket=BUCKET), end="")
+    print(LAST_WORDS.format(python=python, command=command), end="")
 
 
 if __name__ == "__main__":

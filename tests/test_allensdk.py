@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faultserver import FaultServer
-from tests.project.release import NOTEBOOK_COLUMNS, NOTEBOOK_SESSIONS, PLACE_OF_MOUSE, make_notebook_bucket
+from tests.project.mouse import COLUMNS_2021, NOTEBOOK_SESSIONS, PLACE_OF_MOUSE, make_notebook_bucket
 from visbehavior.schema.convention import LISTED_2_10
 
 CHILD = pathlib.Path(__file__).with_name("notebook_child.py")
@@ -168,9 +168,9 @@ def test_the_notebook_of_2021(old_bucket: FaultServer, tmp_path: pathlib.Path, m
     number = len(NOTEBOOK_SESSIONS)
     assert shown[:5] == [
         "2.10.2",
-        table("behavior_session_id", NOTEBOOK_COLUMNS, PLACE_OF_MOUSE + number),
+        table("behavior_session_id", COLUMNS_2021, PLACE_OF_MOUSE + number),
         445002,
-        table("behavior_session_id", NOTEBOOK_COLUMNS, number),
+        table("behavior_session_id", COLUMNS_2021, number),
         number,
     ]
     assert shown[5] == list(LISTED_2_10)
@@ -189,7 +189,7 @@ def test_the_notebook_of_2021(old_bucket: FaultServer, tmp_path: pathlib.Path, m
     assert [list(record) for record in shown[15]] == [TRIALS]  # type: ignore[attr-defined]
     assert list(shown[16]) == METRICS  # type: ignore[call-overload]
     assert shown[17] == table(None, METRICS, number)
-    assert shown[18] == table("behavior_session_id", NOTEBOOK_COLUMNS + METRICS, number)
+    assert shown[18] == table("behavior_session_id", COLUMNS_2021 + METRICS, number)
     assert (tmp_path / "out.json.2.png").exists()
     # Whole files, as AllenSDK keeps them: the second time nothing is asked for but the list of releases.
     assert len(list((tmp_path / "cache").rglob("*.nwb"))) == number

@@ -70,6 +70,16 @@ def test_the_reference_of_tables_is_fresh() -> None:
     assert (ROOT / "docs" / "tables.md").read_text() == done.stdout, "run `make docs`"
 
 
+def test_every_public_name_is_on_the_page_of_what_is_public() -> None:
+    import visbehavior
+
+    page = (ROOT / "docs" / "api.md").read_text()
+    cache = visbehavior.VisualBehaviorOphysProjectCache
+    members = [name for of in (visbehavior.BehaviorSession, cache) for name in vars(of) if not name.startswith("_")]
+    names = {*visbehavior.__all__, *members} - {"__version__"}
+    assert not [name for name in names if not re.search(rf"\b{name}\b", page)]
+
+
 def test_the_demo_runs(tmp_path: pathlib.Path) -> None:
     """As `make demo` does, in the environment of the tests."""
     command = tmp_path / "visbehavior"
@@ -87,7 +97,7 @@ def test_the_demo_runs(tmp_path: pathlib.Path) -> None:
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "demo").glob("*.png")} == {"stretch.png", "mouse.png"}
     assert "990900003" in done.stdout
-    assert "behavior_sessions/behavior_session_891635659.nwb" in done.stdout
+    assert "performance --mouse 445002" in done.stdout
 
 
 def test_the_citation_has_the_version() -> None:

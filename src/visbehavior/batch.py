@@ -10,9 +10,9 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import pandas as pd
-from tqdm.auto import tqdm
 
 from visbehavior.errors import VisBehaviorError
+from visbehavior.progress import progress_bar
 from visbehavior.session import BehaviorSession
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION, ENGAGED_REWARD_RATE
 
@@ -64,10 +64,7 @@ def compute_performance_table(
     rows: dict[int, dict[str, Any]] = {}
     options = allensdk_version, engaged_trial_reward_rate_threshold
     done = _results(listed, options, jobs)
-    # disable=None: none where stderr is no terminal.
-    for position, result in tqdm(
-        done, total=len(listed), unit="session", disable=None if progress else True, leave=False
-    ):
+    for position, result in progress_bar(progress, done, total=len(listed), unit="session", leave=False):
         if not isinstance(result, VisBehaviorError):
             rows[position] = result
         elif failures is None:

@@ -10,7 +10,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from tests.faultserver import FaultServer
 from tests.golden.test_golden import GOLDEN
-from tests.project.release import NOTEBOOK_SESSIONS, make_notebook_bucket
+from tests.project.mouse import NOTEBOOK_SESSIONS, make_notebook_bucket
 from tests.test_allensdk import METRICS, run_cells
 
 NOTEBOOK = GOLDEN.parent / "example_behavior_session.txt"

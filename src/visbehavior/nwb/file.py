@@ -26,6 +26,7 @@ from visbehavior.errors import (
     VisBehaviorWarning,
 )
 from visbehavior.nwb.handle import DOWNLOAD_AGAIN, Handle
+from visbehavior.progress import progress_bar
 from visbehavior.store.remote import NotHere, RemoteFile, RemoteObject
 
 LARGE = 24_000_000
@@ -193,9 +194,7 @@ class NwbFile:
             f"{os.path.basename(self.path)} streams, and {missing / 1e6:,.0f} MB of its {remote.size / 1e6:,.0f} MB are needed for this. "
             "get_behavior_session(id, download=True) fetches all of it."
         )
-        from tqdm.auto import tqdm
-
-        with tqdm(total=missing, unit="B", unit_scale=True, disable=None, leave=False) as bar:
+        with progress_bar(True, total=missing, unit="B", unit_scale=True, leave=False) as bar:
             remote.fetch(bar.update)
 
     def _check_is_the_same(self, handle: Handle) -> None:

@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -43,6 +43,13 @@ from visbehavior.store.source import Address, ObjectSource
 from visbehavior.store.transfer import JOBS, fetch_whole, hash_file
 
 Ids = int | str | Iterable[int | str]
+
+
+class Traffic(NamedTuple):
+    """What went over the network: ``requests``, and ``bytes`` that came."""
+
+    requests: int
+    bytes: int
 
 
 class VisualBehaviorOphysProjectCache:
@@ -416,6 +423,12 @@ class VisualBehaviorOphysProjectCache:
         """What changed from one release to another, in words."""
         manifests = (self._library.manifest(_manifest_name(name)) for name in (manifest_0_name, manifest_1_name))
         return describe_changes(*manifests)
+
+    @property
+    def traffic(self) -> Traffic:
+        """What went over the network since the cache was opened."""
+        source = self._library.source
+        return Traffic(0, 0) if source is None else Traffic(source.requests, source.bytes)
 
     def construct_local_manifest(self) -> None:
         """Hash every file that is here and write AllenSDK's ``_downloaded_data.json``, by which it shares files between releases."""

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from visbehavior.errors import BadValue, CorruptFile
+from visbehavior.progress import progress_bar
 
 NAME = "natural_movie_one"
 INDEX = "movie_frame_index"
@@ -133,7 +133,7 @@ def compute_movie_template(raw_movie: Bytes, jobs: int | None = None, progress: 
     try:
         done = pool.map(show, range(count))
         # disable=None: none where stderr is no terminal.
-        for _ in tqdm(done, total=count, unit="frame", disable=None if progress else True, leave=False):
+        for _ in progress_bar(progress, done, total=count, unit="frame", leave=False):
             pass
     finally:
         # Who interrupts does not want to wait for the frames that were not begun.

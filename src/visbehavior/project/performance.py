@@ -12,6 +12,7 @@ from typing import Any
 from visbehavior._version import __version__
 from visbehavior.errors import VisBehaviorError
 from visbehavior.nwb.road import NwbRoad
+from visbehavior.progress import progress_bar
 from visbehavior.session import BehaviorSession
 from visbehavior.store.ledger import append_records, read_records
 
@@ -76,17 +77,14 @@ def compute_metrics_of(
     progress : bool
         Whether to show a progress bar.
     """
-    from tqdm.auto import tqdm
-
     found = {number: known for number, file_hash in hashes.items() if (known := ledger.get(file_hash)) is not None}
     todo = [number for number in hashes if number not in found]
     if not todo:
         return found
     with ThreadPoolExecutor(min(SESSIONS, len(todo)), "visbehavior") as pool:
         pending = {pool.submit(_measured, open_road, number, ledger.threshold): number for number in todo}
-        for future in tqdm(
-            as_completed(pending), total=len(pending), unit="session", disable=None if progress else True, leave=False
-        ):
+        done = progress_bar(progress, as_completed(pending), total=len(pending), unit="session", leave=False)
+        for future in done:
             number = pending[future]
             try:
                 found[number] = future.result()

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from visbehavior.errors import VisBehaviorError
+from visbehavior.progress import progress_bar
 from visbehavior.project.library import Library
 from visbehavior.project.manifest import FileEntry, Manifest
 from visbehavior.store.remote import RemoteObject
@@ -38,12 +39,9 @@ def verify_files(library: Library, repair: bool, progress: bool) -> pd.DataFrame
 
 
 def _states(library: Library, files: list[tuple[Manifest, FileEntry]], progress: bool) -> list[str]:
-    from tqdm.auto import tqdm
-
     total = sum(_size(path) for pair in files if (path := library.path_of(*pair)).exists())
-    # disable=None: none where stderr is no terminal.
     with (
-        tqdm(desc="hashing", total=total, unit="B", unit_scale=True, disable=None if progress else True) as bar,
+        progress_bar(progress, desc="hashing", total=total, unit="B", unit_scale=True) as bar,
         ThreadPoolExecutor(_AT_ONCE, "visbehavior") as pool,
     ):
         return list(pool.map(lambda pair: _state(library, pair, bar), files))

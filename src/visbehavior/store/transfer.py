@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import socket
+import sys
 import threading
 import time
 from collections import deque
@@ -23,6 +24,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from visbehavior.errors import ChangedFile, CorruptFile, DiskFull, VisBehaviorError
+from visbehavior.progress import progress_bar
 from visbehavior.store.blocks import read_at
 from visbehavior.store.plan import BLOCK, WHOLE_LARGEST, Span, plan_requests
 from visbehavior.store.remote import RemoteObject
@@ -276,7 +278,8 @@ class _Transfer:
         if time.monotonic() - file.waits_since > PATIENCE:
             holder = file.remote.blocks.holder or "another process"
             self._bar.write(
-                f"{file.remote.final.name}: {holder} holds {file.lock.lock_file} and brings nothing. Going on without it."
+                f"{file.remote.final.name}: {holder} holds {file.lock.lock_file} and brings nothing. Going on without it.",
+                file=sys.stderr,
             )
             return True
         self._queue.append(file)
@@ -386,15 +389,12 @@ def _check_room(files: list[_Whole]) -> None:
 
 
 def _bar(files: list[_Whole], progress: bool) -> Any:
-    from tqdm.auto import tqdm
-
     name = files[0].remote.final.name if len(files) == 1 else f"0/{len(files)} files"
-    # disable=None: none where stderr is no terminal.
-    return tqdm(
+    return progress_bar(
+        progress and bool(files),
         desc=name,
         total=sum(file.info.size for file in files),
         initial=sum(file.here for file in files),
         unit="B",
         unit_scale=True,
-        disable=None if progress else True,
     )
