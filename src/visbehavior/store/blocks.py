@@ -20,7 +20,7 @@ import uuid
 import weakref
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,8 +33,9 @@ from visbehavior.store.source import ObjectInfo
 BLOCKS_ENDING = ".blocks"
 JOURNAL_ENDING = ".blocks.journal"
 
-# Of the journal: enough for the first record's checksum and mark.
-_HEAD = 64
+# Of the journal: more than the first record, which tells it from the next journal of its name.
+_HEAD = 1024
+_ATTEMPTS = 5
 
 
 @dataclass
@@ -106,9 +107,11 @@ class Blocks:
 
     @property
     def count(self) -> int:
-        """How many blocks the object has."""
-        assert self.info is not None
-        return -(-self.info.size // BLOCK)
+        """How many blocks the object has; FileNotFoundError where nothing is known of it any more."""
+        info = self.info
+        if info is None:
+            raise FileNotFoundError(self.path)
+        return -(-info.size // BLOCK)
 
     def here(self) -> int:
         """How many bytes of it are here."""
@@ -149,20 +152,25 @@ class Blocks:
         ChangedFile
             If blocks of another object are here.
         """
-        if self.load() is None:
+        for _ in range(_ATTEMPTS):
+            # Another that begins at the same time may take what has no journal yet for a remnant.
+            if self.load() is not None:
+                break
             self.make_folder()
-            with _writing(self.path):
-                # What lies here without a journal is no use, and a process that has it open may still write to it.
-                self.discard()
-                with open(self.path, "ab") as file:
-                    sparse = has_sparse_files(self.path.parent)
-                    if sparse:
-                        _mark_sparse(file.fileno())
-                        file.truncate(info.size)
-                identity = {"mark": uuid.uuid4().hex[:16], "size": info.size, "etag": info.etag, "version": info.version}
-                append_records(self._journal, [{**identity, "block": BLOCK, "sparse": sparse}])
-            self.load()
+            with _writing(self.path), suppress(FileNotFoundError):
+                self._make(info)
         self.check_is_of(info)
+
+    def _make(self, info: ObjectInfo) -> None:
+        # What lies here without a journal is of no use, and a process that has it open may still write to it.
+        self.discard()
+        with open(self.path, "ab") as file:
+            sparse = has_sparse_files(self.path.parent)
+            if sparse:
+                _mark_sparse(file.fileno())
+                file.truncate(info.size)
+        identity = {"mark": uuid.uuid4().hex[:16], "size": info.size, "etag": info.etag, "version": info.version}
+        append_records(self._journal, [{**identity, "block": BLOCK, "sparse": sparse}])
 
     def check_is_of(self, info: ObjectInfo) -> None:
         """Whether the blocks are of this object; ChangedFile if they are not."""
@@ -195,7 +203,7 @@ class Blocks:
         Parameters
         ----------
         file : int
-            Descriptor of the open block file. One that was thrown away since holds nothing.
+            Descriptor of the block file, opened before the last `load`. One that was thrown away since holds nothing.
         """
         blocks = range(start // BLOCK, (start + len(view) - 1) // BLOCK + 1) if len(view) else range(0)
         begun = self._begun
@@ -223,7 +231,7 @@ class Blocks:
             try:
                 # Of an object that was replaced meanwhile not a byte may come into the new one's file. The journal is removed
                 # first and made last: as long as it is the same, so is the file that was opened before.
-                if (begun.info, begun.inode) != (info, os.fstat(file).st_ino) or _head(self._journal) != begun.head:
+                if begun.info != info or _head(self._journal) != begun.head:
                     raise FileNotFoundError(self.path)
                 # Somebody may have hashed what is here.
                 lacking = [block for block in range(first, stop) if not self._is_here(begun, file, block)]
@@ -261,13 +269,25 @@ class Blocks:
         FileNotFoundError
             If that file was finished, or thrown away, by somebody else. What has its name now stays.
         """
-        apart = self.final.with_name(f".part-{uuid.uuid4().hex[:8]}-{self.final.name}")
-        os.replace(self.path, apart)
-        if os.stat(apart).st_ino != inode:
-            os.replace(apart, self.path)
-            raise FileNotFoundError(self.path)
-        os.replace(apart, self.final)
-        self._journal.unlink(missing_ok=True)
+        with _writing(self.path):
+            # Given a second name first, it cannot be exchanged between the look at it and its last name; and at no time is
+            # there neither it nor the final file.
+            apart = self.final.with_name(f".part-{uuid.uuid4().hex[:8]}-{self.final.name}")
+            try:
+                os.link(self.path, apart)
+            except FileNotFoundError:
+                raise
+            except OSError:
+                # A disk that knows no second names.
+                apart = self.path
+            try:
+                if os.stat(apart).st_ino != inode:
+                    raise FileNotFoundError(self.path)
+                os.replace(apart, self.final)
+            finally:
+                if apart != self.path:
+                    apart.unlink(missing_ok=True)
+            self.discard()
 
     def _is_here(self, begun: _Begun, file: int, block: int) -> bool:
         """Whether a block is entered, and its bytes are those that were entered."""
@@ -304,10 +324,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def _head(journal: Path) -> bytes:
-    """What tells a journal from the next one of its name."""
+    """The first record as it stands."""
     try:
         with open(journal, "rb", buffering=0) as file:
-            return file.read(_HEAD)
+            return file.read(_HEAD).lstrip(b"\n").partition(b"\n")[0]
     except FileNotFoundError:
         return b""
 

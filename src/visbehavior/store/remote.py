@@ -102,11 +102,12 @@ class RemoteObject:
             content, info = self.source.read(self.key, 0, BLOCK, version=self.version)
         if not info.size:
             raise CorruptFile(f"{self.location} is empty.", path=self.location)
-        if not self.is_whole:
-            # Another process may finish the file meanwhile, or throw it away; whoever opens it sees which.
-            with suppress(FileNotFoundError):
-                self.blocks.begin(info)
-                self.blocks.write((0, 1), content, info)
+        # Another process may finish the file meanwhile, or throw it away; whoever opens it sees which.
+        with suppress(FileNotFoundError):
+            self.blocks.begin(info)
+            self.blocks.write((0, 1), content, info)
+        if self.is_whole:
+            self.blocks.discard()
         return info
 
     def fetch_run(self, run: Span, info: ObjectInfo, gate: AbstractContextManager[Any] | None = None) -> int:
@@ -184,8 +185,11 @@ class RemoteObject:
             if len(runs) == 1:
                 said(self.fetch_run(runs[0], info))
             else:
-                for future in as_completed([_submit(self.fetch_run, run, info) for run in runs]):
-                    said(future.result())
+                _complete([_submit(self.fetch_run, run, info) for run in runs], said)
+        except ChangedFile:
+            # What is here is of an object that is no more: whoever comes next starts anew.
+            self.blocks.discard()
+            raise
         except FileNotFoundError as error:
             # Another process finished the file, or started it anew; the next look tells which.
             if isinstance(error, NotFound):
@@ -253,7 +257,9 @@ class RemoteFile:
         return len(view)
 
     def read_at(self, start: int, view: memoryview) -> None:
-        """Fill a buffer from a place; NotHere where bytes are missing."""
+        """Fill a buffer from a place; NotHere where bytes are missing, EOFError where the object ends before."""
+        if start + len(view) > self.size:
+            raise EOFError
         holes = self._holes(start, view)
         if holes:
             self._note(holes)
@@ -299,6 +305,8 @@ class RemoteFile:
             self._whole = self._blocks.load() is None and self._remote.is_whole
             if not self._whole:
                 self._remote.begin()
+                if self._blocks.info is None:
+                    continue
                 self._blocks.check_is_of(self._info)
             path = self._remote.final if self._whole else self._blocks.path
             with suppress(FileNotFoundError):
@@ -312,7 +320,7 @@ class RemoteFile:
 def _state(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_size, found.st_mtime_ns
 
@@ -328,6 +336,16 @@ def _submit(function: Callable[..., int], *args: Any) -> Future[int]:
             _pools[os.getpid()] = ThreadPoolExecutor(CONNECTIONS, "visbehavior")
         pool = _pools[os.getpid()]
     return pool.submit(function, *args)
+
+
+def _complete(futures: list[Future[int]], said: Callable[[int], object]) -> None:
+    """Wait for all. Where one fails, or the user has enough, those whose turn has not come are not wanted any more."""
+    try:
+        for future in as_completed(futures):
+            said(future.result())
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def _after_fork() -> None:

@@ -157,6 +157,7 @@ class ObjectSource:
                     raise
                 # Of a resumed answer whose object was replaced obstore says no more than of a broken line.
                 info = _info_of(self._get(key, version, {"head": True, **condition}).meta)
+                # Of a range behind the end every server says that it is an error.
                 if start >= info.size:
                     return memoryview(b""), info
         raise AssertionError
@@ -165,9 +166,8 @@ class ObjectSource:
         self, key: str, *, version: str | None = None, if_match: str | None = None
     ) -> tuple[ObjectInfo, Iterator[memoryview]]:
         """The whole object from its beginning, in pieces: for servers that do not know ranges. Raises as `read`."""
-        condition = {"if_match": if_match} if if_match else {}
-        result = self._get(key, version, condition)
-        return _info_of(result.meta), self._pieces(key, version, condition, result)
+        result = self._get(key, version, {"if_match": if_match} if if_match else {})
+        return _info_of(result.meta), self._pieces(key, result)
 
     def list(self, prefix: str) -> list[str]:
         """The names of the objects in a folder; of a plain HTTP mirror, what its page of that folder links to.
@@ -246,17 +246,11 @@ class ObjectSource:
                 break
         return memoryview(body), info
 
-    def _pieces(self, key: str, version: str | None, condition: dict[str, Any], result: Any) -> Iterator[memoryview]:
-        try:
-            with _mapped(self, key):
-                for piece in result.stream(min_chunk_size=1 << 20):
-                    self._count(len(piece))
-                    yield memoryview(piece)
-        except TransferFailed:
-            if condition:
-                # As in `read`: replaced, or only broken off?
-                self._get(key, version, {"head": True, **condition})
-            raise
+    def _pieces(self, key: str, result: Any) -> Iterator[memoryview]:
+        with _mapped(self, key):
+            for piece in result.stream(min_chunk_size=1 << 20):
+                self._count(len(piece))
+                yield memoryview(piece)
 
     def _get(self, key: str, version: str | None, options: dict[str, Any]) -> Any:
         """Ask for an object version, or, where the server knows none, for the object."""
