@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from visbehavior.errors import VisBehaviorError
 from visbehavior.progress import progress_bar
+from visbehavior.raw.road import default_session_data
 from visbehavior.session import BehaviorSession
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION, ENGAGED_REWARD_RATE
 
 INDEX = "behavior_session_id"
 DESCRIBED_BY = ("mouse_id", "session_type", "date_of_acquisition")
 
+RAW_ENDINGS = (".pkl", ".pkl.gz", ".pickle")
+"""Of a rig's pickles."""
+
 Result = dict[str, Any] | VisBehaviorError
+R = TypeVar("R")
+
+
+def open_file(path: str, allensdk_version: str) -> BehaviorSession:
+    """A session from its NWB file, or from the rig's pickle, of which then only what the pickle says is known."""
+    if path.endswith(RAW_ENDINGS):
+        return BehaviorSession.from_json(default_session_data(path), allensdk_version=allensdk_version)
+    return BehaviorSession.from_nwb_path(path, allensdk_version=allensdk_version)
 
 
 def compute_performance_table(
@@ -31,12 +43,12 @@ def compute_performance_table(
     progress: bool = False,
     failures: dict[str, VisBehaviorError] | None = None,
 ) -> pd.DataFrame:
-    """Performance metrics of many sessions, from their NWB files.
+    """Performance metrics of many sessions, from their NWB files or the rig's pickles.
 
     Parameters
     ----------
     paths : iterable of str or os.PathLike
-        NWB files; or a single one.
+        NWB files, or the rig's pickles (.pkl, .pkl.gz); or a single one.
     allensdk_version : str
         Whose names and types the mouse's id has: "2.16" (text) or "2.10" (number).
     engaged_trial_reward_rate_threshold : float
@@ -62,8 +74,8 @@ def compute_performance_table(
     """
     listed = [os.fspath(path) for path in ([paths] if isinstance(paths, (str, os.PathLike)) else paths)]
     rows: dict[int, dict[str, Any]] = {}
-    options = allensdk_version, engaged_trial_reward_rate_threshold
-    done = _results(listed, options, jobs)
+    work = [(path, allensdk_version, engaged_trial_reward_rate_threshold) for path in listed]
+    done = in_processes(_result, work, jobs)
     for position, result in progress_bar(progress, done, total=len(listed), unit="session", leave=False):
         if not isinstance(result, VisBehaviorError):
             rows[position] = result
@@ -74,13 +86,24 @@ def compute_performance_table(
     return _table([rows[position] for position in sorted(rows)])
 
 
-def _results(paths: Sequence[str], options: tuple[str, float], jobs: int) -> Iterator[tuple[int, Result]]:
-    if jobs <= 1 or len(paths) <= 1:
-        yield from ((position, _result(path, *options)) for position, path in enumerate(paths))
+def in_processes(work: Callable[..., R], items: Sequence[tuple[Any, ...]], jobs: int) -> Iterator[tuple[int, R]]:
+    """The results of a function for many arguments, as they come, each with its position.
+
+    Parameters
+    ----------
+    work : function
+        Of a module, so that it can be sent to a process.
+    items : sequence of tuple
+        Its arguments.
+    jobs : int
+        Processes; 1: this one does it all.
+    """
+    if jobs <= 1 or len(items) <= 1:
+        yield from ((position, work(*item)) for position, item in enumerate(items))
         return
     # Never fork: a forked child inherits locks that no thread of its own will release.
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        pending = {pool.submit(_result, path, *options): position for position, path in enumerate(paths)}
+        pending = {pool.submit(work, *item): position for position, item in enumerate(items)}
         try:
             for future in as_completed(pending):
                 yield pending[future], future.result()
@@ -93,7 +116,7 @@ def _results(paths: Sequence[str], options: tuple[str, float], jobs: int) -> Ite
 
 def _result(path: str, allensdk_version: str, threshold: float) -> Result:
     try:
-        with BehaviorSession.from_nwb_path(path, allensdk_version=allensdk_version) as session:
+        with open_file(path, allensdk_version) as session:
             described = {name: session.metadata[name] for name in DESCRIBED_BY}
             return {INDEX: session.behavior_session_id, **described, **session.get_performance_metrics(threshold)}
     except VisBehaviorError as error:

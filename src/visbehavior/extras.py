@@ -7,7 +7,7 @@ from typing import Any
 
 from visbehavior.errors import MissingExtra
 
-_EXTRAS = {"pynwb": "nwb", "hdmf": "nwb", "matplotlib": "plots"}
+_EXTRAS = {"pynwb": "nwb", "hdmf": "nwb", "matplotlib": "plots", "scipy": "raw"}
 """Library: the extra that brings it."""
 
 

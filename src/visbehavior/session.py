@@ -28,6 +28,7 @@ from visbehavior.analysis.ragged import Ragged
 from visbehavior.errors import BadValue, ClosedSession, VisBehaviorError, VisBehaviorWarning
 from visbehavior.nwb.road import NwbRoad
 from visbehavior.nwb.writer import to_nwb
+from visbehavior.raw.road import RawRoad
 from visbehavior.road import Road, Source
 from visbehavior.schema import session as schema
 from visbehavior.schema.columns import Table
@@ -167,6 +168,50 @@ class BehaviorSession:
         """
         return cls(
             NwbRoad(path),
+            allensdk_version=allensdk_version,
+            eye_tracking_z_threshold=eye_tracking_z_threshold,
+            eye_tracking_dilation_frames=eye_tracking_dilation_frames,
+        )
+
+    @classmethod
+    def from_json(
+        cls,
+        session_data: dict[str, Any],
+        *,
+        allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
+        eye_tracking_z_threshold: float = EYE_TRACKING_Z_THRESHOLD,
+        eye_tracking_dilation_frames: int = EYE_TRACKING_DILATION_FRAMES,
+    ) -> Self:
+        """Open a session from the rig's stimulus pickle.
+
+        The tables are those that AllenSDK reads from the NWB file that it makes of the same pickle.
+
+        Parameters
+        ----------
+        session_data : dict
+            ``behavior_stimulus_file``: the pickle's path. Of the mouse and the session: ``behavior_session_id``,
+            ``external_specimen_name`` (the mouse), ``sex``, ``age`` ("P114", days), ``full_genotype``, ``driver_line``,
+            ``reporter_line`` (lists), ``rig_name``, ``date_of_acquisition``, ``project_code``. ``image_set_file`` and
+            ``grating_images_dir``: the pictures, for their templates. ``prior_images_shown``: what the mouse saw before.
+            ``sync_file``: the clock of an imaging session. ``monitor_delay`` (s), where it is known.
+        allensdk_version, eye_tracking_z_threshold, eye_tracking_dilation_frames
+            As for `from_nwb_path`.
+
+        Returns
+        -------
+        BehaviorSession
+
+        Raises
+        ------
+        NotFound, UnsupportedFile, CorruptFile
+            If the pickle is absent; another program's or a harmful one; cut short.
+        MissingData
+            If an entry is missing that is needed, with its whole path of keys.
+        BadValue
+            If an entry is not as a rig writes it.
+        """
+        return cls(
+            RawRoad(session_data),
             allensdk_version=allensdk_version,
             eye_tracking_z_threshold=eye_tracking_z_threshold,
             eye_tracking_dilation_frames=eye_tracking_dilation_frames,

@@ -199,11 +199,11 @@ def test_an_interrupted_movie_is_not_finished_first(monkeypatch: pytest.MonkeyPa
                 begun.append(at)
             return np.asarray(self)[at]
 
-    def interrupted(done: Any, **_: Any) -> Any:
+    def interrupted(_: bool, done: Any, **__: Any) -> Any:
         yield next(iter(done))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "tqdm", interrupted)
+    monkeypatch.setattr(module, "progress_bar", interrupted)
     with pytest.raises(KeyboardInterrupt):
         compute_movie_template(random_movie(200, 3, 4).view(Counted), jobs=1)
     assert 1 <= len(begun) < 200

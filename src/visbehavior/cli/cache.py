@@ -80,9 +80,9 @@ def open_session(argument: str, cache: CacheOptions, allensdk_version: str) -> B
     """The session of a file, or of an id."""
     if is_id(argument):
         return cache.open(allensdk_version).get_behavior_session(argument)
-    from visbehavior.session import BehaviorSession
+    from visbehavior.batch import open_file
 
-    return BehaviorSession.from_nwb_path(argument, allensdk_version=allensdk_version)
+    return open_file(argument, allensdk_version)
 
 
 def sessions_of(arguments: Sequence[str], mouse: str | None, cache: CacheOptions) -> list[str]:

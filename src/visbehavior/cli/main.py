@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from visbehavior._version import __version__
+from visbehavior.cli.convert import convert
 from visbehavior.cli.data import fetch, sessions, verify, versions
 from visbehavior.cli.pictures import plot, plot_performance
 from visbehavior.cli.sessions import performance, show
@@ -27,5 +28,5 @@ def main() -> None:
     """
 
 
-for command in (show, performance, plot, plot_performance, sessions, fetch, verify, versions):
+for command in (show, performance, plot, plot_performance, sessions, fetch, verify, versions, convert):
     main.add_command(command)

@@ -9,9 +9,9 @@ from typing import Any
 from visbehavior.nwb.file import NwbFile
 from visbehavior.nwb.handle import Handle
 from visbehavior.nwb.tables import read_dictionary
+from visbehavior.schema.derived import NO_PROJECT_CODE, cre_line_of, image_set_of
 from visbehavior.schema.session import IMAGING_ENTRIES, METADATA, TASK_PARAMETERS
 
-NO_PROJECT_CODE = "Not Available"
 # What AllenSDK writes for a reporter line that is None.
 NO_TEXT = "None"
 
@@ -21,7 +21,7 @@ def read_metadata(file: NwbFile) -> dict[str, Any]:
     found = read_dictionary(file, METADATA)
     if found["reporter_line"] == NO_TEXT:
         found["reporter_line"] = None
-    found["cre_line"] = _cre_line(found["full_genotype"])
+    found["cre_line"] = cre_line_of(found["full_genotype"])
     if found["project_code"] is None:
         found["project_code"] = NO_PROJECT_CODE
     return found
@@ -39,23 +39,9 @@ def read_task_parameters(file: NwbFile, only: Collection[str] = ()) -> dict[str,
     found = read_dictionary(file, TASK_PARAMETERS, only)
     if only:
         return found
-    found["image_set"] = _image_set(found["session_type"])
+    found["image_set"] = image_set_of(found["session_type"])
     return {column.name: found[column.name] for column in TASK_PARAMETERS}
 
 
 def _attribute_or_none(handle: Handle, group: str, name: str) -> Any:
     return handle.attribute(group, name) if handle.has_attribute(group, name) else None
-
-
-def _cre_line(genotype: str | None) -> str | None:
-    if genotype is None or ";" not in genotype:
-        return None
-    return genotype.split(";")[0].replace("/wt", "")
-
-
-def _image_set(session_type: str) -> str | None:
-    """images_A of OPHYS_3_images_A, gratings of TRAINING_1_gratings; None of a stage that shows neither."""
-    parts = session_type.split("_")
-    if len(parts) > 3 and parts[2] == "images":
-        return f"images_{parts[3]}"
-    return "gratings" if len(parts) > 2 and parts[2] == "gratings" else None

@@ -264,7 +264,11 @@ def _with_image_set(session: Any, frame: pd.DataFrame) -> pd.DataFrame:
     """The file names the picture set too, which 2.16 does not return."""
     if "image_set" in frame or "stimulus_name" not in frame:
         return frame
-    name = getattr(getattr(session, "stimulus_templates", None), "name", None)
+    try:
+        name = getattr(getattr(session, "stimulus_templates", None), "name", None)
+    except MissingData:
+        # Of a rig's file whose pictures are not at hand.
+        name = None
     shown = frame["stimulus_name"] if name is None else pd.Series(name, index=frame.index)
     omitted = frame["image_name"] == OMITTED
     return frame.assign(image_set=shown.where(~omitted, OMITTED).where(frame["image_name"].notna()))

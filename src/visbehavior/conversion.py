@@ -1,0 +1,73 @@
+"""The rig's files to NWB files, many at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from visbehavior.batch import in_processes
+from visbehavior.errors import VisBehaviorError
+from visbehavior.nwb.writer import write_nwb
+from visbehavior.progress import progress_bar
+from visbehavior.raw.file import STIMULUS_FILE
+from visbehavior.session import BehaviorSession
+
+Result = Path | VisBehaviorError
+PICTURES = ("image_set_file", "grating_images_dir")
+
+
+def convert_raw(
+    sessions: Sequence[Mapping[str, Any]],
+    out_dir: str | os.PathLike[str],
+    *,
+    jobs: int = 1,
+    progress: bool = False,
+    failures: dict[str, VisBehaviorError] | None = None,
+) -> list[Path]:
+    """Write sessions of the rig's pickles as NWB files, which AllenSDK opens too.
+
+    A file that is there already is passed over: what was broken off goes on. A file takes its name when it is whole.
+
+    Parameters
+    ----------
+    sessions : sequence of dict
+        Each as `BehaviorSession.from_json` takes it. Where it names no pictures, none are written.
+    out_dir : str or os.PathLike
+        Made if need be; files are named ``behavior_session_<id>.nwb``.
+    jobs : int
+        Processes. More than one import your script: guard its start with ``if __name__ == "__main__":``.
+    progress : bool
+        Whether to show a progress bar.
+    failures : dict or None
+        Takes the error of each pickle that could not be converted, by path; None: the first is raised.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files, in the order of `sessions`; those that failed are left out.
+    """
+    folder = Path(out_dir).expanduser().absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    written: dict[int, Path] = {}
+    done = in_processes(_converted, [(dict(data), folder) for data in sessions], jobs)
+    for position, result in progress_bar(progress, done, total=len(sessions), unit="session", leave=False):
+        if isinstance(result, Path):
+            written[position] = result
+        elif failures is None:
+            raise result
+        else:
+            failures[str(sessions[position].get(STIMULUS_FILE))] = result
+    return [written[position] for position in sorted(written)]
+
+
+def _converted(data: dict[str, Any], folder: Path) -> Result:
+    try:
+        with BehaviorSession.from_json(data) as session:
+            target = folder / f"behavior_session_{session.behavior_session_id}.nwb"
+            if not target.exists():
+                write_nwb(session, target, templates=any(data.get(name) for name in PICTURES))
+            return target
+    except VisBehaviorError as error:
+        return error
