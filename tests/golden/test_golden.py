@@ -37,6 +37,10 @@ def test_every_table_equals_allensdks() -> None:
     assert conformance("--api", "BehaviorSession").startswith("0 differences in ")
 
 
+def test_every_table_of_a_raw_file_equals_allensdks() -> None:
+    assert conformance("--raw").startswith("0 differences in ")
+
+
 def test_the_real_sessions_counts_are_the_published_ones(tmp_path: pathlib.Path) -> None:
     """The project table was made by other people's code from the same session."""
     sys.path.insert(0, str(TOOL.parent))

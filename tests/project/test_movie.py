@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import pathlib
 import subprocess
 import tracemalloc
@@ -14,17 +13,14 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.oracle import PYTHON, needs_allensdk
+from tests.slowwarp import COLUMNS, ROWS, sample_places
+from tests.slowwarp import warped as slowly_warped
 from visbehavior import BadValue
+from visbehavior.analysis.warp import PART_CORNER, shared_geometry
 from visbehavior.project import movie as module
 from visbehavior.project.movie import compute_movie_template
 
-ROWS, COLUMNS = 1200, 1920
 MOVIE_ROWS = 1080
-DISTANCE = 15.0
-HEIGHT = 61.214 / math.hypot(1, 1.6)
-WARP_SIZE, MASK_SIZE = (HEIGHT * 1.6, HEIGHT), (51.0, 32.5)
-POLE = math.sqrt(3) - 2
-REACH = 20
 
 Movie = NDArray[np.uint8]
 
@@ -40,14 +36,6 @@ def smooth_movie(frames: int, rows: int, columns: int) -> Movie:
 
 def black_and_white_movie(frames: int, rows: int, columns: int) -> Movie:
     return (random_movie(frames, rows, columns, seed=1) // 128 * 255).astype(np.uint8)
-
-
-def looked_up(row: float, column: float, size: tuple[float, float]) -> tuple[float, float]:
-    """Offsets from the middle, in pixels: as far along the sphere around the eye as the place is on the flat screen."""
-    x, y = column / COLUMNS * size[0], row / ROWS * size[1]
-    on_screen = math.hypot(x, y)
-    shrunk = DISTANCE * math.atan(on_screen / DISTANCE) / on_screen if on_screen else 1.0
-    return row * shrunk, column * shrunk
 
 
 def shares(at: int, length: int, target: int) -> list[tuple[int, int]]:
@@ -69,29 +57,8 @@ def stretched(frame: Movie, row: int, column: int) -> int:
     return total + 2**21 >> 22
 
 
-def spline(distance: float) -> float:
-    """The cubic B-spline."""
-    distance = abs(distance)
-    if distance >= 2:
-        return 0.0
-    return (2 - distance) ** 3 / 6 if distance >= 1 else 2 / 3 - distance**2 + distance**3 / 2
-
-
-def influence(place: float) -> tuple[list[int], list[float]]:
-    """Pixels near a place, and the weight of each in the cubic spline that passes through all of them."""
-    knots = range(math.floor(place) - 1, math.floor(place) + 3)
-    pixels = list(range(knots[0] - REACH, knots[-1] + REACH + 1))
-    return pixels, [
-        sum(spline(place - knot) * math.sqrt(3) * POLE ** abs(pixel - knot) for knot in knots) for pixel in pixels
-    ]
-
-
 def warped(frame: Movie, row: int, column: int) -> int:
-    row_offset, column_offset = looked_up(row - ROWS / 2, column - COLUMNS / 2, WARP_SIZE)
-    rows, down = influence(row_offset + MOVIE_ROWS / 2)
-    columns, across = influence(column_offset + COLUMNS / 2)
-    pixels = np.array([[stretched(frame, at, beside) for beside in columns] for at in rows])
-    return min(max(math.floor(np.array(down) @ pixels @ np.array(across) + 0.5), 0), 255)
+    return slowly_warped(lambda at, beside: stretched(frame, at - (ROWS - MOVIE_ROWS) // 2, beside), row, column)
 
 
 def assert_same(got: pd.DataFrame, expected: pd.DataFrame) -> None:
@@ -109,21 +76,17 @@ def template() -> pd.DataFrame:
 def test_each_pixel_is_the_definitions(size: tuple[int, int]) -> None:
     frame = black_and_white_movie(1, *size)[0]
     row = compute_movie_template(frame[None]).loc[0]
-    rng = np.random.default_rng(0)
-    corners = [(0, 0), (0, COLUMNS - 1), (ROWS - 1, 0), (ROWS - 1, COLUMNS - 1), (0, 960), (600, 0), (601, 961)]
-    for place in corners + [(rng.integers(ROWS), rng.integers(COLUMNS)) for _ in range(15)]:
+    for place in sample_places(15):
         assert row.warped[place] == warped(frame, *place), place
-    visible = np.argwhere(~np.isnan(row.unwarped))
-    for place in rng.choice(visible, 200):
+    for place in np.random.default_rng(0).choice(np.argwhere(~np.isnan(row.unwarped)), 200):
         assert row.unwarped[tuple(place)] == stretched(frame, place[0] - 60, place[1]), place
 
 
-def test_what_is_seen_is_what_some_pixel_of_the_screen_looks_at(template: pd.DataFrame) -> None:
+def test_all_that_the_mouse_sees_is_shown_and_nothing_else(template: pd.DataFrame) -> None:
+    visible = shared_geometry().visible
     seen = np.zeros((ROWS, COLUMNS), dtype=bool)
-    for row in range(-600, 600):
-        for column in range(-960, 960):
-            row_offset, column_offset = looked_up(row, column, MASK_SIZE)
-            seen[600 + int(row_offset), 960 + int(column_offset)] = True
+    top, left = PART_CORNER
+    seen[top : top + visible.shape[0], left : left + visible.shape[1]] = visible
     for unwarped in template.unwarped:
         np.testing.assert_array_equal(~np.isnan(unwarped), seen)
 
@@ -173,6 +136,8 @@ def test_the_movie_is_only_read(tmp_path: pathlib.Path) -> None:
 
 def test_memory_is_that_of_the_result_and_a_little() -> None:
     movie = random_movie(8, 30, 40)
+    # Stays, once a process.
+    shared_geometry()
     tracemalloc.start()
     try:
         template = compute_movie_template(movie, jobs=1)

@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from visbehavior.errors import MissingData
 from visbehavior.raw.clock import Clock, read_clock, rig_frames
 from visbehavior.raw.file import RawSession
 from visbehavior.raw.presentations import GRATING, read_presentations, stimulus_names, wanted_of
 from visbehavior.raw.running import compute_filtered_speed, compute_raw_speed, oriented
+from visbehavior.raw.templates import compute_templates, read_gratings
 from visbehavior.raw.trials import read_lick_frames, read_trials, text
 from visbehavior.raw.unpickle import read_pickle
 from visbehavior.schema.derived import NO_PROJECT_CODE, cre_line_of, image_set_of
@@ -160,13 +160,21 @@ class RawRoad:
         return wanted_of(table, wanted)
 
     def read_stimulus_templates(self) -> pd.DataFrame:
-        """The pictures: not yet, of a raw file."""
-        raise MissingData(
-            f"{self.location}: the pictures of a raw file cannot be warped yet, so that a session from it has no stimulus_templates. Its other "
-            "tables are here.",
-            path=self.location,
-            name=STIMULUS_TEMPLATES.name,
+        """The pictures, as they were filmed and as they were sent to the screen."""
+        stacks: tuple[list[Any], list[Any]]
+        if stimulus_names(self._raw)[0] == GRATING:
+            stacks = read_gratings(self._raw.known("grating_images_dir"), self._orientations)
+        else:
+            self._raw.known("image_set_file")
+            stacks = compute_templates(self._pictures)
+        pictures = dict(zip(("unwarped", "warped"), stacks, strict=True))
+        frame = pd.DataFrame(
+            {column.name: pd.Series(pictures[column.name], dtype=object) for column in STIMULUS_TEMPLATES}
         )
+        frame.index = pd.Index(np.array(self._picture_names, dtype=object), name=STIMULUS_TEMPLATES.index)
+        # AllenSDK's users find the name of the set here.
+        frame.name = stimulus_names(self._raw)[1]
+        return frame
 
     def read_metadata(self) -> dict[str, Any]:
         """Metadata."""
