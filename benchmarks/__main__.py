@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from benchmarks import wire
+from benchmarks import raw, wire
 
 ROOT = pathlib.Path(__file__).parents[1]
 GOLDEN = pathlib.Path(os.environ.get("VISBEHAVIOR_GOLDEN", ROOT.parent / "shared" / "golden"))
@@ -33,6 +33,7 @@ def main() -> None:
         )
         report(ours, bare, allensdk)
         many_sessions(path)
+        raw.measure(pathlib.Path(folder), GOLDEN, ORACLE)
         wire.measure(pathlib.Path(folder), GOLDEN)
 
 

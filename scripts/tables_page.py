@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from visbehavior.schema.columns import DTYPES, Column, Table
 from visbehavior.schema.project import PROJECT_TABLES
+from visbehavior.schema.rig import ENTRIES, SESSION_DATA
 from visbehavior.schema.session import SESSION_TABLES
 
 HEAD = """# The tables of a behavior session
@@ -24,10 +25,40 @@ What `VisualBehaviorOphysProjectCache` gives. A release need not have every colu
 that may be missing are float64, and dates are text.
 """
 
+RAW_HEAD = """
+# The rig's raw file
+
+What is read of a camstim pickle of the change detection task: [Your own rig's data](own_rig.md). Entries lie below `["items"]["behavior"]`; a "/" begins at the
+top. An entry is asked for when a table needs it: a pickle without an encoder still gives its licks.
+
+| entry | holds | unit | meaning | needed for |
+|---|---|---|---|---|
+"""
+
+KNOWN_HEAD = """
+## session_data
+
+What `BehaviorSession.from_json` takes, under AllenSDK's names, and the options of `visbehavior convert`.
+
+| key | holds | meaning | option | in the behavior session table |
+|---|---|---|---|---|
+"""
+
 
 def page() -> str:
     session = "".join(section(table) for table in SESSION_TABLES)
-    return HEAD + session + PROJECT_HEAD + "".join(section(table) for table in PROJECT_TABLES)
+    project = PROJECT_HEAD + "".join(section(table) for table in PROJECT_TABLES)
+    raw = "".join(
+        f"| `{e.path}` | {e.form} | {e.unit} | {e.meaning} | {e.needed_for or 'may be absent'} |\n" for e in ENTRIES
+    )
+    known = "".join(
+        f"| `{k.key}` | {k.form} | {k.meaning} | {code(k.option)} | {code(k.column)} |\n" for k in SESSION_DATA
+    )
+    return HEAD + session + project + RAW_HEAD + raw + KNOWN_HEAD + known
+
+
+def code(text: str) -> str:
+    return f"`{text}`" if text else ""
 
 
 def section(table: Table) -> str:

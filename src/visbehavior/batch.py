@@ -13,24 +13,24 @@ import pandas as pd
 
 from visbehavior.errors import VisBehaviorError
 from visbehavior.progress import progress_bar
-from visbehavior.raw.road import default_session_data
+from visbehavior.raw.file import read_session_data
 from visbehavior.session import BehaviorSession
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION, ENGAGED_REWARD_RATE
 
 INDEX = "behavior_session_id"
 DESCRIBED_BY = ("mouse_id", "session_type", "date_of_acquisition")
 
-RAW_ENDINGS = (".pkl", ".pkl.gz", ".pickle")
-"""Of a rig's pickles."""
+RAW_ENDINGS = (".pkl", ".pkl.gz", ".pickle", ".json")
+"""Of a rig's pickles, and of what is known of one."""
 
 Result = dict[str, Any] | VisBehaviorError
 R = TypeVar("R")
 
 
 def open_file(path: str, allensdk_version: str) -> BehaviorSession:
-    """A session from its NWB file, or from the rig's pickle, of which then only what the pickle says is known."""
+    """A session from its NWB file, from the rig's pickle, or from a JSON of what is known of one."""
     if path.endswith(RAW_ENDINGS):
-        return BehaviorSession.from_json(default_session_data(path), allensdk_version=allensdk_version)
+        return BehaviorSession.from_json(read_session_data(path), allensdk_version=allensdk_version)
     return BehaviorSession.from_nwb_path(path, allensdk_version=allensdk_version)
 
 

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from visbehavior.batch import in_processes
-from visbehavior.errors import VisBehaviorError
+from visbehavior.errors import BadValue, VisBehaviorError
 from visbehavior.nwb.writer import write_nwb
 from visbehavior.progress import progress_bar
-from visbehavior.raw.file import STIMULUS_FILE
+from visbehavior.schema.rig import PICTURES, STIMULUS_FILE
 from visbehavior.session import BehaviorSession
 
 Result = Path | VisBehaviorError
-PICTURES = ("image_set_file", "grating_images_dir")
 
 
 def convert_raw(
@@ -28,7 +27,7 @@ def convert_raw(
 ) -> list[Path]:
     """Write sessions of the rig's pickles as NWB files, which AllenSDK opens too.
 
-    A file that is there already is passed over: what was broken off goes on. A file takes its name when it is whole.
+    A file of the same session that is there already is passed over: what was broken off goes on. A file takes its name when it is whole.
 
     Parameters
     ----------
@@ -47,6 +46,11 @@ def convert_raw(
     -------
     list of pathlib.Path
         The files, in the order of `sessions`; those that failed are left out.
+
+    Raises
+    ------
+    BadValue
+        If two sessions have one id, or a file of that name holds another session; and what `from_json` and `write_nwb` raise.
     """
     folder = Path(out_dir).expanduser().absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,8 +70,25 @@ def _converted(data: dict[str, Any], folder: Path) -> Result:
     try:
         with BehaviorSession.from_json(data) as session:
             target = folder / f"behavior_session_{session.behavior_session_id}.nwb"
-            if not target.exists():
-                write_nwb(session, target, templates=any(data.get(name) for name in PICTURES))
+            if target.exists():
+                _check_same(session, target)
+            else:
+                write_nwb(session, target, templates=any(data.get(name) for name in PICTURES), overwrite=False)
             return target
     except VisBehaviorError as error:
         return error
+
+
+def _check_same(session: BehaviorSession, target: Path) -> None:
+    """Sessions of one id would otherwise be taken for each other, and one be lost."""
+    with BehaviorSession.from_nwb_path(target) as there:
+        uuids = [one.metadata["behavior_session_uuid"] for one in (there, session)]
+        names = ("mouse_id", "date_of_acquisition") if None in uuids else ("behavior_session_uuid",)
+        different = [name for name in names if there.metadata[name] != session.metadata[name]]
+    if different:
+        raise BadValue(
+            f"{target} is there already and is not the session of {session.source.location}: they differ in {' and '.join(different)}. Give "
+            "each session an id of its own (behavior_session_id; --id), or name another folder.",
+            path=str(target),
+            name="behavior_session_id",
+        )

@@ -189,11 +189,12 @@ class BehaviorSession:
         Parameters
         ----------
         session_data : dict
-            ``behavior_stimulus_file``: the pickle's path. Of the mouse and the session: ``behavior_session_id``,
-            ``external_specimen_name`` (the mouse), ``sex``, ``age`` ("P114", days), ``full_genotype``, ``driver_line``,
-            ``reporter_line`` (lists), ``rig_name``, ``date_of_acquisition``, ``project_code``. ``image_set_file`` and
-            ``grating_images_dir``: the pictures, for their templates. ``prior_images_shown``: what the mouse saw before.
-            ``sync_file``: the clock of an imaging session. ``monitor_delay`` (s), where it is known.
+            ``behavior_stimulus_file``: the pickle's path, which must be there. Of the mouse and the session, as far as it is
+            known: ``behavior_session_id``, ``external_specimen_name`` (the mouse), ``sex``, ``age`` ("P114", days),
+            ``full_genotype``, ``driver_line``, ``reporter_line`` (lists), ``rig_name``, ``date_of_acquisition``,
+            ``project_code``. ``image_set_file`` and ``grating_images_dir``: the pictures, for their templates.
+            ``prior_images_shown``: what the mouse saw before. ``sync_file``: the clock of an imaging session.
+            ``monitor_delay`` (s), where it is known. `docs/own_rig.md` has more of each.
         allensdk_version, eye_tracking_z_threshold, eye_tracking_dilation_frames
             As for `from_nwb_path`.
 
@@ -209,6 +210,13 @@ class BehaviorSession:
             If an entry is missing that is needed, with its whole path of keys.
         BadValue
             If an entry is not as a rig writes it.
+
+        Notes
+        -----
+        Times are in seconds from the first frame: the sum of the rig's intervals, or, with a sync file, the falling edges of
+        its line stim_vsync. Presentations and change times are later by the monitor's delay: 0.02115 s (AllenSDK's median
+        over rigs), or measured at the photodiode of the sync file, or as given. Sources: AllenSDK 2.16,
+        ``brain_observatory/behavior/data_objects`` and ``sync_dataset``; the modules of `visbehavior.raw` name each.
         """
         return cls(
             RawRoad(session_data),

@@ -65,11 +65,19 @@ def read_clock(raw: RawSession) -> Clock:
     """The clocks of a session, from its pickle or, where there is one, its sync file."""
     sync = SyncFile(raw.known("sync_file")) if raw.known("sync_file", None) else None
     frames = sync.falling(_VSYNC) if sync else rig_frames(raw)
-    delay = raw.known("monitor_delay", None)
+    delay = _known_delay(raw)
     if delay is None:
         delay = measured_delay(sync, frames, raw.known("rig_name")) if sync else MONITOR_DELAY
-    shown = frames + float(delay)
-    return Clock(frames, shown, shown - float(delay))
+    shown = frames + delay
+    return Clock(frames, shown, shown - delay)
+
+
+def _known_delay(raw: RawSession) -> float | None:
+    given = raw.known("monitor_delay", None)
+    try:
+        return None if given is None else float(given)
+    except (TypeError, ValueError):
+        raise BadValue(f"session_data['monitor_delay'] is {given!r}; expected seconds.", value=given) from None
 
 
 def rig_frames(raw: RawSession) -> Floats:

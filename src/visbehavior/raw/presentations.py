@@ -20,8 +20,8 @@ from visbehavior.analysis.presentations import (
     compute_trials_id,
 )
 from visbehavior.raw.clock import Clock
-from visbehavior.raw.file import RawSession
-from visbehavior.raw.trials import text
+from visbehavior.raw.file import RawSession, stage_of, text
+from visbehavior.raw.trials import is_grating, set_logs, time_at
 from visbehavior.schema.columns import MISSING_INTEGER
 from visbehavior.schema.session import OMITTED, STIMULUS_PRESENTATIONS
 
@@ -54,7 +54,8 @@ def read_presentations(raw: RawSession, clock: Clock, trials: Mapping[str, Any],
     """
     shown = _with_omissions(raw, clock, _drawn(raw, clock, names), len(names))
     blocks = [shown, *_movie_and_gray(raw, clock, shown)]
-    first_gray = _gray_before(shown)
+    # AllenSDK looks for it only where there is a movie.
+    first_gray = _gray_before(shown) if len(blocks) > 1 else None
     if first_gray is not None:
         for block in blocks:
             block["stimulus_block"] = block["stimulus_block"] + 1
@@ -69,7 +70,8 @@ def read_presentations(raw: RawSession, clock: Clock, trials: Mapping[str, Any],
 
 def stimulus_names(raw: RawSession) -> tuple[str, str]:
     """The name of the stimulus in the presentations, and in the templates, which keep the set's date."""
-    path = next((text(one["image_set"]) for one in raw.get("stimuli").values() if one.get("image_set")), None)
+    paths = [raw.get("stimuli", name, "image_set", default=None) for name in set_logs(raw)]
+    path = next((text(path) for path in paths if path), None)
     if path is None:
         return GRATING, GRATING
     file = path.replace("\\", "/").rpartition("/")[2]
@@ -78,70 +80,82 @@ def stimulus_names(raw: RawSession) -> tuple[str, str]:
 
 def _drawn(raw: RawSession, clock: Clock, names: list[str]) -> Columns:
     """Each run of frames in which a picture was drawn, split where another was set."""
-    parts = [_drawn_of(raw, clock, name, one, names) for name, one in raw.get("stimuli").items()]
+    parts = []
+    for name, log in set_logs(raw).items():
+        with raw.reading("stimuli", name):
+            parts.append(_drawn_of(raw, clock, name, log, names))
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     order = np.argsort(joined["start_frame"], kind="stable")
     return {name: values[order] for name, values in joined.items()}
 
 
-def _drawn_of(raw: RawSession, clock: Clock, name: str, one: Mapping[str, Any], names: list[str]) -> Columns:
-    count = len(clock.frames)
-    draw = raw.array("stimuli", name, "draw_log")[:count] == 1
-    log = raw.get("stimuli", name, "set_log")
-    set_at = np.array([entry[3] for entry in log], dtype=np.int64)
-    if (np.diff(set_at) < 0).any():
-        raise raw.wrong(("stimuli", name, "set_log"), "is out of order")
-    reign = np.searchsorted(set_at, np.arange(len(draw)), side="right") - 1
-    drawn = draw & (reign >= 0)
-    begins = drawn & ~(np.concatenate([[False], drawn[:-1]]) & (np.diff(reign, prepend=-2) == 0))
-    start = np.flatnonzero(begins)
-    ends = drawn & ~(np.concatenate([drawn[1:], [False]]) & (np.diff(reign, append=-2) == 0))
-    stop = np.flatnonzero(ends) + 1
-    if len(stop) and stop[-1] >= count:
-        raise raw.wrong(
-            ("stimuli", name, "draw_log"), "has a picture that lasts to the last frame: when it ended is not known"
-        )
-    what = [log[i][1] for i in reign[start]]
-    is_grating = np.array([str(log[i][0]).lower() == "ori" for i in reign[start]], dtype=np.bool_)
-    grating = np.where(is_grating, 1.0, np.nan)
-    orientation = np.array([float(w) if g else np.nan for w, g in zip(what, is_grating, strict=True)], dtype=np.float64)
+def _drawn_of(raw: RawSession, clock: Clock, name: str, log: list[Any], names: list[str]) -> Columns:
+    start, stop, chosen = _runs(raw, clock, name, log)
+    kinds = np.array([is_grating(entry[0]) for entry in chosen], dtype=np.bool_)
+    orientation = np.array([float(entry[1]) if g else np.nan for entry, g in zip(chosen, kinds, strict=True)])
     image_name = np.array(
-        [f"gratings_{float(w)}" if g else text(w) for w, g in zip(what, is_grating, strict=True)], dtype=object
+        [
+            f"gratings_{degrees}" if g else text(entry[1])
+            for entry, g, degrees in zip(chosen, kinds, orientation, strict=True)
+        ],
+        dtype=object,
     )
-    unknown = [w for w in dict.fromkeys(image_name) if w not in names]
-    if unknown and not is_grating.any():
+    unknown = [name for name in dict.fromkeys(image_name) if name not in names]
+    if unknown:
         raise raw.wrong(
-            ("stimuli", name, "set_log"), f"shows {', '.join(unknown)}, which the picture set does not hold"
+            ("stimuli", name, "set_log"),
+            f"shows {', '.join(unknown)}, which the picture set does not hold: it has {', '.join(names) or 'none'}",
         )
+    place = {name: number for number, name in enumerate(names)}
+    grating = np.where(kinds, 1.0, np.nan)
     return {
-        "image_index": np.array([names.index(w) for w in image_name], dtype=np.int64),
+        "image_index": np.array([place[name] for name in image_name], dtype=np.int64),
         "image_name": image_name,
         "start_frame": start.astype(np.int64),
         "end_frame": stop.astype(np.int64),
         "start_time": clock.shown[start],
         "end_time": clock.shown[stop],
-        "phase": grating * float(one.get("phase", np.nan)) if is_grating.any() else grating,
-        "spatial_frequency": grating * float(one.get("sf", np.nan)) if is_grating.any() else grating,
-        "orientation": orientation,
+        "phase": grating * _of_gratings(raw, name, "phase"),
+        "spatial_frequency": grating * _of_gratings(raw, name, "sf"),
+        "orientation": orientation.astype(np.float64),
     }
 
 
-def _with_omissions(raw: RawSession, clock: Clock, shown: Columns, pictures: int) -> Columns:
-    logged = raw.get("omitted_flash_frame_log", default=None) or {}
-    frames = np.unique(np.array([frame for part in logged.values() for frame in part], dtype=np.int64))
-    if len(frames) and frames[-1] >= len(clock.frames):
+def _of_gratings(raw: RawSession, name: str, key: str) -> float:
+    value = raw.get("stimuli", name, key, default=None)
+    return np.nan if value is None else float(value)
+
+
+def drawn_frames(raw: RawSession, name: str) -> NDArray[np.bool_]:
+    """Whether a stimulus was on the screen, of each frame."""
+    drawn: NDArray[np.bool_] = raw.array("stimuli", name, "draw_log", dtype=np.int64) == 1
+    return drawn
+
+
+def _runs(
+    raw: RawSession, clock: Clock, name: str, log: list[Any]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], list[Any]]:
+    """The frame in which each picture appears, that after its last, and what was chosen for it."""
+    count = len(clock.frames)
+    draw = drawn_frames(raw, name)[:count]
+    set_at = raw.numbers([entry[3] for entry in log], "stimuli", name, "set_log", dtype=np.int64)
+    if (np.diff(set_at) < 0).any():
+        raise raw.wrong(("stimuli", name, "set_log"), "is out of order")
+    reign = np.searchsorted(set_at, np.arange(len(draw)), side="right") - 1
+    drawn = draw & (reign >= 0)
+    same = np.diff(reign) == 0
+    goes_on = drawn[1:] & drawn[:-1] & same
+    start = np.flatnonzero(drawn & ~np.concatenate([[False], goes_on]))
+    stop = np.flatnonzero(drawn & ~np.concatenate([goes_on, [False]])) + 1
+    if len(stop) and stop[-1] >= count:
         raise raw.wrong(
-            ("omitted_flash_frame_log",), f"holds frame {frames[-1]}; the session has {len(clock.frames)} frames"
+            ("stimuli", name, "draw_log"), "has a picture that lasts to the last frame: when it ended is not known"
         )
-    if len(frames) and len(shown["start_frame"]):
-        starts = shown["start_frame"]
-        at = (
-            np.clip(np.searchsorted(starts, frames), 1, len(starts) - 1)
-            if len(starts) > 1
-            else np.zeros(len(frames), dtype=np.int64)
-        )
-        distance = np.minimum(np.abs(frames - starts[at]), np.abs(frames - starts[np.maximum(at - 1, 0)]))
-        frames = frames[distance > SHOWN_AFTER_ALL]
+    return start, stop, [log[i] for i in reign[start]]
+
+
+def _with_omissions(raw: RawSession, clock: Clock, shown: Columns, pictures: int) -> Columns:
+    frames = _omitted_frames(raw, clock, shown["start_frame"])
     lasts = int(np.median(shown["end_frame"] - shown["start_frame"])) if len(shown["start_frame"]) else 0
     count = len(frames)
     start = clock.shown[frames]
@@ -167,10 +181,31 @@ def _with_omissions(raw: RawSession, clock: Clock, shown: Columns, pictures: int
     result["omitted"] = omitted[order]
     result["duration"] = np.where(result["omitted"], OMISSION, result["end_time"] - result["start_time"])
     prior = {text(name) for name in raw.known("prior_images_shown", ())}
-    result["is_image_novel"] = ~np.isin(result["image_name"].astype(str), list(prior))
+    # AllenSDK remembers pictures alone, so that gratings are always novel.
+    result["is_image_novel"] = ~np.isin(result["image_name"].astype(str), list(prior)) | ~np.isnan(
+        result["orientation"]
+    )
     result["stimulus_block"] = np.zeros(len(order), dtype=np.int64)
     result["stimulus_name"] = np.full(len(order), stimulus_names(raw)[0], dtype=object)
     return result
+
+
+def _omitted_frames(raw: RawSession, clock: Clock, starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Frames in which a picture was left out, but for those near which it was shown after all."""
+    keys = ("omitted_flash_frame_log",)
+    logged = raw.get(*keys, default=None) or {}
+    with raw.reading(*keys):
+        every = [frame for part in logged.values() for frame in part]
+    frames = np.unique(raw.numbers(every, *keys, dtype=np.int64))
+    for frame in frames[[0, -1]] if len(frames) else ():
+        time_at(raw, clock.shown, frame, *keys)
+    if not len(frames) or not len(starts):
+        return frames
+    after = np.searchsorted(starts, frames)
+    near = [starts[np.clip(at, 0, len(starts) - 1)] for at in (after - 1, after)]
+    distance = np.min([np.abs(frames - start) for start in near], axis=0)
+    kept: NDArray[np.int64] = frames[distance > SHOWN_AFTER_ALL]
+    return kept
 
 
 def _movie_and_gray(raw: RawSession, clock: Clock, shown: Columns) -> list[Columns]:
@@ -178,21 +213,31 @@ def _movie_and_gray(raw: RawSession, clock: Clock, shown: Columns) -> list[Colum
     movie = raw.get("items", "fingerprint", default=None)
     if movie is None:
         return []
+    with raw.reading("items", "fingerprint"):
+        film = _film(raw, clock)
+    pictures = ~shown["omitted"]
+    if not pictures.any():
+        return [film]
+    ends = float(shown["end_time"][pictures].max()), int(shown["end_frame"].max())
+    gray = _gray(ends[0], float(film["start_time"].min()), ends[1], int(film["start_frame"].min()), block=1)
+    return [film, gray]
+
+
+def _film(raw: RawSession, clock: Clock) -> Columns:
+    """A row for each picture of the movie."""
     keys = ("items", "fingerprint", "static_stimulus")
     sweeps = np.asarray(raw.get(*keys, "sweep_frames"), dtype=np.int64)
     indices = np.asarray(raw.get("items", "fingerprint", "frame_indices"), dtype=np.int64)
     gray_frames = int(np.count_nonzero(np.asarray(raw.get(*keys, "frame_list")) == -1))
     start, stop = (indices[gray_frames + sweeps[:, i]] for i in (0, 1))
-    if len(stop) and stop.max() >= len(clock.frames):
-        raise raw.wrong(
-            ("items", "fingerprint", "frame_indices"),
-            f"goes to frame {stop.max()}; the session has {len(clock.frames)} frames",
-        )
+    time_at(raw, clock.shown, stop.max(), "items", "fingerprint", "frame_indices")
     length = len(sweeps) // int(raw.get(*keys, "runs"))
+    if length < 1:
+        raise raw.wrong((*keys, "runs"), f"is more than the {len(sweeps)} pictures of the movie")
     number = np.arange(len(sweeps), dtype=np.int64)
     after = np.minimum(stop + 1, len(clock.frames) - 1)
     times = clock.shown[start], clock.shown[after]
-    film = {
+    return {
         "start_frame": start,
         "end_frame": stop,
         "start_time": times[0],
@@ -203,14 +248,11 @@ def _movie_and_gray(raw: RawSession, clock: Clock, shown: Columns) -> list[Colum
         "stimulus_block": np.full(len(number), 2, dtype=np.int64),
         "stimulus_name": np.full(len(number), MOVIE, dtype=object),
     }
-    pictures = ~shown["omitted"]
-    gray = _gray(
-        shown["end_time"][pictures].max(), times[0].min(), int(shown["end_frame"].max()), int(start.min()), block=1
-    )
-    return [film, gray]
 
 
 def _gray_before(shown: Columns) -> Columns | None:
+    if not len(shown["start_time"]):
+        return None
     first, frame = float(shown["start_time"][0]), int(shown["start_frame"][0])
     return _gray(0.0, first, 0, frame, block=0) if first > GRAY_BEFORE else None
 
@@ -264,7 +306,7 @@ def _add_computed(raw: RawSession, columns: Columns, trials: Mapping[str, Any], 
         values = np.where(missing, False, columns[name]).astype(np.bool_)
         columns[name] = pd.arrays.BooleanArray(values, missing) if missing.any() else values
     if raw.known("project_code", None) is not None:
-        passive = raw.get("params", "stage", default="").endswith("passive")
+        passive = stage_of(raw).endswith("passive")
         said = [block.format("passive" if passive else "behavior") for block in _BLOCKS]
         number = columns["stimulus_block"] + (1 if blocks == 1 else 0)
         columns["stimulus_block_name"] = np.array(said, dtype=object)[number]

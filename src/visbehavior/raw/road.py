@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import re
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,15 +15,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from visbehavior.errors import BadValue
 from visbehavior.raw.clock import Clock, read_clock, rig_frames
-from visbehavior.raw.file import RawSession
-from visbehavior.raw.presentations import GRATING, read_presentations, stimulus_names, wanted_of
+from visbehavior.raw.file import RawSession, stage_of, text
+from visbehavior.raw.presentations import GRATING, drawn_frames, read_presentations, stimulus_names, wanted_of
 from visbehavior.raw.running import compute_filtered_speed, compute_raw_speed, oriented
 from visbehavior.raw.templates import compute_templates, read_gratings
-from visbehavior.raw.trials import read_lick_frames, read_trials, text
+from visbehavior.raw.trials import read_first_rewards, read_lick_frames, read_trials, set_logs
 from visbehavior.raw.unpickle import read_pickle
 from visbehavior.schema.derived import NO_PROJECT_CODE, cre_line_of, image_set_of
+from visbehavior.schema.rig import PICTURE_SET
 from visbehavior.schema.session import EYE_TRACKING, METADATA, REWARDS, STIMULUS_TEMPLATES, TASK_PARAMETERS
+
+TASK = "change detection"
 
 RIG_TIME_ZONE = "America/Los_Angeles"
 """Of a date without one."""
@@ -79,15 +81,29 @@ class RawRoad:
         if stimulus_names(self._raw)[0] == GRATING:
             return {}
         path = self._raw.known("image_set_file", None)
+        if path is None and self._raw.entry(PICTURE_SET, default=None) is not None:
+            return self._pictures_of(self._raw.entry(PICTURE_SET), self._raw.path)
         if path is None:
-            names = [text(name) for group in self._groups() for name in group]
-            return {name: np.empty((0, 0), np.uint8) for name in dict.fromkeys(names)}
-        categories = read_pickle(path)
-        return {text(name): picture for group in categories.values() for name, picture in group.items()}
+            return dict.fromkeys(self._listed(), np.empty((0, 0), np.uint8))
+        return self._pictures_of(read_pickle(path), str(path))
 
-    def _groups(self) -> list[Any]:
-        groups = [one.get("stim_groups", {}) for one in self._raw.get("stimuli").values()]
-        return [group for one in groups for group in (one.values() if isinstance(one, Mapping) else dict(one).values())]
+    def _pictures_of(self, image_set: Any, path: str) -> dict[str, NDArray[np.uint8]]:
+        try:
+            return {text(name): picture for group in image_set.values() for name, picture in group.items()}
+        except (AttributeError, TypeError) as error:
+            raise BadValue(
+                f"{path} holds no picture set; expected a dictionary of dictionaries: category, name, picture.",
+                path=path,
+            ) from error
+
+    def _listed(self) -> list[str]:
+        """Names of the pictures as the session's own pickle lists them."""
+        found: list[str] = []
+        for name in set_logs(self._raw):
+            with self._raw.reading("stimuli", name, "stim_groups"):
+                groups = dict(self._raw.get("stimuli", name, "stim_groups")).values()
+                found += [text(picture) for group in groups for picture in group]
+        return list(dict.fromkeys(found))
 
     @cached_property
     def _picture_names(self) -> list[str]:
@@ -97,12 +113,15 @@ class RawRoad:
 
     @cached_property
     def _orientations(self) -> list[float]:
-        logs = [one["set_log"] for one in self._raw.get("stimuli").values()]
-        return sorted({float(entry[1]) for log in logs for entry in log})
+        found = set()
+        for name, log in set_logs(self._raw).items():
+            with self._raw.reading("stimuli", name, "set_log"):
+                found |= {float(entry[1]) for entry in log}
+        return sorted(found)
 
     def read_behavior_session_id(self) -> int:
         """The session's id."""
-        return int(self._raw.known("behavior_session_id"))
+        return self._raw.session_id()
 
     def read_licks(self) -> pd.DataFrame:
         """Licks."""
@@ -113,18 +132,11 @@ class RawRoad:
 
     def read_rewards(self) -> pd.DataFrame:
         """Rewards: the first one of each trial that has any."""
-        given = [trial for trial in self._raw.get("trial_log") if trial.get("rewards")]
-        if not given:
+        rows = read_first_rewards(self._raw, self._clock)
+        if not rows:
             return pd.DataFrame({column.name: np.empty(0) for column in REWARDS})
-        frames = np.array([trial["rewards"][0][2] for trial in given], dtype=np.int64)
-        if frames.max() >= len(self._clock.frames):
-            raise self._raw.wrong(("trial_log",), f"holds a reward in frame {frames.max()}, beyond the last frame")
         return pd.DataFrame(
-            {
-                "volume": np.array([trial["rewards"][0][0] for trial in given]),
-                "timestamps": self._clock.frames[frames],
-                "auto_rewarded": np.array([bool(trial["trial_params"]["auto_reward"]) for trial in given]),
-            }
+            {column.name: values for column, values in zip(REWARDS, zip(*rows, strict=True), strict=True)}
         )
 
     def read_raw_running_speed(self) -> pd.DataFrame:
@@ -133,9 +145,7 @@ class RawRoad:
 
     def read_running_speed(self) -> pd.DataFrame:
         """Running speed."""
-        return pd.DataFrame(
-            {"timestamps": self._clock.frames, "speed": oriented(compute_filtered_speed(self._raw_speed))}
-        )
+        return pd.DataFrame({"timestamps": self._clock.frames, "speed": oriented(self._filtered_speed())})
 
     def read_encoder(self) -> pd.DataFrame:
         """Readings of the wheel's encoder."""
@@ -165,7 +175,8 @@ class RawRoad:
         if stimulus_names(self._raw)[0] == GRATING:
             stacks = read_gratings(self._raw.known("grating_images_dir"), self._orientations)
         else:
-            self._raw.known("image_set_file")
+            if not all(picture.size for picture in self._pictures.values()):
+                self._raw.known("image_set_file")
             stacks = compute_templates(self._pictures)
         pictures = dict(zip(("unwarped", "warped"), stacks, strict=True))
         frame = pd.DataFrame(
@@ -180,19 +191,18 @@ class RawRoad:
         """Metadata."""
         known = self._raw.known
         genotype = known("full_genotype", None)
-        reporters = known("reporter_line", None)
         found = {
-            "equipment_name": known("rig_name"),
+            "equipment_name": text(known("rig_name")),
             "sex": known("sex", None),
             "age_in_days": _days(known("age", None)),
             "stimulus_frame_rate": self._frame_rate(),
             "session_type": self._stage(),
             "date_of_acquisition": self._date(),
-            "reporter_line": reporters[0] if isinstance(reporters, list) and reporters else reporters or None,
+            "reporter_line": next(iter(_lines(known("reporter_line", None))), None),
             "cre_line": cre_line_of(genotype),
             "behavior_session_uuid": self._uuid(),
-            "driver_line": sorted(known("driver_line", [])),
-            "mouse_id": str(known("external_specimen_name")),
+            "driver_line": sorted(_lines(known("driver_line", None))),
+            "mouse_id": text(known("external_specimen_name")),
             "project_code": known("project_code", NO_PROJECT_CODE),
             "full_genotype": genotype,
             "behavior_session_id": self.read_behavior_session_id(),
@@ -205,24 +215,36 @@ class RawRoad:
 
     def read_task_parameters(self, only: Collection[str] = ()) -> dict[str, Any]:
         """Task parameters."""
-        get = self._raw.get
-        flash = next(iter(get("stimuli").values())).get("flash_interval_sec")
-        found = {
-            "auto_reward_volume": float(get("config", "DoC", "auto_reward_volume")),
-            "blank_duration_sec": [float(value) for value in get("config", "DoC", "blank_duration_range")],
-            "image_set": image_set_of(self._stage()),
-            "n_stimulus_frames": sum(int(np.sum(one["draw_log"])) for one in get("stimuli").values()),
-            "omitted_flash_fraction": float(get("params", "flash_omit_probability", default=np.nan)),
-            "response_window_sec": [float(value) for value in get("config", "DoC", "response_window")],
-            "reward_volume": float(get("config", "reward", "reward_volume")),
-            "session_type": self._stage(),
-            "stimulus": next(iter(get("stimuli"))),
-            "stimulus_distribution": get("config", "DoC", "change_time_dist"),
-            "stimulus_duration_sec": np.nan if flash is None else float(flash[0]),
-            "stimulus_name": stimulus_names(self._raw)[0],
-            "task": "change detection",
+        reads: dict[str, Callable[[], Any]] = {
+            "auto_reward_volume": lambda: self._number("config", "DoC", "auto_reward_volume"),
+            "blank_duration_sec": lambda: self._raw.array("config", "DoC", "blank_duration_range").tolist(),
+            "image_set": lambda: image_set_of(self._stage()),
+            "n_stimulus_frames": self._frames_drawn,
+            "omitted_flash_fraction": lambda: self._number("params", "flash_omit_probability", default=np.nan),
+            "response_window_sec": lambda: self._raw.array("config", "DoC", "response_window").tolist(),
+            "reward_volume": lambda: self._number("config", "reward", "reward_volume"),
+            "session_type": self._stage,
+            "stimulus": lambda: next(iter(set_logs(self._raw))),
+            "stimulus_distribution": lambda: text(self._raw.get("config", "DoC", "change_time_dist")),
+            "stimulus_duration_sec": self._picture_duration,
+            "stimulus_name": lambda: stimulus_names(self._raw)[0],
+            "task": lambda: TASK,
         }
-        return {column.name: found[column.name] for column in TASK_PARAMETERS if not only or column.name in only}
+        wanted = [column.name for column in TASK_PARAMETERS if not only or column.name in only]
+        return {name: reads[name]() for name in wanted}
+
+    def _number(self, *keys: str, **default: float) -> float:
+        with self._raw.reading(*keys):
+            return float(self._raw.get(*keys, **default))
+
+    def _frames_drawn(self) -> int:
+        return sum(int(np.count_nonzero(drawn_frames(self._raw, name))) for name in set_logs(self._raw))
+
+    def _picture_duration(self) -> float:
+        keys = ("stimuli", next(iter(set_logs(self._raw))), "flash_interval_sec")
+        interval = self._raw.get(*keys)
+        with self._raw.reading(*keys):
+            return np.nan if interval is None else float(interval[0])
 
     def read_eye_tracking(self, z_threshold: float, dilation_frames: int) -> pd.DataFrame:
         """None: the rig's file holds none."""
@@ -254,6 +276,10 @@ class RawRoad:
     def _raw_speed(self) -> Floats:
         return compute_raw_speed(self._clock.frames, self._encoder("vsig"), self._encoder("vin"))
 
+    def _filtered_speed(self) -> Floats:
+        with self._raw.reading("encoders", 0, "vsig"):
+            return compute_filtered_speed(self._raw_speed)
+
     def _encoder(self, name: str) -> Floats:
         """A value a frame; one more at the end is cut off."""
         keys = ("encoders", 0, name)
@@ -263,42 +289,44 @@ class RawRoad:
         return values[:count]
 
     def _stage(self) -> str:
-        stages = {text(self._raw.get(part, "stage", default="")) for part in ("params", "cl_params")} - {""}
-        if len(stages) != 1:
-            raise self._raw.wrong(
-                ("params", "stage"), f"does not agree with cl_params: {', '.join(sorted(stages)) or 'none is given'}"
-            )
-        return stages.pop()
+        return stage_of(self._raw)
 
     def _frame_rate(self) -> float:
         frames = rig_frames(self._raw)
         return float(np.round(1 / np.mean(np.diff(frames)), 0))
 
     def _date(self) -> datetime.datetime:
-        given = self._raw.known("date_of_acquisition", None)
-        when = self._raw.entry("start_time") if given is None else given
-        when = datetime.datetime.fromisoformat(when) if isinstance(when, str) else when
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=ZoneInfo(RIG_TIME_ZONE))
-        return when.astimezone(datetime.UTC)
+        when = self._raw.known("date_of_acquisition")
+        try:
+            when = datetime.datetime.fromisoformat(when) if isinstance(when, str) else when
+            if isinstance(when, pd.Timestamp):
+                when = when.to_pydatetime()
+            if when.tzinfo is None:
+                when = when.replace(tzinfo=ZoneInfo(RIG_TIME_ZONE))
+            moment: datetime.datetime = when.astimezone(datetime.UTC)
+            return moment
+        except (AttributeError, ValueError) as error:
+            raise BadValue(
+                f"date_of_acquisition is {when!r}; expected a date and time, such as 2019-06-20T11:18:15+00:00.",
+                value=when,
+            ) from error
 
     def _uuid(self) -> uuid.UUID | None:
         given = self._raw.entry("session_uuid", default=None)
-        return None if given is None else uuid.UUID(str(given))
+        with self._raw.reading("session_uuid"):
+            return None if given is None else uuid.UUID(text(given))
 
 
-def default_session_data(path: str | Path) -> dict[str, Any]:
-    """What the pickle itself says of mouse and session, for a lab that supplies nothing else."""
-    raw = RawSession({"behavior_stimulus_file": str(path)})
-    number = re.search(r"\d+", Path(path).name)
-    return {
-        "behavior_stimulus_file": str(path),
-        "behavior_session_id": int(number[0]) if number else 0,
-        "external_specimen_name": text(raw.get("params", "mouse_id", default="unknown")),
-        "rig_name": text(raw.entry("rig_id", default="unknown")),
-    }
+def _lines(given: Any) -> list[str]:
+    """One line, several, or none."""
+    return [] if given is None else [given] if isinstance(given, str) else list(given)
 
 
 def _days(age: Any) -> int | None:
-    digits = re.match(r"P\D*(\d+)", str(age)) if age is not None else None
-    return int(digits[1]) if digits else None
+    """Of an age such as P114, or of a number of days."""
+    if age is None:
+        return None
+    digits = str(age).removeprefix("P").removesuffix("D")
+    if not digits.isdecimal():
+        raise BadValue(f"age is {age!r}; expected days, such as P114.", value=age)
+    return int(digits)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbehavior.extras import import_extra
+from visbehavior.schema.rig import WHEEL_RADIUS
 
 Floats = NDArray[np.float64]
 
@@ -18,9 +19,6 @@ LOW, HIGH = 1.5, 3.5
 GREATEST_VOLTAGE = 5.1
 GREATEST_STEP = 1.0
 """Volts in a frame: more is noise."""
-
-RADIUS = 0.5 * (2 * 6.5 * 2.54 / 3)
-"""Where the mouse runs, from the middle of the wheel (cm): two thirds of a wheel of 6.5 inches."""
 
 NEAR_A_WRAP = 0.25
 """Seconds before and after a wrap whose speeds bound the speed there."""
@@ -53,12 +51,15 @@ def compute_raw_speed(times: Floats, v_sig: Floats, v_in: Floats) -> Floats:
     step, wraps = _steps(v_sig)
     bad = np.isnan(step)
     angle = np.where(bad, np.nan, np.cumsum(np.where(bad, 0.0, step)) + v_sig[0])
-    turn = np.diff(angle, prepend=np.nan) / v_in * 2 * np.pi
+    with np.errstate(invalid="ignore", divide="ignore"):
+        turn = np.diff(angle, prepend=np.nan) / v_in * 2 * np.pi
     lost = np.isnan(turn)
     turned = np.where(lost, np.nan, np.cumsum(np.where(lost, 0.0, turn)))
-    speed = np.diff(turned, prepend=np.nan) / np.diff(times, prepend=np.nan) * RADIUS
-    speed = _clipped_at(speed, times, wraps)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        speed = np.diff(turned, prepend=np.nan) / np.diff(times, prepend=np.nan) * WHEEL_RADIUS
+        speed = _clipped_at(speed, times, wraps)
+        if np.isnan(speed).all():
+            return speed
         z = (speed - np.nanmean(speed)) / np.nanstd(speed)
     return np.where(np.abs(z) > OUTLIER, np.nan, speed)
 
@@ -73,7 +74,8 @@ def compute_filtered_speed(speed: Floats) -> Floats:
 
 def oriented(speed: Floats) -> Floats:
     """Forward as positive: turned round where the mouse would run backwards on the whole."""
-    return -speed if np.nanmean(speed) < BACKWARDS else speed
+    told = speed[~np.isnan(speed)]
+    return -speed if len(told) and np.mean(told) < BACKWARDS else speed
 
 
 def _steps(v_sig: Floats) -> tuple[Floats, NDArray[np.intp]]:

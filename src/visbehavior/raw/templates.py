@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 
 from visbehavior.analysis.warp import PART, PART_CORNER, SCREEN, shared_geometry, unwarped, warped
 from visbehavior.errors import BadValue, CorruptFile, NotFound
+from visbehavior.schema.rig import PICTURE_SHAPE
 
-PICTURE = (918, 1174)
-"""Rows and columns of a picture of a set."""
 PICTURE_CORNER = (141, 373)
 """Row and column of the screen where it begins: in the middle."""
 BACKGROUND = 127
@@ -122,16 +121,16 @@ def read_gratings(
 def _on_background(name: str, picture: Any) -> Bytes:
     """The part of the screen that the warp looks at."""
     is_array = isinstance(picture, np.ndarray)
-    if not is_array or picture.dtype != np.uint8 or picture.shape != PICTURE:
+    if not is_array or picture.dtype != np.uint8 or picture.shape != PICTURE_SHAPE:
         found = f"{picture.dtype} with the shape {picture.shape}" if is_array else f"a {type(picture).__name__}"
         raise BadValue(
-            f"The picture {name!r} is {found}; expected a numpy array of uint8, {PICTURE[0]} rows x {PICTURE[1]} columns, as the "
+            f"The picture {name!r} is {found}; expected a numpy array of uint8, {PICTURE_SHAPE[0]} rows x {PICTURE_SHAPE[1]} columns, as the "
             "picture sets of the change detection task hold. Give the set that the session's pickle names.",
             name=name,
         )
     part = np.full(PART, BACKGROUND, dtype=np.uint8)
     row, column = (begin - part_begin for begin, part_begin in zip(PICTURE_CORNER, PART_CORNER, strict=True))
-    part[row : row + PICTURE[0], column : column + PICTURE[1]] = picture
+    part[row : row + PICTURE_SHAPE[0], column : column + PICTURE_SHAPE[1]] = picture
     return part
 
 

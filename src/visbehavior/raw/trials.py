@@ -12,13 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbehavior.analysis.ragged import Ragged
-from visbehavior.errors import BadValue
 from visbehavior.raw.clock import Clock
-from visbehavior.raw.file import RawSession
+from visbehavior.raw.file import RawSession, text
 from visbehavior.schema.columns import MISSING_INTEGER
+from visbehavior.schema.rig import (
+    ABORT,
+    CHANGED,
+    FALSE_ALARM,
+    HIT,
+    MISS,
+    ORIENTATION,
+    SHAM_CHANGE,
+    TRIAL_END,
+    TRIAL_START,
+)
 
 _KINDS = ("hit", "miss", "false_alarm", "correct_reject", "auto_rewarded", "aborted")
-_CHANGES = ("stimulus_changed", "sham_change")
 
 
 def read_lick_frames(raw: RawSession, clock: Clock) -> NDArray[np.int64]:
@@ -27,27 +36,38 @@ def read_lick_frames(raw: RawSession, clock: Clock) -> NDArray[np.int64]:
     frames = raw.array(*keys, dtype=np.int64)
     if len(frames) and frames[-1] == len(clock.frames):
         frames = frames[:-1]
-    if len(frames) and not (frames.min() >= 0 and frames.max() < len(clock.frames)):
-        raise raw.wrong(keys, f"holds a lick in frame {frames.max()}; the session has {len(clock.frames)} frames")
+    if (np.diff(frames) < 0).any():
+        raise raw.wrong(keys, "is out of order")
+    for frame in frames[[0, -1]] if len(frames) else ():
+        time_at(raw, clock.frames, frame, *keys)
     return frames
 
 
 def read_trials(raw: RawSession, clock: Clock) -> dict[str, Any]:
     """The columns of `visbehavior.schema.session.TRIALS`, in the order of a file, and their index as ``id``."""
-    log = raw.get("trial_log")
-    if not isinstance(log, list) or not log:
-        raise raw.wrong(("trial_log",), "holds no trials")
-    licks = clock.stored[read_lick_frames(raw, clock)], read_lick_frames(raw, clock)
+    log = _log(raw)
+    lick_frames = read_lick_frames(raw, clock)
     bounds = _bounds(raw, log)
     pictures = _Pictures(raw)
-    rows = [_trial(raw, number, trial, bounds[number], clock, pictures) for number, trial in enumerate(log)]
+    rows = []
+    for number, trial in enumerate(log):
+        with raw.reading("trial_log", number):
+            rows.append(_trial(raw, number, trial, clock, pictures))
     columns: dict[str, Any] = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     for name in ("initial_image_name", "change_image_name"):
         columns[name] = columns[name].astype(object)
-    columns["lick_times"] = _licks_of_trials(*licks, bounds)
+    columns["lick_times"] = _licks_of_trials(clock.stored[lick_frames], lick_frames, bounds)
     _add_responses(columns)
+    columns["reward_time"] = _reward_times(raw, clock, columns["start_time"], columns["stop_time"])
     columns["trial_length"] = columns["stop_time"] - columns["start_time"]
     return columns
+
+
+def _log(raw: RawSession) -> list[Any]:
+    log = raw.get("trial_log")
+    if not isinstance(log, list) or not log:
+        raise raw.wrong(("trial_log",), "holds no trials")
+    return log
 
 
 class _Pictures:
@@ -55,11 +75,9 @@ class _Pictures:
 
     def __init__(self, raw: RawSession) -> None:
         entries = []
-        for name, stimulus in raw.get("stimuli").items():
-            log = stimulus.get("set_log") if isinstance(stimulus, Mapping) else None
-            if log is None:
-                raise raw.wrong(("stimuli", name, "set_log"), "is missing")
-            entries += [(int(frame), picture_name(kind, what)) for kind, what, _, frame in log]
+        for name, log in set_logs(raw).items():
+            with raw.reading("stimuli", name, "set_log"):
+                entries += [(int(frame), picture_name(kind, what)) for kind, what, _, frame in log]
         entries.sort(key=lambda entry: entry[0])
         self._frames = np.array([frame for frame, _ in entries], dtype=np.int64)
         self._names = [name for _, name in entries]
@@ -70,20 +88,34 @@ class _Pictures:
         return self._names[position] if position >= 0 else ""
 
 
+def set_logs(raw: RawSession) -> dict[str, list[Any]]:
+    """What was chosen to be shown, and when, of each stimulus."""
+    with raw.reading("stimuli"):
+        names = list(raw.get("stimuli").keys())
+    if not names:
+        raise raw.wrong(("stimuli",), "holds no stimulus")
+    return {name: raw.get("stimuli", name, "set_log") for name in names}
+
+
+def is_grating(kind: Any) -> bool:
+    """Whether what was chosen is an orientation, not a picture."""
+    return text(kind).lower() == ORIENTATION.lower()
+
+
 def picture_name(kind: Any, what: Any) -> str:
     """The name of a picture, or of a grating as its orientation was pickled."""
-    return f"gratings_{what}" if str(kind).lower() == "ori" else text(what)
-
-
-def text(value: Any) -> str:
-    """Text, also of what Python 2 had as bytes."""
-    return value.decode("latin1") if isinstance(value, bytes) else str(value)
+    return f"gratings_{what}" if is_grating(kind) else text(what)
 
 
 def _bounds(raw: RawSession, log: list[Any]) -> list[tuple[int, float]]:
     """The first frame of each trial and the one at which it ends: where the next begins, or the movie."""
-    first = [_event(raw, number, trial, "trial_start")[3] for number, trial in enumerate(log)]
-    end = raw.get("items", "fingerprint", "starting_frame", default=np.inf)
+    first = []
+    for number, trial in enumerate(log):
+        with raw.reading("trial_log", number):
+            first.append(int(_event(raw, number, trial, TRIAL_START)[3]))
+    keys = ("items", "fingerprint", "starting_frame")
+    with raw.reading(*keys):
+        end = float(raw.get(*keys, default=np.inf))
     stops = [*first[1:], end]
     for number, (start, stop) in enumerate(zip(first, stops, strict=True)):
         if stop < start:
@@ -95,46 +127,39 @@ def _bounds(raw: RawSession, log: list[Any]) -> list[tuple[int, float]]:
 
 
 def _event(raw: RawSession, number: int, trial: Any, name: str) -> Any:
-    for event in _events(raw, number, trial):
+    for event in trial["events"]:
         if event[0] == name:
             return event
     raise raw.wrong(("trial_log", number, "events"), f"has no event {name!r}")
 
 
-def _events(raw: RawSession, number: int, trial: Any) -> list[Any]:
-    events = trial.get("events") if isinstance(trial, Mapping) else None
-    if not events or not all(len(event) >= 4 for event in events):
-        raise raw.wrong(("trial_log", number, "events"), "is no list of events: name, detail, time, frame")
-    return list(events)
-
-
-def _trial(
-    raw: RawSession, number: int, trial: Any, bounds: tuple[int, float], clock: Clock, pictures: _Pictures
-) -> dict[str, Any]:
-    events = _events(raw, number, trial)
-    names = {event[0] for event in events}
+def _trial(raw: RawSession, number: int, trial: Any, clock: Clock, pictures: _Pictures) -> dict[str, Any]:
+    events = trial["events"]
     start, stop = (
-        _time(raw, number, clock.stored, _event(raw, number, trial, name)[3]) for name in ("trial_start", "trial_end")
+        time_at(raw, clock.stored, _event(raw, number, trial, name)[3], "trial_log", number, "events")
+        for name in (TRIAL_START, TRIAL_END)
     )
-    kinds = _kinds_of(raw, number, trial, names)
+    names = {event[0] for event in events}
+    kinds = _kinds_of(raw, number, trial["trial_params"], names)
     initial = pictures.at(events[0][3])
     changes = trial.get("stimulus_changes") or []
     change_frame, change_time = _change(raw, number, events, kinds, clock)
-    volume, time = _reward(raw, number, trial, clock, (start, stop))
+    given = [reward[0] for reward in trial.get("rewards") or []]
+    volume = sum(raw.numbers(given, "trial_log", number, "rewards").tolist())
     return {
         "id": int(trial.get("index", number)),
         "start_time": start,
         "stop_time": stop,
         "initial_image_name": initial,
         "change_image_name": _changed_to(changes) if changes else initial,
-        "is_change": "stimulus_changed" in names,
+        "is_change": CHANGED in names,
         "change_time": change_time,
         "go": kinds["go"],
         "catch": kinds["catch"],
         "lick_times": 0,
         "response_time": np.nan,
         "response_latency": np.nan,
-        "reward_time": time,
+        "reward_time": np.nan,
         "reward_volume": volume,
         **{name: kinds[name] for name in ("hit", "false_alarm", "miss", "correct_reject", "aborted", "auto_rewarded")},
         "change_frame": change_frame,
@@ -147,20 +172,19 @@ def _changed_to(changes: Any) -> str:
     return f"gratings_{what}" if is_grating else text(what)
 
 
-def _kinds_of(raw: RawSession, number: int, trial: Any, names: set[str]) -> dict[str, bool]:
-    params = trial.get("trial_params", {})
-    aborted = "abort" in names
-    auto = bool(params.get("auto_reward")) and not aborted
-    catch = bool(params.get("catch")) and not aborted
+def _kinds_of(raw: RawSession, number: int, params: Mapping[str, Any], names: set[str]) -> dict[str, bool]:
+    aborted = ABORT in names
+    auto = bool(params["auto_reward"]) and not aborted
+    catch = bool(params["catch"]) and not aborted
     kinds = {
         "aborted": aborted,
         "auto_rewarded": auto,
         "catch": catch,
         "go": not (aborted or auto or catch),
-        "hit": "hit" in names and not auto,
-        "miss": "miss" in names and not auto,
-        "false_alarm": "false_alarm" in names and not auto,
-        "correct_reject": catch and "false_alarm" not in names and not auto,
+        "hit": HIT in names and not auto,
+        "miss": MISS in names and not auto,
+        "false_alarm": FALSE_ALARM in names and not auto,
+        "correct_reject": catch and FALSE_ALARM not in names and not auto,
     }
     held = [name for name in _KINDS if kinds[name]]
     if len(held) != 1:
@@ -171,27 +195,43 @@ def _kinds_of(raw: RawSession, number: int, trial: Any, names: set[str]) -> dict
 
 
 def _change(raw: RawSession, number: int, events: list[Any], kinds: dict[str, bool], clock: Clock) -> tuple[int, float]:
-    wanted = None if kinds["aborted"] else _CHANGES[1] if kinds["catch"] else _CHANGES[0]
+    wanted = None if kinds["aborted"] else SHAM_CHANGE if kinds["catch"] else CHANGED
     frame = next((event[3] for event in events if event[0] == wanted), None)
-    return (MISSING_INTEGER, np.nan) if frame is None else (int(frame), _time(raw, number, clock.shown, frame))
+    if frame is None:
+        return MISSING_INTEGER, np.nan
+    return int(frame), time_at(raw, clock.shown, frame, "trial_log", number, "events")
 
 
-def _reward(
-    raw: RawSession, number: int, trial: Any, clock: Clock, during: tuple[float, float]
-) -> tuple[float | int, float]:
-    """What was given in all, and the time of the reward within the trial."""
-    rewards = trial.get("rewards") or []
-    times = [_time(raw, number, clock.frames, reward[2]) for reward in rewards[:1]]
-    inside = [time for time in times if during[0] <= time <= during[1]]
-    return sum(reward[0] for reward in rewards), inside[0] if inside else np.nan
+def read_first_rewards(raw: RawSession, clock: Clock) -> list[tuple[float, float, bool]]:
+    """Volume (mL), time (s) and whether it was free, of the first reward of each trial that has any."""
+    rows = []
+    for number, trial in enumerate(_log(raw)):
+        with raw.reading("trial_log", number):
+            for volume, _, frame in (trial.get("rewards") or [])[:1]:
+                time = time_at(raw, clock.frames, frame, "trial_log", number, "rewards")
+                rows.append((volume, time, bool(trial["trial_params"]["auto_reward"])))
+    return rows
 
 
-def _time(raw: RawSession, number: int, clock: NDArray[np.float64], frame: Any) -> float:
+def _reward_times(
+    raw: RawSession, clock: Clock, start: NDArray[np.float64], stop: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The time of the reward within each trial, its ends included; NaN without."""
+    times = np.sort([time for _, time, _ in read_first_rewards(raw, clock)])
+    first, after = np.searchsorted(times, start, side="left"), np.searchsorted(times, stop, side="right")
+    several = np.flatnonzero(after - first > 1)
+    if len(several):
+        raise raw.wrong(("trial_log", int(several[0])), "has more than one reward within its time")
+    found = np.full(len(start), np.nan)
+    found[after > first] = times[first[after > first]]
+    return found
+
+
+def time_at(raw: RawSession, clock: NDArray[np.float64], frame: Any, *keys: str | int) -> float:
+    """The time of a frame that is named at these keys."""
     if not 0 <= frame < len(clock):
-        raise raw.wrong(
-            ("trial_log", number, "events"), f"has an event in frame {frame}; the session has {len(clock)} frames"
-        )
-    return float(clock[frame])
+        raise raw.wrong(keys, f"names frame {frame}; the session has {len(clock)} frames")
+    return float(clock[int(frame)])
 
 
 def _licks_of_trials(times: NDArray[np.float64], frames: NDArray[np.int64], bounds: list[tuple[int, float]]) -> Ragged:
@@ -216,9 +256,3 @@ def _add_responses(columns: dict[str, Any]) -> None:
     columns["response_time"] = first
     latency = np.where(has, first - columns["change_time"], np.inf)
     columns["response_latency"] = np.where(columns["aborted"], np.nan, latency)
-
-
-def check_order(frames: NDArray[np.int64], what: str) -> None:
-    """Frames must not fall."""
-    if (np.diff(frames) < 0).any():
-        raise BadValue(f"{what} are out of order.", name=what)
