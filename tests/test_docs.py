@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import pathlib
+import pickle
 import re
 import subprocess
 import sys
@@ -12,13 +14,14 @@ import pandas as pd
 import pytest
 
 from tests.nwbfiles import make_session, write_session
-from visbehavior import VisBehaviorWarning
+from visbehavior import VisBehaviorWarning, simulate
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 BLOCK = re.compile(r"(<!-- not run: .+? -->\n)?```python\n(.*?)```", re.S)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 FILES = re.compile(r"behavior_session_(\d+)\.nwb")
+PICKLES = re.compile(r"behavior_session_\d+\.pkl\.gz")
 
 
 @pytest.mark.usefixtures("anywhere")
@@ -28,6 +31,9 @@ def test_python_blocks_run(page: pathlib.Path, tmp_path: pathlib.Path) -> None:
     for number in set(FILES.findall("".join(blocks))):
         made = make_session(seed=int(number) % 7, trials=60).but(behavior_session_id=int(number))
         write_session(tmp_path / f"behavior_session_{number}.nwb", made)
+    for name in set(PICKLES.findall("".join(blocks))):
+        with gzip.open(tmp_path / name, "wb") as file:
+            pickle.dump(simulate("TRAINING_5_images_A_handoff_lapsed", minutes=5, seed=1), file)
     names: dict[str, object] = {}
     for code in blocks:
         with contextlib.redirect_stdout(None):

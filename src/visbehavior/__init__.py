@@ -13,6 +13,7 @@ from visbehavior._version import __version__
 
 _PUBLIC = {
     "BehaviorSession": "session",
+    "Mouse": "simulation.mouse",
     "Source": "road",
     "VisualBehaviorOphysProjectCache": "project.cache",
     "compute_performance_metrics": "analysis.performance",
@@ -20,9 +21,12 @@ _PUBLIC = {
     "compute_reward_rate": "analysis.performance",
     "compute_rolling_performance": "analysis.performance",
     "compute_session_rates": "analysis.performance",
+    "convert_raw": "conversion",
     "install_as_allensdk": "allensdk",
     "plot_max_dprime": "plots.performance",
     "plot_stretch": "plots.stretch",
+    "simulate": "simulation.simulate",
+    "simulate_mouse": "simulation.simulate",
     "write_nwb": "nwb.writer",
     "AllenSDKImported": "errors",
     "BadValue": "errors",
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
         compute_session_rates as compute_session_rates,
     )
     from visbehavior.batch import compute_performance_table as compute_performance_table
+    from visbehavior.conversion import convert_raw as convert_raw
     from visbehavior.errors import (
         AllenSDKImported as AllenSDKImported,
         BadValue as BadValue,
@@ -80,6 +85,8 @@ if TYPE_CHECKING:
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache as VisualBehaviorOphysProjectCache
     from visbehavior.road import Source as Source
     from visbehavior.session import BehaviorSession as BehaviorSession
+    from visbehavior.simulation.mouse import Mouse as Mouse
+    from visbehavior.simulation.simulate import simulate as simulate, simulate_mouse as simulate_mouse
 
 
 def __getattr__(name: str) -> Any:
