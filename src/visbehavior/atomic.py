@@ -60,6 +60,22 @@ def whole_file(target: Path, needed: int = 0) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, if it is not there.
+
+    Raises
+    ------
+    CannotWrite
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(
+            f"The folder {folder} cannot be made: {error.strerror}. Name another one.", path=str(folder)
+        ) from error
+
+
 def is_full(error: OSError | RuntimeError) -> bool:
     """Whether an error tells of a disk, a quota or a file that is full."""
     return getattr(error, "errno", None) in _FULL or any(text in str(error) for text in _FULL_TEXTS)

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
 from visbehavior.errors import VisBehaviorError
+from visbehavior.processes import in_processes
 from visbehavior.progress import progress_bar
-from visbehavior.raw.file import read_session_data
+from visbehavior.raw.file import is_raw, read_session_data
 from visbehavior.session import BehaviorSession
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION, ENGAGED_REWARD_RATE
 
 INDEX = "behavior_session_id"
 DESCRIBED_BY = ("mouse_id", "session_type", "date_of_acquisition")
 
-RAW_ENDINGS = (".pkl", ".pkl.gz", ".pickle", ".json")
-"""Of a rig's pickles, and of what is known of one."""
-
 Result = dict[str, Any] | VisBehaviorError
-R = TypeVar("R")
 
 
 def open_file(path: str, allensdk_version: str) -> BehaviorSession:
     """A session from its NWB file, from the rig's pickle, or from a JSON of what is known of one."""
-    if path.endswith(RAW_ENDINGS):
+    if is_raw(path):
         return BehaviorSession.from_json(read_session_data(path), allensdk_version=allensdk_version)
     return BehaviorSession.from_nwb_path(path, allensdk_version=allensdk_version)
 
@@ -75,7 +69,7 @@ def compute_performance_table(
     listed = [os.fspath(path) for path in ([paths] if isinstance(paths, (str, os.PathLike)) else paths)]
     rows: dict[int, dict[str, Any]] = {}
     work = [(path, allensdk_version, engaged_trial_reward_rate_threshold) for path in listed]
-    done = in_processes(_result, work, jobs)
+    done = in_processes(_result, work, min(jobs, len(work)))
     for position, result in progress_bar(progress, done, total=len(listed), unit="session", leave=False):
         if not isinstance(result, VisBehaviorError):
             rows[position] = result
@@ -84,34 +78,6 @@ def compute_performance_table(
         else:
             failures[listed[position]] = result
     return _table([rows[position] for position in sorted(rows)])
-
-
-def in_processes(work: Callable[..., R], items: Sequence[tuple[Any, ...]], jobs: int) -> Iterator[tuple[int, R]]:
-    """The results of a function for many arguments, as they come, each with its position.
-
-    Parameters
-    ----------
-    work : function
-        Of a module, so that it can be sent to a process.
-    items : sequence of tuple
-        Its arguments.
-    jobs : int
-        Processes; 1: this one does it all.
-    """
-    if jobs <= 1 or len(items) <= 1:
-        yield from ((position, work(*item)) for position, item in enumerate(items))
-        return
-    # Never fork: a forked child inherits locks that no thread of its own will release.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        pending = {pool.submit(work, *item): position for position, item in enumerate(items)}
-        try:
-            for future in as_completed(pending):
-                yield pending[future], future.result()
-        except BrokenProcessPool as error:
-            raise VisBehaviorError(
-                "A process that shared the work died. A script that starts more than one must guard its start with "
-                "`if __name__ == '__main__':`; else try jobs=1."
-            ) from error
 
 
 def _result(path: str, allensdk_version: str, threshold: float) -> Result:

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from visbehavior.batch import in_processes
+from visbehavior.atomic import make_folder
 from visbehavior.errors import BadValue, VisBehaviorError
 from visbehavior.nwb.writer import write_nwb
+from visbehavior.processes import in_processes
 from visbehavior.progress import progress_bar
-from visbehavior.schema.rig import PICTURES, STIMULUS_FILE
+from visbehavior.raw.road import RawRoad
+from visbehavior.schema.rig import STIMULUS_FILE
 from visbehavior.session import BehaviorSession
 
 Result = Path | VisBehaviorError
@@ -53,9 +55,10 @@ def convert_raw(
         If two sessions have one id, or a file of that name holds another session; and what `from_json` and `write_nwb` raise.
     """
     folder = Path(out_dir).expanduser().absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     written: dict[int, Path] = {}
-    done = in_processes(_converted, [(dict(data), folder) for data in sessions], jobs)
+    work = [(dict(data), folder) for data in sessions]
+    done = in_processes(_converted, work, min(jobs, len(work)))
     for position, result in progress_bar(progress, done, total=len(sessions), unit="session", leave=False):
         if isinstance(result, Path):
             written[position] = result
@@ -66,15 +69,27 @@ def convert_raw(
     return [written[position] for position in sorted(written)]
 
 
+def write_raw(data: Mapping[str, Any], folder: Path) -> Path:
+    """Write the session of a pickle as ``behavior_session_<id>.nwb``, unless it is there already; the file."""
+    road = RawRoad(data)
+    with BehaviorSession(road) as session:
+        target = folder / session_file_name(session.behavior_session_id)
+        if target.exists():
+            _check_same(session, target)
+        else:
+            # Those that a simulated pickle carries need not be read fast.
+            write_nwb(session, target, compress_templates=road.carries_pictures())
+        return target
+
+
+def session_file_name(behavior_session_id: int) -> str:
+    """The name of a session's file, in the data set and everywhere."""
+    return f"behavior_session_{behavior_session_id}.nwb"
+
+
 def _converted(data: dict[str, Any], folder: Path) -> Result:
     try:
-        with BehaviorSession.from_json(data) as session:
-            target = folder / f"behavior_session_{session.behavior_session_id}.nwb"
-            if target.exists():
-                _check_same(session, target)
-            else:
-                write_nwb(session, target, templates=any(data.get(name) for name in PICTURES), overwrite=False)
-            return target
+        return write_raw(data, folder)
     except VisBehaviorError as error:
         return error
 

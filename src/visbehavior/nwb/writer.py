@@ -46,7 +46,14 @@ NO_AGE = "null"
 _SPECIES = "Mus musculus"
 
 
-def write_nwb(session: Any, path: str | os.PathLike[str], *, templates: bool = True, overwrite: bool = False) -> Path:
+def write_nwb(
+    session: Any,
+    path: str | os.PathLike[str],
+    *,
+    templates: bool | None = None,
+    compress_templates: bool = False,
+    overwrite: bool = False,
+) -> Path:
     """Write a session as an NWB file, in the layout of release 1.1.0.
 
     AllenSDK 2.16 and `BehaviorSession.from_nwb_path` give back the same tables. The file takes its name when it is
@@ -58,8 +65,11 @@ def write_nwb(session: Any, path: str | os.PathLike[str], *, templates: bool = T
         Or any object with its attributes, under the names of AllenSDK 2.16.
     path : str or os.PathLike
         The file.
-    templates : bool
-        Whether to write the pictures, 166 MB of a file of the release.
+    templates : bool or None
+        Whether to write the pictures, 166 MB of a file of the release; None: if the session has them, which one of a rig's pickle has where the
+        picture set is at hand.
+    compress_templates : bool
+        Whether to pack them (gzip): smaller, and slower to read than those of the release, which are mapped.
     overwrite : bool
         Whether to replace a file of this name; never the one that the session is read from.
 
@@ -86,7 +96,7 @@ def write_nwb(session: Any, path: str | os.PathLike[str], *, templates: bool = T
     """
     target = Path(path).expanduser().absolute()
     _check_may_be_written(session, target, overwrite)
-    file = to_nwb(session, templates=templates)
+    file = to_nwb(session, templates=templates, compress_templates=compress_templates)
     with whole_file(target, needed=_bytes_of(file)) as part:
         # pynwb warns of names that do not end in .nwb, HDF5 itself does not mind.
         with warnings.catch_warnings():
@@ -98,7 +108,7 @@ def write_nwb(session: Any, path: str | os.PathLike[str], *, templates: bool = T
     return target
 
 
-def to_nwb(session: Any, *, templates: bool = True) -> Any:
+def to_nwb(session: Any, *, templates: bool | None = None, compress_templates: bool = False) -> Any:
     """A session as a pynwb file in memory, in the layout of release 1.1.0.
 
     Parameters and errors as for `write_nwb`.
@@ -124,8 +134,9 @@ def to_nwb(session: Any, *, templates: bool = True) -> Any:
     file.trials = _intervals("trials", "Trials of the task.", _trials(_attribute(session, TRIALS.name)))
     _add_presentations(file, _with_image_set(session, presentations))
     _add_eye_tracking(file, session)
-    if templates:
-        _add_templates(file, _attribute(session, "stimulus_templates"))
+    pictures = _templates(session, templates)
+    if pictures is not None:
+        _add_templates(file, pictures, compress_templates)
     return file
 
 
@@ -373,14 +384,35 @@ def _add_rig_geometry(file: Any, geometry: dict[str, Any]) -> None:
     file.create_processing_module(name=module, description="Geometry of the eye-tracking rig").add(rig)
 
 
-def _add_templates(file: Any, frame: pd.DataFrame) -> None:
+def _templates(session: Any, wanted: bool | None) -> pd.DataFrame | None:
+    """The pictures, if they are wanted; if that was not said, if there are any."""
+    if wanted is False:
+        return None
+    try:
+        frame: pd.DataFrame = _attribute(session, "stimulus_templates")
+    except MissingData:
+        if wanted:
+            raise
+        return None
+    return frame
+
+
+def _add_templates(file: Any, frame: pd.DataFrame, compress: bool) -> None:
+    def stored(name: str) -> Any:
+        data = np.stack(list(frame[name]))
+        if not compress:
+            return data
+        return import_extra("hdmf.backends.hdf5").H5DataIO(
+            data, compression="gzip", shuffle=True, chunks=(1, *data.shape[1:])
+        )
+
     made = extensions.container_class(extensions.TEMPLATES, "StimulusTemplate")
     names = [str(name) for name in frame.index]
     file.add_stimulus_template(
         made(
             name=str(getattr(frame, "name", "images")),
-            data=np.stack(list(frame["warped"])),
-            unwarped=np.stack(list(frame["unwarped"])),
+            data=stored("warped"),
+            unwarped=stored("unwarped"),
             control=np.arange(len(names), dtype=np.uint64),
             control_description=names,
             description="The pictures that the session shows, warped as they were sent to the screen, and unwarped.",

@@ -19,6 +19,8 @@ from visbehavior.raw.unpickle import read_pickle
 from visbehavior.schema.rig import BEHAVIOR, FILES, KNOWN, PICKLED, STIMULUS_FILE
 
 JSON = ".json"
+ENDINGS = (".pkl", ".pkl.gz", ".pickle", JSON)
+"""Of a rig's pickles, and of what is known of one."""
 IN_MEMORY = "<a pickle in memory>"
 
 # A shorter one counts days or mice.
@@ -62,7 +64,7 @@ class RawSession:
 
     def session_id(self) -> int:
         """The id that was given; else the number in the file's name; else when the session began."""
-        given = self.data.get("behavior_session_id")
+        given = self.known("behavior_session_id", None)
         given = id_in_name(self.path) if given is None else given
         if given is None:
             with self.reading("start_time"):
@@ -155,6 +157,11 @@ def stage_of(raw: RawSession) -> str:
             ("params", "stage"), f"does not agree with cl_params: {', '.join(sorted(stages)) or 'none is given'}"
         )
     return stages.pop()
+
+
+def is_raw(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a rig's pickle or what is known of one, by its name."""
+    return os.fspath(path).endswith(ENDINGS)
 
 
 def read_session_data(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -60,6 +60,10 @@ class RawRoad:
         """The pickle."""
         return str(self._raw.path)
 
+    def carries_pictures(self) -> bool:
+        """Whether the pickle holds the picture set itself, as simulated ones may."""
+        return self._raw.entry(PICTURE_SET, default=None) is not None
+
     def opened(self) -> AbstractContextManager[Any]:
         """Nothing is open between reads."""
         return nullcontext()
