@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 NO_PROJECT_CODE = "Not Available"
 
 
@@ -10,6 +12,12 @@ def cre_line_of(genotype: str | None) -> str | None:
     if genotype is None or ";" not in genotype:
         return None
     return genotype.split(";")[0].replace("/wt", "")
+
+
+def indicator_of(reporter_line: str | None) -> str | None:
+    """The calcium indicator in a reporter line: GCaMP6f of Ai148(TIT2L-GC6f-ICL-tTA2); None where it names none."""
+    found = re.search(r"GC(?:aMP)?(\d\w)", reporter_line or "")
+    return f"GCaMP{found[1]}" if found else None
 
 
 def image_set_of(session_type: str) -> str | None:

@@ -108,7 +108,7 @@ def _count(name: str, what: str) -> Column:
     return Column(name, "int64", "trials", what, name)
 
 
-_COUNTS = (
+COUNTS = (
     _count("trial_count", "All trials."),
     _count("go_trial_count", "Go trials."),
     _count("catch_trial_count", "Catch trials."),
@@ -134,7 +134,7 @@ BEHAVIOR_SESSION_TABLE = Table(
         *_STAGE,
         *_EXPERIENCE,
         *_PLANES,
-        *_COUNTS,
+        *COUNTS,
         _FILE,
     ),
 )
