@@ -16,6 +16,8 @@ _PUBLIC = {
     "Mouse": "simulation.mouse",
     "Source": "road",
     "VisualBehaviorOphysProjectCache": "project.cache",
+    "build_release": "project.release",
+    "check_release": "project.release",
     "compute_performance_metrics": "analysis.performance",
     "compute_performance_table": "batch",
     "compute_reward_rate": "analysis.performance",
@@ -83,6 +85,7 @@ if TYPE_CHECKING:
     from visbehavior.plots.performance import plot_max_dprime as plot_max_dprime
     from visbehavior.plots.stretch import plot_stretch as plot_stretch
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache as VisualBehaviorOphysProjectCache
+    from visbehavior.project.release import build_release as build_release, check_release as check_release
     from visbehavior.road import Source as Source
     from visbehavior.session import BehaviorSession as BehaviorSession
     from visbehavior.simulation.mouse import Mouse as Mouse

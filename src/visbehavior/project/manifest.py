@@ -19,6 +19,9 @@ from visbehavior.errors import BadValue
 
 PROJECT = "visual-behavior-ophys"
 
+UNVERSIONED = "null"
+"""What S3 calls the version of an object in a bucket without versions."""
+
 KNOWN_RELEASES = ("1.1.0", "1.0.1", "1.0.0", "0.3.0", "0.2.0", "0.1.0")
 """The releases there were when this was written: for mirrors that show no listing."""
 
