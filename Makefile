@@ -1,4 +1,4 @@
-# make demo         three made-up sessions of a mouse, looked at, measured and drawn, in demo/
+# make demo         three simulated mice, released, opened as the real data set is, measured and drawn, in demo/
 # make test         lint, types, the import table, the tests on the installed package; makes .venv first
 # make test-lowest  the tests with the lowest versions that pyproject.toml allows
 # make fuzz         1,000 damaged files, each opened in a child process
@@ -17,7 +17,7 @@ SOURCES := pyproject.toml README.md $(shell find src -name '*.py')
 .PHONY: demo test test-lowest lint fuzz oracle bench docs clean
 
 demo: $(DEMO)/installed
-	@$(DEMO)/$(BIN)/python examples/demo.py $(DEMO)/$(BIN)/visbehavior
+	@$(DEMO)/$(BIN)/visbehavior demo --output-dir demo
 
 test: lint
 	$(VENV)/$(BIN)/python -m pytest
@@ -48,7 +48,7 @@ oracle: $(ORACLE)/installed
 $(DEMO)/installed: $(SOURCES)
 	@echo "Making an environment for the demo, once ..."
 	@test -d $(DEMO) || $(PYTHON) -m venv $(DEMO)
-	@$(DEMO)/$(BIN)/python -m pip install --quiet --disable-pip-version-check ".[nwb,plots]"
+	@$(DEMO)/$(BIN)/python -m pip install --quiet --disable-pip-version-check ".[nwb,plots,raw]"
 	@$(DEMO)/$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps .
 	@touch $@
 

@@ -86,24 +86,24 @@ def test_every_public_name_is_on_the_page_of_what_is_public() -> None:
     assert not [name for name in names if not re.search(rf"\b{name}\b", page)]
 
 
-def test_the_demo_runs(tmp_path: pathlib.Path) -> None:
+def test_the_demo_runs_and_the_second_time_it_makes_nothing_anew(tmp_path: pathlib.Path) -> None:
     """As `make demo` does, in the environment of the tests."""
-    command = tmp_path / "visbehavior"
-    command.write_text(f"#!{sys.executable}\nfrom visbehavior.cli.main import main\nmain()\n")
-    command.chmod(0o755)
-    if sys.platform == "win32":
-        pytest.skip("a script needs no ending on POSIX systems alone")
-    done = subprocess.run(
-        [sys.executable, ROOT / "examples" / "demo.py", command],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / "demo").glob("*.png")} == {"stretch.png", "mouse.png"}
-    assert "990900003" in done.stdout
-    assert "performance --mouse 445002" in done.stdout
+    command = [sys.executable, "-m", "visbehavior", "demo", "--output-dir", "here"]
+    texts = []
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        texts.append(done.stdout)
+    assert {path.name for path in (tmp_path / "here").glob("*.png")} == {"stretch.png", "mouse.png"}
+    for text in texts:
+        assert "OPHYS_6_images_B" in text
+        assert "36 sessions of 3 mice" in text
+        assert "performance --mouse 445002" in text
+    assert "It is there already" in texts[1]
+    measured = [text[text.index("measured") : text.index("For that")] for text in texts]
+    assert measured[0] == measured[1]
+    size = sum(path.stat().st_size for path in (tmp_path / "here" / "bucket").rglob("*") if path.is_file())
+    assert size < 100e6
 
 
 def test_the_citation_has_the_version() -> None:

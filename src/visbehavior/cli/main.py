@@ -7,8 +7,10 @@ import click
 from visbehavior._version import __version__
 from visbehavior.cli.convert import convert
 from visbehavior.cli.data import fetch, sessions, verify, versions
+from visbehavior.cli.demo import demo
 from visbehavior.cli.pictures import plot, plot_performance
 from visbehavior.cli.sessions import performance, show
+from visbehavior.cli.simulation import release, simulate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -28,5 +30,19 @@ def main() -> None:
     """
 
 
-for command in (show, performance, plot, plot_performance, sessions, fetch, verify, versions, convert):
+COMMANDS = (
+    show,
+    performance,
+    plot,
+    plot_performance,
+    sessions,
+    fetch,
+    verify,
+    versions,
+    convert,
+    simulate,
+    release,
+    demo,
+)
+for command in COMMANDS:
     main.add_command(command)

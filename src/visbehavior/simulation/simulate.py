@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from visbehavior.errors import BadValue
-from visbehavior.schema.rig import BEHAVIOR
+from visbehavior.schema.rig import BEHAVIOR, KNOWN, PICTURE_SET
 from visbehavior.simulation import rig
 from visbehavior.simulation.licking import Licker
 from visbehavior.simulation.mouse import Drivers, Mouse, draw_drivers, draw_mouse
@@ -27,6 +28,8 @@ SHORTEST, LONGEST = 1.0, 240.0
 WITH_GRAY = 30.0
 """Minutes from which on a session has gray and movie around it, as the rig's have; shorter ones are for trying things out."""
 PROJECT = "Simulated"
+IDS = (100_000_000, 1_000_000_000)
+"""Of sessions: nine digits, as the data set's have."""
 TRUTH = "simulation"
 
 
@@ -76,8 +79,7 @@ def simulate(
     """
     stage = _checked(session_type, minutes)
     rng = np.random.default_rng(_checked_seed(seed))
-    if mouse is None:
-        mouse = draw_mouse(rng)
+    mouse = draw_mouse(rng) if mouse is None else mouse
     if not isinstance(mouse, Mouse):
         raise BadValue(f"mouse is {mouse!r}; expected a visbehavior.Mouse, or None.", name="mouse", value=mouse)
     drivers = draw_drivers(mouse, session_type, rng)
@@ -124,31 +126,51 @@ def simulate_mouse(
     BadValue
         If there is no such stage, or the mouse has no first day.
     """
-    days = [name for name, count in CURRICULUM for _ in range(count)] if sessions is None else list(sessions)
-    for session_type in days:
+    days = plan_mouse(mouse, sessions=sessions, minutes=minutes, seed=seed, first_date=first_date, pictures=pictures)
+    return (day() for day in days)
+
+
+def plan_mouse(
+    mouse: Mouse | None = None,
+    *,
+    sessions: Iterable[str] | None = None,
+    minutes: float = 60,
+    seed: int | None = None,
+    first_date: datetime.datetime = FIRST_DATE,
+    pictures: bool = False,
+) -> list[Callable[[], dict[str, Any]]]:
+    """The days of `simulate_mouse` before they are simulated: a function for each, which other processes can call."""
+    types = [name for name, count in CURRICULUM for _ in range(count)] if sessions is None else list(sessions)
+    for session_type in types:
         _checked(session_type, minutes)
     rng = np.random.default_rng(_checked_seed(seed))
     drawn = draw_mouse(rng) if mouse is None else mouse
-    if not drawn.seen and days and parse_stage(days[0]).group != parse_stage(FIRST_DAY).group:
+    if not drawn.seen and types and parse_stage(types[0]).group != parse_stage(FIRST_DAY).group:
         raise BadValue(
-            f"Mouse {drawn.mouse_id} has no first day: its first session is {days[0]}, and training begins with {FIRST_DAY}. Begin with that, "
+            f"Mouse {drawn.mouse_id} has no first day: its first session is {types[0]}, and training begins with {FIRST_DAY}. Begin with that, "
             "or give a mouse with a past: Mouse(seen=(...)).",
-            value=days[0],
+            value=types[0],
         )
-    return _days(drawn, days, minutes, rng, first_date, pictures)
-
-
-def _days(
-    mouse: Mouse, days: list[str], minutes: float, rng: np.random.Generator, date: datetime.datetime, pictures: bool
-) -> Iterator[dict[str, Any]]:
-    born = mouse.age_in_days
-    for day, session_type in enumerate(days):
+    days: list[Callable[[], dict[str, Any]]] = []
+    born = drawn.age_in_days
+    for day, session_type in enumerate(types):
         # Five days of the week.
         later = datetime.timedelta(days=day + 2 * (day // 5))
-        mouse = replace(mouse, age_in_days=born + later.days)
-        seed = int(rng.integers(2**63))
-        yield simulate(session_type, mouse=mouse, minutes=minutes, seed=seed, date=date + later, pictures=pictures)
-        mouse = mouse.after(session_type)
+        today = replace(drawn, age_in_days=born + later.days)
+        chance = int(rng.integers(2**63))
+        days.append(
+            partial(
+                simulate,
+                session_type,
+                mouse=today,
+                minutes=minutes,
+                seed=chance,
+                date=first_date + later,
+                pictures=pictures,
+            )
+        )
+        drawn = drawn.after(session_type)
+    return days
 
 
 def _checked(session_type: str, minutes: float) -> Stage:
@@ -203,7 +225,7 @@ def _pickle(
     for key in reversed(above):
         found = {key: found}
     image_set = (
-        {"image_set": {name: {name: made} for name, made in make_pictures(stage.pictures).items()}} if pictures else {}
+        {PICTURE_SET: {name: {name: made} for name, made in make_pictures(stage.pictures).items()}} if pictures else {}
     )
     return {
         **found,
@@ -214,7 +236,7 @@ def _pickle(
         "comp_id": "SIM.1",
         "rig_id": "SIM",
         "platform_info": {"camstim": "simulated"},
-        "session_data": _known(mouse, stage),
+        KNOWN: {"behavior_session_id": int(rng.integers(*IDS)), **_known(mouse, stage)},
     }
 
 
