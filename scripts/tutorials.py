@@ -1,4 +1,4 @@
-"""Writes the tutorials, docs/tutorials/*.ipynb: their cells stand here, what the cells show comes from a made-up mouse.
+"""Writes the tutorials, docs/tutorials/*.ipynb: their cells stand here, what the cells show comes from a simulated mouse.
 
 Usage: ``python -m scripts.tutorials``. They are executed on a bucket on loopback. The tests execute them again.
 """
@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import pathlib
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import nbformat
 from nbclient import NotebookClient
 
 from tests.faultserver import FaultServer
-from tests.project.mouse import make_tutorial_bucket
+from tests.project.mouse import make_tutorial_bucket, make_tutorial_release
+from visbehavior.project.serving import serve_bucket
 
 FOLDER = pathlib.Path(__file__).parents[1] / "docs" / "tutorials"
 NOT_EXECUTED = "skip-execution"
@@ -21,7 +24,7 @@ SECONDS = 300
 
 INSTALL = '%pip install --quiet "visbehavior[plots]"'
 MADE_UP = (
-    "The numbers and pictures that stand here are of a made-up mouse, which carries the number of a real one: run the notebook, and you have the "
+    "The numbers and pictures that stand here are of a simulated mouse, which carries the number of a real one: run the notebook, and you have the "
     "real one's. On Colab choose *File > Upload notebook*; the first cell installs what is needed."
 )
 
@@ -60,12 +63,13 @@ session""",
     """session.stimulus_presentations[["image_name", "start_time", "end_time", "is_change", "omitted"]].head()""",
     """A *hit* is a lick within 0.15 to 0.75 s of a change. Here are some:""",
     """session.trials.query("hit")[["change_time", "initial_image_name", "change_image_name", "response_latency", "reward_volume"]].head()""",
-    """### Thirty seconds of it
+    """### Half a minute of it
 
 Bands are pictures, a colour each; dashed ones were omitted. Ticks are licks, diamonds rewards, the line is how fast the mouse runs.""",
-    """fig, ax = plt.subplots(figsize=(15, 5), layout="constrained")
+    """start = session.trials.query("hit")["start_time"].iloc[5]
+fig, ax = plt.subplots(figsize=(15, 5), layout="constrained")
 visbehavior.plot_stretch(
-    session.running_speed, session.licks, session.rewards, session.stimulus_presentations, ax, start=350, stop=380
+    session.running_speed, session.licks, session.rewards, session.stimulus_presentations, ax, start, start + 30
 );""",
     """## How good is it?
 
@@ -164,26 +168,31 @@ def _is_code(text: str) -> bool:
     return True
 
 
+@contextmanager
+def served(name: str, folder: pathlib.Path) -> Iterator[str]:
+    """The endpoint of the bucket on which a tutorial runs; that of imaging files cannot be made by `build_release` yet."""
+    if name != "streaming":
+        with serve_bucket(make_tutorial_release(folder)) as endpoint:
+            yield endpoint
+        return
+    bucket = make_tutorial_bucket(folder)
+    with FaultServer(bucket.folder) as server:
+        server.versions = bucket.versions
+        yield server.endpoint
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as made:
-        folder = pathlib.Path(made)
-        bucket = make_tutorial_bucket(folder / "bucket")
-        with FaultServer(bucket.folder) as server:
-            server.versions = bucket.versions
-            for name, cells in TUTORIALS.items():
-                notebook = notebook_of(cells)
-                (folder / name).mkdir()
-                execute(notebook, folder / name, server.endpoint)
-                for cell in notebook.cells:
-                    # When it ran is nobody's business.
-                    cell.metadata.pop("execution", None)
-                text = (
-                    nbformat.writes(notebook)
-                    .replace(str(folder / name), "/home/me")
-                    .replace(server.endpoint + "/", "s3://")
-                )
-                (FOLDER / f"{name}.ipynb").write_text(text + "\n")
+    for name, cells in TUTORIALS.items():
+        with tempfile.TemporaryDirectory() as made, served(name, pathlib.Path(made) / "bucket") as endpoint:
+            notebook, home = notebook_of(cells), pathlib.Path(made) / name
+            home.mkdir()
+            execute(notebook, home, endpoint)
+            for cell in notebook.cells:
+                # When it ran is nobody's business.
+                cell.metadata.pop("execution", None)
+            text = nbformat.writes(notebook).replace(str(home), "/home/me").replace(endpoint + "/", "s3://")
+            (FOLDER / f"{name}.ipynb").write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Iterator
 
 import nbformat
 import pytest
 
-from scripts.tutorials import FOLDER, NOT_EXECUTED, TUTORIALS, execute, notebook_of
-from tests.faultserver import FaultServer
-from tests.project.mouse import make_tutorial_bucket
+from scripts.tutorials import FOLDER, NOT_EXECUTED, TUTORIALS, execute, notebook_of, served
 
 # Of zmq under Windows and of jupyter's own folders.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
-
-
-@pytest.fixture(scope="module")
-def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultServer]:
-    made = make_tutorial_bucket(tmp_path_factory.mktemp("tutorials"))
-    with FaultServer(made.folder) as server:
-        server.versions = made.versions
-        yield server
 
 
 def shown(cell: nbformat.NotebookNode) -> list[str]:
@@ -35,10 +24,11 @@ def shown(cell: nbformat.NotebookNode) -> list[str]:
 
 @pytest.mark.usefixtures("anywhere")
 @pytest.mark.parametrize("name", TUTORIALS)
-def test_a_tutorial_runs(name: str, bucket: FaultServer, tmp_path: pathlib.Path) -> None:
+def test_a_tutorial_runs(name: str, tmp_path: pathlib.Path) -> None:
     written = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     again = nbformat.from_dict(written)
-    execute(again, tmp_path, bucket.endpoint)
+    with served(name, tmp_path / "bucket") as endpoint:
+        execute(again, tmp_path, endpoint)
     for before, after in zip(written.cells, again.cells, strict=True):
         if before.cell_type == "code" and NOT_EXECUTED not in before.metadata.get("tags", []):
             assert shown(before) == shown(after)

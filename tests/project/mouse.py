@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,10 +13,10 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from examples.make_sessions import make_session as make_learning_session
 from tests.nwbfiles import make_session, write_session
 from tests.project.release import BUCKET, PROJECT, Bucket, digest
-from visbehavior import write_nwb
+from visbehavior import BehaviorSession, Mouse, build_release, simulate_mouse, write_nwb
+from visbehavior.cli.demo import DAYS
 
 MOUSE = 445002
 COLUMNS_2021 = [
@@ -55,18 +55,24 @@ NOTEBOOK_SESSIONS = {
 }
 """Session: stage, plane, day of April 2019."""
 
-# Session, stage, plane, day of April 2019; the probabilities of a lick at a change, at a sham change, and too early.
+# Session, stage, plane, day of April 2019.
 TUTORIAL_SESSIONS = (
-    (841426832, "TRAINING_3_images_A_10uL_reward", None, 1, 0.40, 0.30, 0.40),
-    (842819933, "TRAINING_4_images_A_training", None, 2, 0.55, 0.28, 0.35),
-    (843400453, "TRAINING_5_images_A_epilogue", None, 3, 0.65, 0.24, 0.30),
-    (845572044, "TRAINING_5_images_A_handoff_ready", None, 4, 0.80, 0.18, 0.22),
-    (847874940, "OPHYS_0_images_A_habituation", None, 8, 0.75, 0.15, 0.20),
-    (848613406, "OPHYS_1_images_A", 848697625, 9, 0.88, 0.10, 0.15),
-    (849651275, "OPHYS_3_images_A", 850479305, 11, 0.92, 0.08, 0.12),
-    (850989832, "OPHYS_4_images_B", 851060467, 12, 0.80, 0.14, 0.16),
+    (841426832, "TRAINING_3_images_A_10uL_reward", None, 1),
+    (843519218, "TRAINING_4_images_A_training", None, 3),
+    (845572044, "TRAINING_5_images_A_handoff_ready", None, 4),
+    (847874940, "OPHYS_0_images_A_habituation", None, 8),
+    (848613406, "OPHYS_1_images_A", 848697625, 9),
+    (849651275, "OPHYS_3_images_A", 850479305, 11),
+    (850989832, "OPHYS_4_images_B", 851060467, 12),
 )
-OMISSIONS = 0.05
+TUTORIAL_MOUSE = Mouse(
+    mouse_id=str(MOUSE),
+    impulsivity=-0.7,
+    sensitivity=0.8,
+    engagement=1.0,
+    seen=("TRAINING_0_gratings_autorewards_15min",),
+)
+TUTORIAL_MINUTES = 12
 # Of the imaging files of the tutorials: so many values that the behavior is a small part of them.
 IMAGED_VALUES = 6_000_000
 
@@ -100,13 +106,21 @@ def make_notebook_bucket(folder: pathlib.Path) -> Bucket:
 
 
 def make_tutorial_bucket(folder: pathlib.Path) -> Bucket:
-    """A mouse that learns, some of its days imaged."""
+    """A simulated mouse that learns, some of its days imaged."""
     days = []
-    for i, (session, stage, plane, day, *chances) in enumerate(TUTORIAL_SESSIONS):
-        made = make_learning_session(i, stage, *chances, OMISSIONS if "OPHYS" in stage else 0.0)
-        made.metadata |= {"behavior_session_id": session, "mouse_id": str(MOUSE)}
+    stages = [stage for _, stage, *_ in TUTORIAL_SESSIONS]
+    lived = simulate_mouse(TUTORIAL_MOUSE, sessions=stages, minutes=TUTORIAL_MINUTES, seed=1)
+    for raw, (session, stage, plane, day) in zip(lived, TUTORIAL_SESSIONS, strict=True):
+        made = BehaviorSession.from_json({"behavior_stimulus_file": raw, "behavior_session_id": session})
         days.append(Day(session, stage, plane, day, partial(_write_imaged if plane else write_nwb, made)))
     return make_bucket(folder, "1.1.0", days)
+
+
+def make_tutorial_release(folder: pathlib.Path) -> pathlib.Path:
+    """The same mouse from its first day on, as a release like that of ``visbehavior demo``."""
+    young = replace(TUTORIAL_MOUSE, seen=())
+    build_release(simulate_mouse(young, sessions=DAYS, minutes=TUTORIAL_MINUTES, seed=1), folder)
+    return folder
 
 
 def make_bucket(folder: pathlib.Path, version: str, days: Sequence[Day], others: int = 0) -> Bucket:
