@@ -41,9 +41,7 @@ def session_data(folder: pathlib.Path, raw: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def figures(
-    python: pathlib.Path, who: str, session_data: pathlib.Path, folder: pathlib.Path
-) -> dict[str, float]:
+def figures(python: pathlib.Path, who: str, session_data: pathlib.Path, folder: pathlib.Path) -> dict[str, float]:
     """What one child process measured."""
     command = [python, pathlib.Path(__file__).with_name("raw_child.py"), who, session_data, folder]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)

@@ -4,6 +4,7 @@ Usage: ``python raw_child.py visbehavior|allensdk SESSION_DATA.json FOLDER``. nu
 anything is timed. What AllenSDK asks its institute's network for is answered from the session's data.
 """
 
+import io
 import json
 import pathlib
 import sys
@@ -28,12 +29,14 @@ def allensdk_session(data):
     gratings = pathlib.Path(data["grating_images_dir"])
     imread = templates.imageio.imread
     templates.imageio.imread = lambda path: imread(gratings / pathlib.PurePosixPath(path).name)
-    stimulus_processing.open = lambda path, mode: open(data["image_set_file"], mode)
+    stimulus_processing.open = lambda path, mode: io.BytesIO(pathlib.Path(data["image_set_file"]).read_bytes())
     subject_metadata.db_connection_creator = lambda **credentials: None
     subject_metadata.SubjectMetadata._get_death_date_from_lims = classmethod(lambda cls, **mouse: None)
     presentations.Presentations._get_is_image_novel = classmethod(
         lambda cls, image_names, behavior_session_id: {
-            name: name not in data["prior_images_shown"] for name in image_names if isinstance(name, str)
+            name: name not in data["prior_images_shown"]
+            for name in image_names
+            if isinstance(name, str) and name != "omitted"
         }
     )
     return lambda: BehaviorSession.from_json(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from visbehavior.errors import BadValue, VisBehaviorError
 from visbehavior.nwb.writer import write_nwb
 from visbehavior.processes import in_processes
 from visbehavior.progress import progress_bar
+from visbehavior.raw.file import read_session_data
 from visbehavior.raw.road import RawRoad
 from visbehavior.schema.rig import STIMULUS_FILE
 from visbehavior.session import BehaviorSession
@@ -20,7 +22,7 @@ Result = Path | VisBehaviorError
 
 
 def convert_raw(
-    sessions: Sequence[Mapping[str, Any]],
+    sessions: Sequence[Mapping[str, Any] | str | os.PathLike[str]],
     out_dir: str | os.PathLike[str],
     *,
     jobs: int = 1,
@@ -33,8 +35,9 @@ def convert_raw(
 
     Parameters
     ----------
-    sessions : sequence of dict
-        Each as `BehaviorSession.from_json` takes it. Where it names no pictures, none are written.
+    sessions : sequence
+        Pickles (or .json of what is known of one), by path, or dictionaries as `BehaviorSession.from_json` takes them. Where there are no
+        pictures, none are written.
     out_dir : str or os.PathLike
         Made if need be; files are named ``behavior_session_<id>.nwb``.
     jobs : int
@@ -42,7 +45,7 @@ def convert_raw(
     progress : bool
         Whether to show a progress bar.
     failures : dict or None
-        Takes the error of each pickle that could not be converted, by path; None: the first is raised.
+        Takes the error of each session that could not be converted, by the path of its pickle; None: the first is raised.
 
     Returns
     -------
@@ -56,17 +59,36 @@ def convert_raw(
     """
     folder = Path(out_dir).expanduser().absolute()
     make_folder(folder)
-    written: dict[int, Path] = {}
-    work = [(dict(data), folder) for data in sessions]
+    if isinstance(sessions, (str, os.PathLike, Mapping)):
+        sessions = [sessions]
+    results: dict[int, Result] = {}
+    work = [(data, folder) for data in sessions]
     done = in_processes(_converted, work, min(jobs, len(work)))
-    for position, result in progress_bar(progress, done, total=len(sessions), unit="session", leave=False):
-        if isinstance(result, Path):
-            written[position] = result
-        elif failures is None:
+    for position, result in progress_bar(progress, done, total=len(work), unit="session", leave=False):
+        results[position] = result
+        if failures is None and isinstance(result, VisBehaviorError):
             raise result
-        else:
-            failures[str(sessions[position].get(STIMULUS_FILE))] = result
-    return [written[position] for position in sorted(written)]
+    _check_none_lost(sessions, results)
+    for position, result in sorted(results.items()):
+        if isinstance(result, VisBehaviorError):
+            if failures is None:
+                raise result
+            failures[_named(sessions[position], position)] = result
+    return [result for _, result in sorted(results.items()) if isinstance(result, Path)]
+
+
+def _check_none_lost(sessions: Sequence[Any], results: dict[int, Result]) -> None:
+    """Two processes that write one file at once both think that it is theirs: the one whose session it is not has failed."""
+    files = Counter(result for result in results.values() if isinstance(result, Path))
+    for position, result in results.items():
+        if isinstance(result, Path) and files[result] > 1:
+            results[position] = _converted(sessions[position], result.parent)
+
+
+def _named(session: Any, position: int) -> str:
+    """How a session is called in `failures`."""
+    given = session.get(STIMULUS_FILE) if isinstance(session, Mapping) else session
+    return os.fspath(given) if isinstance(given, (str, os.PathLike)) else f"session {position}"
 
 
 def write_raw(data: Mapping[str, Any], folder: Path) -> Path:
@@ -87,8 +109,9 @@ def session_file_name(behavior_session_id: int) -> str:
     return f"behavior_session_{behavior_session_id}.nwb"
 
 
-def _converted(data: dict[str, Any], folder: Path) -> Result:
+def _converted(session: Any, folder: Path) -> Result:
     try:
+        data = read_session_data(session) if isinstance(session, (str, os.PathLike)) else session
         return write_raw(data, folder)
     except VisBehaviorError as error:
         return error

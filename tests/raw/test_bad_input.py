@@ -257,9 +257,8 @@ def test_other_tables_can_still_be_read(raw: dict[str, Any]) -> None:
     ],
 )
 def test_what_a_lab_says_is_looked_at(raw: dict[str, Any], key: str, value: Any, table: str, says: str) -> None:
-    session = BehaviorSession.from_json(in_memory(raw, **{key: value}))
     with pytest.raises(VisBehaviorError, match=says):
-        getattr(session, table)
+        getattr(BehaviorSession.from_json(in_memory(raw, **{key: value})), table)
 
 
 @pytest.mark.parametrize(

@@ -95,11 +95,15 @@ def _rows(path: Path) -> dict[int, dict[str, Any]]:
     from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
 
     try:
-        table = read_project_table(path.read_bytes(), BEHAVIOR_SESSION_TABLE, "2.16")
+        # As it stands: what a lab knows of outcomes may be nothing.
+        table = read_project_table(path.read_bytes(), BEHAVIOR_SESSION_TABLE, "2.10")
     except OSError as error:
         raise BadValue(
-            f"{path} cannot be read: {error.strerror}. Expected behavior_session_table.csv.", path=str(path)
+            f"{path} cannot be read: {error.strerror}. Expected a table like behavior_session_table.csv.",
+            path=str(path),
         ) from error
+    except VisBehaviorError as error:
+        raise BadValue(f"{path}: {error}", path=str(path)) from error
     columns = {known.column: known.key for known in SESSION_DATA if known.column in table}
     rows = {}
     for number, row in zip(table.index.tolist(), table[list(columns)].to_dict("records"), strict=True):

@@ -72,6 +72,10 @@ def demo(output_dir: Path) -> None:
     """Simulate three mice, publish them as a release, open it as the real data set is opened, measure and draw.
 
     Takes a minute, less the second time; needs no network.
+
+    \b
+    Example:
+      visbehavior demo -o demo
     """
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache
     from visbehavior.project.serving import serve_bucket

@@ -80,7 +80,14 @@ def plan_mice(
 
 @click.group()
 def release() -> None:
-    """A release of one's own, as the public bucket is: build it, check it, serve it."""
+    """A release of one's own, as the public bucket is: build it, check it, serve it.
+
+    \b
+    Examples:
+      visbehavior release build rig/*.pkl.gz -o bucket
+      visbehavior release check bucket
+      visbehavior release serve bucket
+    """
 
 
 @release.command()
@@ -114,6 +121,10 @@ def check(folder: Path) -> None:
     """Hash and open every file of the newest release, and compare the project table with them.
 
     Prints what is wrong, a line each; the exit status is then 1.
+
+    \b
+    Example:
+      visbehavior release check bucket
     """
     from visbehavior.project.release import check_release
 

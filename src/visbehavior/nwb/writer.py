@@ -43,6 +43,8 @@ _log = logging.getLogger("visbehavior")
 
 # What AllenSDK writes, and reads, where a mouse's age is None.
 NO_AGE = "null"
+INSTITUTION, OF_INSTITUTION = "Allen Institute for Brain Science", "VisualBehavior"
+"""Whose the sessions of projects with such names are; of others it is not known."""
 _SPECIES = "Mus musculus"
 
 
@@ -148,13 +150,16 @@ def _file(session: Any) -> Any:
         raise MissingData(
             f"The session's metadata have no {', '.join(missing)}. Add it before writing.", name=missing[0]
         )
+    rig = metadata["equipment_name"]
+    if set(rig) & set("/:"):
+        raise BadValue(f"equipment_name is {rig!r}; a rig's name in a file has neither '/' nor ':'.", value=rig)
     source = getattr(getattr(session, "source", None), "location", type(session).__name__)
     file = pynwb.NWBFile(
         session_description="Visual Behavior: change detection task",
         identifier=str(metadata["behavior_session_id"]),
         session_start_time=metadata["date_of_acquisition"],
         experiment_description="Mice detect changes of flashed images, licking for water.",
-        institution="Allen Institute for Brain Science",
+        institution=INSTITUTION if str(metadata["project_code"]).startswith(OF_INSTITUTION) else None,
         keywords=["visual", "behavior", "task"],
         source_script=f"written by visbehavior {__version__} from {source}",
         source_script_file_name="visbehavior",

@@ -46,7 +46,6 @@ OF_LAYOUT = "2.16.2"
 Session = str | os.PathLike[str] | Mapping[str, Any] | BehaviorSession | Callable[[], Mapping[str, Any]]
 
 MANIFESTS, METADATA, SESSIONS = "manifests", "project_metadata", "behavior_sessions"
-_WORK = ".work"
 _SHOWN = 10
 _OF_FILE = (
     "mouse_id",
@@ -142,7 +141,9 @@ def build_release(
     released = _all_whole([found[position] for position in sorted(found)])
     tables = _tables(released)
     manifest = _manifest(root, version, bucket, earlier, released, tables)
-    shutil.rmtree(root / _WORK, ignore_errors=True)
+    for part in (root / SESSIONS).glob(".part-*"):
+        # Of a build that was killed.
+        part.unlink(missing_ok=True)
     target = root / MANIFESTS / manifest_file_name(version)
     _put(target, json.dumps(manifest, indent=1).encode())
     return target

@@ -61,7 +61,8 @@ def _read_csv(content: bytes, table: Table) -> pd.DataFrame:
         frame = pd.read_csv(io.BytesIO(content))
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise BadValue(
-            f"{table.name}.csv is no table of comma-separated values ({error}). Get the file again.", name=table.name
+            f"{table.name}.csv is no table of comma-separated values ({' '.join(str(error).split())}). Get the file again.",
+            name=table.name,
         ) from error
     if table.index not in frame:
         raise MissingData(

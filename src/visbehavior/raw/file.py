@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue, MissingData, NotFound, VisBehaviorError
 from visbehavior.raw.unpickle import read_pickle
-from visbehavior.schema.rig import BEHAVIOR, FILES, KNOWN, PICKLED, STIMULUS_FILE
+from visbehavior.schema.rig import BEHAVIOR, FILES, FORM_OF, FORMS, KNOWN, PICKLED, STIMULUS_FILE
 
 JSON = ".json"
 ENDINGS = (".pkl", ".pkl.gz", ".pickle", JSON)
@@ -39,7 +39,9 @@ class RawSession:
     def __init__(self, session_data: Mapping[str, Any]) -> None:
         if not isinstance(session_data, Mapping):
             raise BadValue(f"session_data is {type(session_data).__name__}; expected a dictionary.", value=session_data)
-        self.data = dict(session_data)
+        self.data = {key: value for key, value in session_data.items() if value is not None}
+        for key, value in self.data.items():
+            _check_form(key, value)
         given = self.data.get(STIMULUS_FILE)
         if given is None:
             raise MissingData(
@@ -54,6 +56,8 @@ class RawSession:
         for keys in ((KNOWN, key), PICKLED.get(key)) if value is None else ():
             if value is None and keys is not None:
                 value = self.entry(*keys, default=None)
+                if value is not None:
+                    _check_form(key, text(value) if isinstance(value, bytes) else value)
         if value is None and default is MissingData:
             raise MissingData(
                 f"session_data has no {key!r}; it has {', '.join(map(repr, self.data))}. The page 'Your own rig's data' (docs/own_rig.md) says "
@@ -63,18 +67,14 @@ class RawSession:
         return default if value is None else value
 
     def session_id(self) -> int:
-        """The id that was given; else the number in the file's name; else when the session began."""
-        given = self.known("behavior_session_id", None)
+        """The id that was given; else the number in the file's name; else what is pickled; else when the session began."""
+        given = self.data.get("behavior_session_id")
         given = id_in_name(self.path) if given is None else given
+        given = self.known("behavior_session_id", None) if given is None else given
         if given is None:
             with self.reading("start_time"):
                 given = f"{self.entry('start_time'):%y%m%d%H%M%S}"
-        try:
-            return int(given)
-        except (TypeError, ValueError):
-            raise BadValue(
-                f"session_data['behavior_session_id'] is {given!r}; expected a whole number.", value=given
-            ) from None
+        return int(given)
 
     @cached_property
     def pickle(self) -> Any:
@@ -148,6 +148,11 @@ def text(value: Any) -> str:
     return value.decode("latin1") if isinstance(value, bytes) else str(value)
 
 
+def lines(given: Any) -> list[str]:
+    """One text, several, or none."""
+    return [] if given is None else [given] if isinstance(given, str) else list(given)
+
+
 def stage_of(raw: RawSession) -> str:
     """The stage, on which the pickle's two sets of parameters must agree."""
     given = [raw.get(part, "stage", default="") for part in ("params", "cl_params")]
@@ -186,13 +191,24 @@ def read_session_data(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{path} is no JSON of what is known of a session: {error}. The page 'Your own rig's data' (docs/own_rig.md) says what is expected.",
             path=str(path),
         ) from error
-    return found | {name: str(path.parent / found[name]) for name in FILES if found.get(name)}
+    return found | {name: str(path.parent / found[name]) for name in FILES if isinstance(found.get(name), str)}
 
 
 def id_in_name(path: str | os.PathLike[str]) -> int | None:
     """The session's id, where a file is named after it: the first number of six digits or more."""
     number = _ID.search(Path(path).name)
     return int(number[0]) if number else None
+
+
+def _check_form(key: str, value: Any) -> None:
+    form = FORM_OF.get(key)
+    if form is not None and not FORMS[form](value):
+        raise BadValue(f"session_data[{key!r}] is {_short(value)}; expected {form}.", name=key, value=value)
+
+
+def _short(value: Any) -> str:
+    said = repr(value)
+    return said if len(said) < 80 else f"{said[:80]}..."
 
 
 def _path(keys: tuple[str | int, ...]) -> str:

@@ -20,7 +20,7 @@ from visbehavior.analysis.presentations import (
     compute_trials_id,
 )
 from visbehavior.raw.clock import Clock
-from visbehavior.raw.file import RawSession, stage_of, text
+from visbehavior.raw.file import RawSession, lines, stage_of, text
 from visbehavior.raw.trials import is_grating, set_logs, time_at
 from visbehavior.schema.columns import MISSING_INTEGER
 from visbehavior.schema.session import OMITTED, STIMULUS_PRESENTATIONS
@@ -180,11 +180,9 @@ def _with_omissions(raw: RawSession, clock: Clock, shown: Columns, pictures: int
     result = {name: values[order] for name, values in joined.items()}
     result["omitted"] = omitted[order]
     result["duration"] = np.where(result["omitted"], OMISSION, result["end_time"] - result["start_time"])
-    prior = {text(name) for name in raw.known("prior_images_shown", ())}
+    prior = lines(raw.known("prior_images_shown", None))
     # AllenSDK remembers pictures alone, so that gratings are always novel.
-    result["is_image_novel"] = ~np.isin(result["image_name"].astype(str), list(prior)) | ~np.isnan(
-        result["orientation"]
-    )
+    result["is_image_novel"] = ~np.isin(result["image_name"].astype(str), prior) | ~np.isnan(result["orientation"])
     result["stimulus_block"] = np.zeros(len(order), dtype=np.int64)
     result["stimulus_name"] = np.full(len(order), stimulus_names(raw)[0], dtype=object)
     return result

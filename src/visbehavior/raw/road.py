@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue
 from visbehavior.raw.clock import Clock, read_clock, rig_frames
-from visbehavior.raw.file import RawSession, stage_of, text
+from visbehavior.raw.file import RawSession, lines, stage_of, text
 from visbehavior.raw.presentations import GRATING, drawn_frames, read_presentations, stimulus_names, wanted_of
 from visbehavior.raw.running import compute_filtered_speed, compute_raw_speed, oriented
 from visbehavior.raw.templates import compute_templates, read_gratings
@@ -202,10 +202,10 @@ class RawRoad:
             "stimulus_frame_rate": self._frame_rate(),
             "session_type": self._stage(),
             "date_of_acquisition": self._date(),
-            "reporter_line": next(iter(_lines(known("reporter_line", None))), None),
+            "reporter_line": next(iter(lines(known("reporter_line", None))), None),
             "cre_line": cre_line_of(genotype),
             "behavior_session_uuid": self._uuid(),
-            "driver_line": sorted(_lines(known("driver_line", None))),
+            "driver_line": sorted(lines(known("driver_line", None))),
             "mouse_id": text(known("external_specimen_name")),
             "project_code": known("project_code", NO_PROJECT_CODE),
             "full_genotype": genotype,
@@ -321,15 +321,12 @@ class RawRoad:
             return None if given is None else uuid.UUID(text(given))
 
 
-def _lines(given: Any) -> list[str]:
-    """One line, several, or none."""
-    return [] if given is None else [given] if isinstance(given, str) else list(given)
-
-
 def _days(age: Any) -> int | None:
     """Of an age such as P114, or of a number of days."""
     if age is None:
         return None
+    if isinstance(age, float) and age.is_integer():
+        age = int(age)
     digits = str(age).removeprefix("P").removesuffix("D")
     if not digits.isdecimal():
         raise BadValue(f"age is {age!r}; expected days, such as P114.", value=age)

@@ -6,7 +6,12 @@ rigs (camstim 0.5), and what AllenSDK 2.16 reads of them.
 
 from __future__ import annotations
 
+import datetime
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 BEHAVIOR = ("items", "behavior")
 """Where a pickle holds the session."""
@@ -163,6 +168,35 @@ PICKLED = {
 """What the pickle knows too, should session_data not say it."""
 
 
+_TEXT, _PATH = "text", "path"
+_LINES = "text, or list of it"
+_PICKLE, _NUMBER, _SECONDS = "path, or what the pickle holds", "a whole number", "number, s"
+_NAME, _DAYS, _DATE = "text, or number", "text, or number of days", "ISO 8601 text, or datetime"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+# Options give text, also of numbers.
+FORMS: dict[str, Callable[[Any], bool]] = {
+    _TEXT: lambda value: isinstance(value, str),
+    _PATH: lambda value: isinstance(value, (str, os.PathLike)),
+    _PICKLE: lambda value: isinstance(value, (str, os.PathLike, Mapping)),
+    _LINES: lambda value: (
+        isinstance(value, str) or (isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value))
+    ),
+    _NAME: lambda value: isinstance(value, str) or _is_number(value),
+    _NUMBER: lambda value: (
+        value.isdecimal() if isinstance(value, str) else _is_number(value) and value >= 0 and int(value) == value
+    ),
+    _DAYS: lambda value: isinstance(value, str) or _is_number(value),
+    _DATE: lambda value: isinstance(value, (str, datetime.datetime)),
+    _SECONDS: lambda value: isinstance(value, str) or _is_number(value),
+}
+"""What an entry may hold, and whether a value is that."""
+
+
 @dataclass(frozen=True)
 class Known:
     """What a lab knows of a session, beside the pickle: an entry of ``session_data``.
@@ -172,7 +206,7 @@ class Known:
     key : str
         AllenSDK's name of it.
     form : str
-        What it holds.
+        What it holds: one of `FORMS`.
     meaning : str
         What it is, and what becomes of a session without it.
     option : str
@@ -191,43 +225,43 @@ class Known:
 SESSION_DATA = (
     Known(
         STIMULUS_FILE,
-        "path",
+        _PICKLE,
         "The pickle (.pkl, .pkl.gz), or the dictionary that it holds. The one entry that must be there.",
     ),
     Known(
         "behavior_session_id",
-        "whole number",
-        "Id of the session; else the number in the file's name, else the date and time as digits.",
+        _NUMBER,
+        "Id of the session; else the number in the file's name, else as pickled, else the date and time as digits.",
         "--id",
     ),
-    Known("external_specimen_name", "text", "The mouse; else as pickled.", "--mouse", "mouse_id"),
-    Known("rig_name", "text", "The rig; else as pickled.", "--rig", "equipment_name"),
+    Known("external_specimen_name", _NAME, "The mouse; else as pickled.", "--mouse", "mouse_id"),
+    Known("rig_name", _TEXT, "The rig; else as pickled.", "--rig", "equipment_name"),
     Known(
         "date_of_acquisition",
-        "ISO 8601 text, or datetime",
+        _DATE,
         "When it began; without an offset Seattle's time. Else as pickled.",
         "--date",
         "date_of_acquisition",
     ),
-    Known("sex", "text", "M or F.", "--sex", "sex"),
-    Known("age", "text, or number of days", "Age, such as P114 (days).", "--age", "age_in_days"),
-    Known("full_genotype", "text", "Genotype; the Cre line is read out of it.", "--genotype", "full_genotype"),
-    Known("driver_line", "list of text", "Driver lines.", "", "driver_line"),
-    Known("reporter_line", "text, or list of it", "Reporter line; the first one.", "", "reporter_line"),
+    Known("sex", _TEXT, "M or F.", "--sex", "sex"),
+    Known("age", _DAYS, "Age, such as P114 (days).", "--age", "age_in_days"),
+    Known("full_genotype", _TEXT, "Genotype; the Cre line is read out of it.", "--genotype", "full_genotype"),
+    Known("driver_line", _LINES, "Driver lines.", "", "driver_line"),
+    Known("reporter_line", _LINES, "Reporter line; the first one.", "", "reporter_line"),
     Known(
-        "project_code", "text", "The project. With one, stimulus blocks have names.", "--project-code", "project_code"
+        "project_code", _TEXT, "The project. With one, stimulus blocks have names.", "--project-code", "project_code"
     ),
     Known(
         "prior_images_shown",
-        "list of text",
+        _LINES,
         "Pictures that the mouse saw on earlier days; without it all of them are novel.",
     ),
-    Known("image_set_file", "path", "The picture set (.pkl): without it there are no templates.", "--pictures"),
-    Known("grating_images_dir", "path", "Folder of the grating pictures, of sessions with gratings.", "--gratings"),
-    Known("sync_file", "path", "Sync file of an imaging session (.h5): its clock is taken.", "--sync"),
+    Known("image_set_file", _PATH, "The picture set (.pkl): without it there are no templates.", "--pictures"),
+    Known("grating_images_dir", _PATH, "Folder of the grating pictures, of sessions with gratings.", "--gratings"),
+    Known("sync_file", _PATH, "Sync file of an imaging session (.h5): its clock is taken.", "--sync"),
     Known(
         "monitor_delay",
-        "number, s",
+        _SECONDS,
         "From a frame's signal to the screen; else measured in the sync file, else 0.02115.",
         "--monitor-delay",
     ),
@@ -238,3 +272,5 @@ PICTURES = ("image_set_file", "grating_images_dir")
 
 FILES = (STIMULUS_FILE, *PICTURES, "sync_file")
 """Entries that name files."""
+
+FORM_OF = {known.key: known.form for known in SESSION_DATA}

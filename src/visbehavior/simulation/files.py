@@ -14,6 +14,8 @@ from visbehavior.schema.rig import KNOWN
 
 _PROTOCOL = 2
 """Python 2's newest, which the rigs' programs write and AllenSDK reads."""
+_NUMPY_1 = b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n"
+"""Where numpy 2 says that arrays are made, and where numpy 1 finds it, which AllenSDK needs; numpy 2 finds both."""
 _PACKED = 1
 """Least effort of gzip: a pickle of numbers gains little by more."""
 
@@ -29,5 +31,5 @@ def write_pickle(day: Callable[[], dict[str, Any]], folder: str | os.PathLike[st
             open(part, "wb") as plain,
             gzip.GzipFile("", "wb", compresslevel=_PACKED, fileobj=plain, mtime=0) as file,
         ):
-            pickle.dump(raw, file, protocol=_PROTOCOL)
+            file.write(pickle.dumps(raw, protocol=_PROTOCOL).replace(*_NUMPY_1))
     return target

@@ -117,7 +117,8 @@ def _params(stage: Stage, minutes: float) -> dict[str, Any]:
         "task_id": "DoC",
         "reward_volume": stage.reward_volume,
         "auto_reward_vol": AUTO_REWARD_VOLUME,
-        "flash_omit_probability": OMITTED if stage.omits else 0.0,
+        # As rigs write it: a whole 0.
+        "flash_omit_probability": OMITTED if stage.omits else 0,
         "periodic_flash": [0.25, 0.5] if stage.flashed else None,
         "change_time_dist": "geometric",
         "change_flashes_min": stage.fewest_flashes,
@@ -141,7 +142,7 @@ def _config(stage: Stage, params: dict[str, Any]) -> dict[str, Any]:
         "auto_reward_volume": AUTO_REWARD_VOLUME,
         "catch_freq": 0.125,
     }
-    return {"DoC": task, "reward": {"reward_volume": stage.reward_volume}, "behavior": {}}
+    return {"DoC": task, "reward": {"reward_volume": stage.reward_volume}, "behavior": {"task_id": params["task_id"]}}
 
 
 def _stimulus(stage: Stage, played: Played, times: NDArray[np.float64], offset: int) -> dict[str, Any]:
