@@ -19,8 +19,9 @@ SOURCES := pyproject.toml README.md $(shell find src -name '*.py')
 demo: $(DEMO)/installed
 	@$(DEMO)/$(BIN)/visbehavior demo --output-dir demo
 
+# Two files at a time on two cores: the tests of one file may share what they made.
 test: lint
-	$(VENV)/$(BIN)/python -m pytest
+	$(VENV)/$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/installed
 	$(VENV)/$(BIN)/python -m ruff check .
@@ -29,7 +30,7 @@ lint: $(VENV)/installed
 	$(VENV)/$(BIN)/lint-imports
 
 test-lowest: $(LOWEST)/installed
-	$(LOWEST)/$(BIN)/python -m pytest
+	$(LOWEST)/$(BIN)/python -m pytest -n auto --dist loadfile
 
 fuzz: $(VENV)/installed
 	VISBEHAVIOR_FUZZ_FILES=1000 $(VENV)/$(BIN)/python -m pytest tests/nwb/test_fuzz.py -s
