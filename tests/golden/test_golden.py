@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
+
+from scripts.history_report import HABITUATION, REMOVED, differences
+from tests.oracle import PYTHON, needs_allensdk
+from visbehavior.analysis.history import compute_history
 
 ROOT = pathlib.Path(__file__).parents[2]
 GOLDEN = pathlib.Path(os.environ.get("VISBEHAVIOR_GOLDEN", ROOT.parent / "shared" / "golden"))
 TOOL = GOLDEN.parent / "tools" / "conformance.py"
+CHILD = ROOT / "tests" / "nwb" / "allensdk_child.py"
 
 pytestmark = pytest.mark.skipif(
     not TOOL.exists(),
@@ -73,3 +81,38 @@ def test_every_project_table_equals_allensdks() -> None:
     *differences, last = done.stdout.splitlines()
     assert " values of 3 files" in last
     assert [line for line in differences if "get_ophys_session_table().index: " not in line] == []
+
+
+@needs_allensdk
+def test_the_real_pickle_becomes_the_file_that_allensdk_made_of_it(tmp_path: pathlib.Path) -> None:
+    """By one command; AllenSDK finds the same in both files."""
+    known = GOLDEN / "raw" / "behavior_session_891635659.input.json"
+    command = [sys.executable, "-m", "visbehavior", "convert", known, "-o", tmp_path]
+    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    theirs = tmp_path / "theirs.nwb"
+    with lzma.open(GOLDEN / "v1.1" / "behavior_session_891635659.nwb.xz") as packed, open(theirs, "wb") as plain:
+        shutil.copyfileobj(packed, plain)
+    found = []
+    for number, path in enumerate((made, theirs)):
+        subprocess.run([PYTHON, CHILD, path, tmp_path / f"{number}.npz"], check=True, capture_output=True)
+        with np.load(tmp_path / f"{number}.npz") as arrays:
+            found.append({name: arrays[name] for name in arrays})
+    assert found[0].keys() == found[1].keys()
+    for name, values in found[0].items():
+        np.testing.assert_array_equal(values, found[1][name], err_msg=name)
+
+
+def test_what_mice_had_before_is_counted_as_in_the_public_table() -> None:
+    """But for the rows whose earlier sessions were removed, or whose habituation had omissions by mistake."""
+    packed = GOLDEN / "project_metadata" / "v1.1.0" / "behavior_session_table.csv.gz"
+    table = pd.read_csv(io.BytesIO(gzip.decompress(packed.read_bytes())), index_col="behavior_session_id")
+    history = compute_history(table)
+    for name in ("session_number", "image_set", "behavior_type"):
+        assert (history[name].eq(table[name]) | (history[name].isna() & table[name].isna())).all(), name
+    counts = differences(table).groupby(["column", "cause"]).size()
+    assert counts.to_dict() == {
+        ("prior_exposures_to_session_type", REMOVED): 13,
+        ("prior_exposures_to_image_set", REMOVED): 19,
+        ("prior_exposures_to_omissions", HABITUATION): 170,
+        ("prior_exposures_to_omissions", REMOVED): 35,
+    }
