@@ -17,18 +17,21 @@ import pytest
 
 from tests.nwbfiles import make_session, write_session
 from tests.oracle import PYTHON, needs_allensdk
+from tests.servers import NGINX, RCLONE, moto_server, nginx, put_object, rclone
 from visbehavior import (
     BadValue,
     BehaviorSession,
     Mouse,
     NotFound,
     UnsupportedFile,
-    VisualBehaviorOphysProjectCache,
     build_release,
     check_release,
     simulate,
     simulate_mouse,
     write_nwb,
+)
+from visbehavior import (
+    VisualBehaviorOphysProjectCache as Cache,
 )
 from visbehavior.project.manifest import PROJECT
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
@@ -54,8 +57,8 @@ def built(days: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) 
     return folder
 
 
-def opened(folder: pathlib.Path, **given: Any) -> VisualBehaviorOphysProjectCache:
-    return VisualBehaviorOphysProjectCache.from_local_cache(folder, use_static_cache=True, **given)
+def opened(folder: pathlib.Path, **given: Any) -> Cache:
+    return Cache.from_local_cache(folder, use_static_cache=True, **given)
 
 
 def files_of(folder: pathlib.Path) -> dict[str, bytes]:
@@ -259,6 +262,56 @@ def test_pictures_go_along(tmp_path: pathlib.Path) -> None:
         assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(templates[name], mine[name], strict=True))
     (file,) = (tmp_path / "bucket" / PROJECT / "behavior_sessions").iterdir()
     assert file.stat().st_size < 60e6
+
+
+def check_both_versions(folder: pathlib.Path, open_cache: Any) -> None:
+    """Both releases of a folder, whole files and tables, verified by their hashes."""
+    for version, count in (("1.0.0", 8), ("1.1.0", 9)):
+        cache = open_cache(version)
+        assert cache.current_manifest().endswith(f"v{version}.json")
+        table = cache.get_behavior_session_table()
+        assert len(table) == count
+        session = cache.get_behavior_session(table.index[-1], download=True)
+        assert len(session.trials) == table["trial_count"].iloc[-1]
+
+
+@pytest.fixture(scope="module")
+def twice(built: pathlib.Path, days: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A folder with two releases."""
+    folder = shutil.copytree(built, tmp_path_factory.mktemp("twice") / "bucket")
+    build_release(
+        [*days, simulate("OPHYS_6_images_B", mouse=Mouse(mouse_id="2", seen=DAYS), minutes=2, seed=9)], folder
+    )
+    return folder
+
+
+@NGINX
+def test_a_web_server_will_do(twice: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    with nginx(twice) as server:
+        check_both_versions(twice, lambda version: Cache.from_s3_cache(tmp_path, server.endpoint, version=version))
+
+
+@RCLONE
+def test_an_s3_server_that_knows_no_versions_will_do(twice: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    with rclone(twice) as server:
+        check_both_versions(
+            twice,
+            lambda version: Cache.from_s3_cache(tmp_path, server.bucket, endpoint=server.endpoint, version=version),
+        )
+
+
+def test_a_bucket_without_versions_will_do(twice: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    with moto_server(versioned=False) as server:
+        for path, content in files_of(twice).items():
+            put_object(server, path, content)
+        check_both_versions(
+            twice,
+            lambda version: Cache.from_s3_cache(tmp_path, server.bucket, endpoint=server.endpoint, version=version),
+        )
+
+
+def test_a_folder_will_do(twice: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    check_both_versions(twice, lambda version: Cache.from_s3_cache(tmp_path, twice, version=version))
 
 
 @needs_allensdk

@@ -20,6 +20,7 @@ from visbehavior.project.manifest import (
     KNOWN_RELEASES,
     MOVIE,
     PROJECT,
+    UNVERSIONED,
     FileEntry,
     Manifest,
     manifest_file_name,
@@ -148,7 +149,9 @@ class Library:
         begun = (path for path in self._elsewhere(manifest, entry) if _is_begun(path))
         own = self.path_of(manifest, entry)
         final = own if own.exists() or _is_begun(own) else next(begun, own)
-        return RemoteObject(self.source, f"{PROJECT}/{entry.path}", entry.version_id, entry.file_hash, final)
+        # There is one version of it; not every server answers when it is asked for by that name.
+        version = None if entry.version_id == UNVERSIONED else entry.version_id
+        return RemoteObject(self.source, f"{PROJECT}/{entry.path}", version, entry.file_hash, final)
 
     def is_verified(self, path: Path, file_hash: str) -> bool:
         """Whether the file was found to have this hash, and has not changed since."""
