@@ -97,7 +97,7 @@ def write_raw(data: Mapping[str, Any], folder: Path) -> Path:
     with BehaviorSession(road) as session:
         target = folder / session_file_name(session.behavior_session_id)
         if target.exists():
-            _check_same(session, target)
+            check_same_session(session, target)
         else:
             # Those that a simulated pickle carries need not be read fast.
             write_nwb(session, target, compress_templates=road.carries_pictures())
@@ -117,7 +117,7 @@ def _converted(session: Any, folder: Path) -> Result:
         return error
 
 
-def _check_same(session: BehaviorSession, target: Path) -> None:
+def check_same_session(session: BehaviorSession, target: Path) -> None:
     """Sessions of one id would otherwise be taken for each other, and one be lost."""
     with BehaviorSession.from_nwb_path(target) as there:
         uuids = [one.metadata["behavior_session_uuid"] for one in (there, session)]

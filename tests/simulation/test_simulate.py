@@ -163,6 +163,7 @@ def test_days_teach_and_new_pictures_cost() -> None:
         (lambda: Mouse(engagement=float("nan")), "engagement=nan"),
         (lambda: Mouse(running_speed=-3), "running_speed=-3"),
         (lambda: Mouse(seen=("OPHYS_9",)), "no session type 'OPHYS_9'"),
+        (lambda: Mouse(mouse_id=445002), r"Mouse\(mouse_id=445002\): expected text"),
         (
             lambda: simulate_mouse(sessions=["OPHYS_1_images_A"]),
             "Mouse 1 has no first day: its first session is OPHYS_1_images_A",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -16,7 +18,7 @@ import pandas as pd
 from visbehavior._version import __version__
 from visbehavior.analysis.history import compute_history
 from visbehavior.atomic import make_folder, whole_file
-from visbehavior.conversion import session_file_name, write_raw
+from visbehavior.conversion import check_same_session, session_file_name, write_raw
 from visbehavior.errors import BadValue, NotFound, UnsupportedFile, VisBehaviorError
 from visbehavior.nwb.road import NwbRoad
 from visbehavior.nwb.writer import write_nwb
@@ -47,6 +49,7 @@ Session = str | os.PathLike[str] | Mapping[str, Any] | BehaviorSession | Callabl
 
 MANIFESTS, METADATA, SESSIONS = "manifests", "project_metadata", "behavior_sessions"
 _SHOWN = 10
+_ABANDONED = 3600.0
 _OF_FILE = (
     "mouse_id",
     "full_genotype",
@@ -134,17 +137,21 @@ def build_release(
     root = _project_folder(Path(out_dir).expanduser().absolute())
     earlier = newest_manifest(root)
     version = _next_version(earlier, version)
-    items = list(sessions) if isinstance(sessions, Sequence) else sessions
-    total = len(items) if isinstance(items, Sequence) else None
-    done = in_processes(_released_or_error, ((item, root, version) for item in items), jobs)
+    if isinstance(sessions, (str, os.PathLike, Mapping, BehaviorSession)):
+        sessions = [sessions]
+    total = len(sessions) if isinstance(sessions, Sequence) else None
+    done = in_processes(_released_or_error, ((item, root, version) for item in sessions), jobs)
     found = dict(progress_bar(progress, done, total=total, unit="session", leave=False))
     released = _all_whole([found[position] for position in sorted(found)])
     tables = _tables(released)
     manifest = _manifest(root, version, bucket, earlier, released, tables)
-    for part in (root / SESSIONS).glob(".part-*"):
-        # Of a build that was killed.
-        part.unlink(missing_ok=True)
+    _tidy(root)
     target = root / MANIFESTS / manifest_file_name(version)
+    if target.exists():
+        raise BadValue(
+            f"Release {version} was published by another build meanwhile: {target}. Build again, for the version after it.",
+            path=str(target),
+        )
     _put(target, json.dumps(manifest, indent=1).encode())
     return target
 
@@ -223,6 +230,14 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
+def _tidy(root: Path) -> None:
+    """Remove what builds left that were killed, some time ago: a younger file may be another build's."""
+    for part in (root / SESSIONS).glob(".part-*"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > _ABANDONED:
+                part.unlink()
+
+
 def _released_or_error(item: Session, root: Path, version: str) -> Released | VisBehaviorError:
     try:
         path = _write(item, root, version)
@@ -272,7 +287,10 @@ def _write_session(session: BehaviorSession, root: Path, version: str) -> Path:
     if location.suffix == ".nwb" and location.is_file():
         return _copy(location, root, version)
     target = root / SESSIONS / session_file_name(session.behavior_session_id)
-    return target if target.exists() else write_nwb(session, target)
+    if not target.exists():
+        return write_nwb(session, target)
+    check_same_session(session, target)
+    return target
 
 
 def _facts(root: Path, path: Path) -> Released:

@@ -67,6 +67,10 @@ class Mouse:
                 raise BadValue(
                     f"Mouse({name}={value!r}): expected a number from {least:g} to {most:g}.", name=name, value=value
                 )
+        for name in ("mouse_id", "sex", "full_genotype"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value:
+                raise BadValue(f"Mouse({name}={value!r}): expected text.", name=name, value=value)
         for session_type in self.seen:
             parse_stage(session_type)
 
