@@ -30,7 +30,7 @@ lint: $(VENV)/installed
 	$(VENV)/$(BIN)/lint-imports
 
 test-lowest: $(LOWEST)/installed
-	$(LOWEST)/$(BIN)/python -m pytest -n auto --dist loadfile
+	$(LOWEST)/$(BIN)/python -m pytest -n auto --dist loadfile -m "not calibration"
 
 fuzz: $(VENV)/installed
 	VISBEHAVIOR_FUZZ_FILES=1000 $(VENV)/$(BIN)/python -m pytest tests/nwb/test_fuzz.py -s

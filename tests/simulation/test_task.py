@@ -169,6 +169,7 @@ def test_a_mouse_that_has_drunk_takes_part_less() -> None:
     assert np.mean(late) < np.mean(early) - 0.05
 
 
+@pytest.mark.calibration
 @pytest.mark.parametrize("group", page.TYPES)
 def test_sessions_are_as_the_published_ones_are(group: str) -> None:
     """Medians within the published quartiles, distances between quartiles within a factor of 1.5."""
@@ -180,6 +181,7 @@ def test_sessions_are_as_the_published_ones_are(group: str) -> None:
         assert (high - low) / 1.5 <= last - first <= (high - low) * 1.5, name
 
 
+@pytest.mark.calibration
 def test_a_session_is_as_the_published_raw_file_is() -> None:
     published = page.json.loads(page.SESSION.read_text())
     simulated = page.simulated_session(sessions=4)
