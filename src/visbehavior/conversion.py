@@ -118,15 +118,18 @@ def _converted(session: Any, folder: Path) -> Result:
 
 
 def check_same_session(session: BehaviorSession, target: Path) -> None:
-    """Sessions of one id would otherwise be taken for each other, and one be lost."""
-    with BehaviorSession.from_nwb_path(target) as there:
-        uuids = [one.metadata["behavior_session_uuid"] for one in (there, session)]
-        names = ("mouse_id", "date_of_acquisition") if None in uuids else ("behavior_session_uuid",)
-        different = [name for name in names if there.metadata[name] != session.metadata[name]]
+    """Sessions of one id would otherwise be taken for each other, or what was corrected be passed over."""
+    different = differing(session, target)
     if different:
         raise BadValue(
-            f"{target} is there already and is not the session of {session.source.location}: they differ in {' and '.join(different)}. Give "
-            "each session an id of its own (behavior_session_id; --id), or name another folder.",
+            f"{target} is there already and is not the session of {session.source.location}: they differ in {', '.join(different)}. Give "
+            "each session an id of its own (behavior_session_id; --id); or, if it was corrected, delete that file or name another folder.",
             path=str(target),
             name="behavior_session_id",
         )
+
+
+def differing(session: BehaviorSession, target: Path) -> list[str]:
+    """The entries of the metadata in which a file differs from a session."""
+    with BehaviorSession.from_nwb_path(target) as there:
+        return [name for name, value in session.metadata.items() if there.metadata.get(name) != value]

@@ -30,11 +30,18 @@ def s3_endpoint() -> str | None:
     return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
 
 
-def default_cache_dir() -> Path:
-    """The cache folder: what the environment variable says, else the platform's folder for caches."""
+def default_cache_dir(bucket: str = BUCKET) -> Path:
+    """The cache folder: what the environment variable says, else the platform's folder for caches; other buckets have folders of their own there."""
     named = os.environ.get(CACHE_DIR_VARIABLE)
     if named:
-        return Path(named).expanduser()
-    from platformdirs import user_cache_path
+        folder = Path(named).expanduser()
+    else:
+        from platformdirs import user_cache_path
 
-    return Path(user_cache_path("visbehavior", appauthor=False))
+        folder = Path(user_cache_path("visbehavior", appauthor=False))
+    if bucket == BUCKET:
+        return folder
+    import hashlib
+
+    place = os.path.abspath(bucket) if os.path.isdir(bucket) else bucket
+    return folder / "other-buckets" / hashlib.blake2b(place.encode(), digest_size=8).hexdigest()

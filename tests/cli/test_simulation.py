@@ -35,7 +35,7 @@ def pickles(tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
 def test_simulate_writes_a_pickle_a_day(pickles: list[pathlib.Path]) -> None:
     sessions = [BehaviorSession.from_json({"behavior_stimulus_file": path}) for path in pickles]
     assert [session.metadata["session_type"] for session in sessions] == [*DAYS, *DAYS]
-    assert [session.metadata["mouse_id"] for session in sessions] == ["900001"] * 3 + ["900002"] * 3
+    assert [session.metadata["mouse_id"] for session in sessions] == ["905001"] * 3 + ["905002"] * 3
     assert [f"behavior_session_{s.behavior_session_id}.pkl.gz" for s in sessions] == [path.name for path in pickles]
 
 
@@ -53,8 +53,8 @@ def test_a_release_is_built_checked_and_opened(pickles: list[pathlib.Path], tmp_
     assert said.strip().endswith("visual-behavior-ophys_project_manifest_v1.0.0.json")
     assert run("release", "check", bucket) == "Nothing is wrong.\n"
     cache = ["--bucket", bucket, "--cache-dir", tmp_path / "cache"]
-    assert re.search(r"OPHYS_1_images_A", run("sessions", "--mouse", "900002", *cache))
-    assert "max_dprime" in run("performance", "--mouse", "900001", *cache)
+    assert re.search(r"OPHYS_1_images_A", run("sessions", "--mouse", "905002", *cache))
+    assert "max_dprime" in run("performance", "--mouse", "905001", *cache)
     next((bucket / PROJECT / "behavior_sessions").iterdir()).unlink()
     assert "is not there" in run("release", "check", bucket, status=1)
 
@@ -64,7 +64,7 @@ def test_a_release_is_built_checked_and_opened(pickles: list[pathlib.Path], tmp_
     [
         (["simulate", "OPHYS_8_images_A", "-o", "x"], "Error: There is no session type 'OPHYS_8_images_A'", 1),
         (["simulate", "OPHYS_1_images_A", "-o", "x"], "Error: Mouse 900001 has no first day", 1),
-        (["simulate", "-o", "x", "--minutes", "0.1"], "Error: minutes is 0.1; expected a number from 1 to 240", 1),
+        (["simulate", "-o", "x", "--minutes", "0.1"], "Error: minutes is 0.1; expected a number from 1 to 60", 1),
         (["simulate", "-o", "x", "--mice", "0"], "Invalid value for '--mice'", 2),
         (["simulate"], "Missing option '-o'", 2),
         (["release", "build", "-o", "x"], "Missing argument 'FILE...'", 2),

@@ -206,6 +206,76 @@ def test_a_changed_file_gets_a_name_of_its_own(tmp_path: pathlib.Path) -> None:
     assert check_release(tmp_path / "bucket") == []
 
 
+def test_what_was_corrected_is_published_beside_what_was(days: list[dict[str, Any]], tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "bucket"
+    build_release([days[0], days[1]], folder)
+    build_release(
+        [{"behavior_stimulus_file": days[0], "sex": "M" if days[0]["session_data"]["sex"] == "F" else "F"}, days[1]],
+        folder,
+    )
+    (number, *_) = opened(folder, version="1.0.0").get_behavior_session_table().index
+    sexes = [opened(folder, version=v).get_behavior_session_table().loc[number, "sex"] for v in ("1.0.0", "1.1.0")]
+    assert sorted(sexes) == ["F", "M"]
+    assert check_release(folder) == []
+
+
+def test_what_was_published_is_not_replaced_or_published_damaged(
+    days: list[dict[str, Any]], tmp_path: pathlib.Path
+) -> None:
+    folder = tmp_path / "bucket"
+    build_release(days[:2], folder)
+    path = next((folder / PROJECT / "behavior_sessions").glob("*.nwb"))
+    with open(path, "r+b") as file:
+        file.seek(-200, 2)
+        file.write(b"damaged")
+    with pytest.raises(BadValue, match="is not what an earlier release published"):
+        build_release(days[:2], folder)
+    other = tmp_path / "other"
+    build_release(days[:2], other)
+    (other / PROJECT / "project_metadata" / "behavior_session_table.csv").unlink()
+    build_release(days[:3], other)
+    assert len(opened(other).get_behavior_session_table()) == 3
+    assert not (other / PROJECT / "project_metadata" / "behavior_session_table.csv").exists()
+
+
+def test_a_file_that_lacks_a_table_is_not_released(days: list[dict[str, Any]], tmp_path: pathlib.Path) -> None:
+    nwb = write_nwb(BehaviorSession.from_json({"behavior_stimulus_file": days[1]}), tmp_path / "s.nwb")
+    with h5py.File(nwb, "r+") as file:
+        del file["processing/running"]
+    with pytest.raises(BadValue, match="1 of 1 sessions could not be released"):
+        build_release([nwb], tmp_path / "bucket")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"bucket": "a?b"}, "bucket is 'a\\?b'; expected a name as S3 has them"),
+        ({"version": "007.0.0"}, "expected three numbers"),
+        ({"version": 2}, "expected three numbers"),
+    ],
+)
+def test_names_that_nobody_could_open(
+    given: dict[str, Any], says: str, days: list[dict[str, Any]], tmp_path: pathlib.Path
+) -> None:
+    with pytest.raises(BadValue, match=says):
+        build_release(days[:1], tmp_path / "bucket", **given)
+
+
+@pytest.mark.parametrize("item", [None, 5])
+def test_what_is_no_session(item: Any, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(BadValue, match=f"{item} is no session"):
+        build_release([item], tmp_path / "bucket")
+
+
+def test_other_buckets_have_caches_of_their_own(
+    twice: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISBEHAVIOR_CACHE_DIR", str(tmp_path / "cache"))
+    build_release([simulate("TRAINING_1_gratings", minutes=1, seed=8)], tmp_path / "second")
+    assert len(Cache.from_s3_cache(bucket_name_override=twice).get_behavior_session_table()) == 9
+    assert len(Cache.from_s3_cache(bucket_name_override=tmp_path / "second").get_behavior_session_table()) == 1
+
+
 def test_what_cannot_be_released_is_listed_and_nothing_is_published(
     days: list[dict[str, Any]], tmp_path: pathlib.Path
 ) -> None:

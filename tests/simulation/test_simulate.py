@@ -77,8 +77,45 @@ def test_the_speed_is_what_the_mouse_ran() -> None:
     assert slow.running_speed["speed"].abs().max() < 1
     rewards = fast.rewards["timestamps"]
     times = fast.running_speed["timestamps"]
-    near = [speed[(times > t + 0.2) & (times < t + 2)].mean() for t in rewards]
+    near = [speed[(times > t + 1) & (times < t + 2)].mean() for t in rewards]
     assert np.mean(near) < 0.5 * speed.mean()
+
+
+@pytest.mark.parametrize("seed", [25, 35, 108, 140])
+def test_a_bout_ends_before_a_free_reward_is_drunk(seed: int) -> None:
+    """TRAINING_0 aborts no trial, so that a mouse may be licking when a reward comes."""
+    session = session_of(simulate("TRAINING_0_gratings_autorewards_15min", seed=seed))
+    assert session.licks["frame"].is_monotonic_increasing
+
+
+def test_running_does_not_foretell_a_reward() -> None:
+    """A mouse that runs on slows down at the first lick of what it drinks, not before."""
+    before, after = [], []
+    for seed in range(3):
+        session = session_of(
+            simulate("TRAINING_0_gratings_autorewards_15min", mouse=Mouse(engagement=5), minutes=15, seed=seed)
+        )
+        times, speed = session.running_speed["timestamps"].to_numpy(), session.running_speed["speed"].to_numpy()
+        for reward in session.rewards["timestamps"]:
+            before.append(np.interp(reward - 0.1, times, speed) - np.interp(reward - 0.6, times, speed))
+            after.append(np.interp(reward + 1.5, times, speed) - np.interp(reward - 0.6, times, speed))
+    assert np.mean(after) < -8
+    assert abs(np.mean(before)) < 2
+
+
+def test_another_mouse_date_or_length_is_another_session() -> None:
+    common = {"minutes": 1, "seed": 1}
+    made = [
+        simulate("OPHYS_2_images_A_passive", mouse=Mouse(mouse_id=name), date=date, **common | more)
+        for name, date, more in (
+            ("1", None, {}),
+            ("2", None, {}),
+            ("1", datetime.datetime(2025, 1, 1), {}),
+            ("1", None, {"minutes": 2}),
+        )
+    ]
+    assert len({raw["session_uuid"] for raw in made}) == 4
+    assert len({raw["session_data"]["behavior_session_id"] for raw in made}) == 4
 
 
 def test_chance_is_the_seed() -> None:
@@ -153,7 +190,7 @@ def test_days_teach_and_new_pictures_cost() -> None:
         (lambda: simulate("TRAINING_1_images_A"), "no session type"),
         (lambda: simulate("OPHYS_2_images_A"), "no session type"),
         (lambda: simulate(5), "no session type 5"),
-        (lambda: simulate("OPHYS_1_images_A", minutes=0), "minutes is 0; expected a number from 1 to 240"),
+        (lambda: simulate("OPHYS_1_images_A", minutes=0), "minutes is 0; expected a number from 1 to 60"),
         (lambda: simulate("OPHYS_1_images_A", minutes=float("nan")), "minutes is nan"),
         (lambda: simulate("OPHYS_1_images_A", minutes="60"), "minutes is '60'"),
         (lambda: simulate("OPHYS_1_images_A", seed=-1), "seed is -1"),

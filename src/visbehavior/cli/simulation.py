@@ -14,7 +14,7 @@ from visbehavior.cli.common import errors_in_one_line, say
 from visbehavior.settings import BUCKET
 
 FIRST_MOUSE = 900_001
-"""Number of the first simulated mouse; the data set's have lower ones."""
+"""Number of the first simulated mouse, of the seed 0; the data set's have lower ones."""
 
 jobs_option = click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 
@@ -35,7 +35,7 @@ def simulate(
 ) -> None:
     """Simulate mice and write what the rig would: a pickle for each session, behavior_session_<id>.pkl.gz.
 
-    Each mouse has a life of 29 days, from gratings to new pictures under the microscope, or the session types that are named, in their order.
+    Each mouse has a life of 31 days, from gratings to new pictures under the microscope, or the session types that are named, in their order.
     A file that is there already is not written again. The truth about the mouse is in the pickle, under "simulation".
 
     \b
@@ -70,7 +70,7 @@ def plan_mice(
     for number in range(mice):
         rng = np.random.default_rng([seed, number])
         yield plan_mouse(
-            draw_mouse(rng, str(FIRST_MOUSE + number)),
+            draw_mouse(rng, str(FIRST_MOUSE + 1000 * seed + number)),
             sessions=session_types or None,
             minutes=minutes,
             seed=int(rng.integers(2**63)),
@@ -106,7 +106,7 @@ def build(sessions: tuple[str, ...], output_dir: Path, data_version: str | None,
     \b
     Examples:
       visbehavior release build rig/*.pkl.gz nwb/*.nwb -o bucket --jobs 4
-      visbehavior sessions --bucket bucket
+      visbehavior sessions --bucket ./bucket
     """
     from visbehavior.project.release import build_release
 
@@ -139,7 +139,7 @@ def check(folder: Path) -> None:
 @release.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--bucket", default=BUCKET, show_default=True, help="Its name.")
-@click.option("--port", type=int, default=0, help="  [default: a free one]")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="  [default: a free one]")
 @errors_in_one_line
 def serve(folder: Path, bucket: str, port: int) -> None:
     """Serve a folder as an S3 bucket on this machine, until Ctrl-C; prints the endpoint.

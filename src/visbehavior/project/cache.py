@@ -89,7 +89,8 @@ class VisualBehaviorOphysProjectCache:
         ----------
         cache_dir : str, os.PathLike or None
             The folder, laid out as AllenSDK lays out its own: one that AllenSDK filled is used as it is. None: what the
-            environment variable VISBEHAVIOR_CACHE_DIR names, else the platform's folder for caches.
+            environment variable VISBEHAVIOR_CACHE_DIR names, else the platform's folder for caches; of another bucket a folder of its own
+            in there. Of two buckets in one folder the releases would be taken for each other.
         bucket_name_override : str or os.PathLike
             Another bucket, or the address of a mirror: ``https://...``, or a folder.
         allensdk_version : str
@@ -108,8 +109,8 @@ class VisualBehaviorOphysProjectCache:
         TransferFailed
             If the bucket does not answer as it should.
         """
-        folder = default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()
         place = bucket_name_override
+        folder = default_cache_dir(str(place)) if cache_dir is None else Path(cache_dir).expanduser()
         source = ObjectSource(Address(os.fspath(place) if isinstance(place, os.PathLike) else place, endpoint))
         return cls(Library(folder.absolute(), source), allensdk_version, version)
 

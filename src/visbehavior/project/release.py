@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +21,8 @@ import pandas as pd
 from visbehavior._version import __version__
 from visbehavior.analysis.history import compute_history
 from visbehavior.atomic import make_folder, whole_file
-from visbehavior.conversion import check_same_session, session_file_name, write_raw
-from visbehavior.errors import BadValue, NotFound, UnsupportedFile, VisBehaviorError
+from visbehavior.conversion import check_same_session, differing, session_file_name, write_raw
+from visbehavior.errors import BadValue, NotFound, UnsupportedFile, VisBehaviorError, VisBehaviorWarning
 from visbehavior.nwb.road import NwbRoad
 from visbehavior.nwb.writer import write_nwb
 from visbehavior.processes import in_processes
@@ -37,6 +40,7 @@ from visbehavior.raw.file import is_raw, read_session_data
 from visbehavior.schema.derived import NO_PROJECT_CODE, indicator_of
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, COUNTS, PROJECT_TABLES
 from visbehavior.schema.rig import BEHAVIOR, STIMULUS_FILE
+from visbehavior.schema.session import STIMULUS_TEMPLATES
 from visbehavior.session import BehaviorSession
 from visbehavior.settings import BUCKET, REGION
 from visbehavior.store.transfer import hash_file
@@ -48,6 +52,9 @@ OF_LAYOUT = "2.16.2"
 Session = str | os.PathLike[str] | Mapping[str, Any] | BehaviorSession | Callable[[], Mapping[str, Any]]
 
 MANIFESTS, METADATA, SESSIONS = "manifests", "project_metadata", "behavior_sessions"
+UUID = "behavior_session_uuid"
+_NUMBER = re.compile(r"0|[1-9]\d*", re.ASCII)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _SHOWN = 10
 _ABANDONED = 3600.0
 _OF_FILE = (
@@ -134,6 +141,10 @@ def build_release(
     The tables say what the release's own say: earlier exposures, experience and session numbers as AllenSDK counts them
     (`visbehavior.analysis.history`), outcomes and engaged trials as `get_performance_metrics` counts them.
     """
+    if not isinstance(bucket, str) or not _BUCKET.fullmatch(bucket):
+        raise BadValue(
+            f"bucket is {bucket!r}; expected a name as S3 has them, such as {BUCKET}.", name="bucket", value=bucket
+        )
     root = _project_folder(Path(out_dir).expanduser().absolute())
     earlier = newest_manifest(root)
     version = _next_version(earlier, version)
@@ -143,6 +154,7 @@ def build_release(
     done = in_processes(_released_or_error, ((item, root, version) for item in sessions), jobs)
     found = dict(progress_bar(progress, done, total=total, unit="session", leave=False))
     released = _all_whole([found[position] for position in sorted(found)])
+    _check_unchanged(root, released)
     tables = _tables(released)
     manifest = _manifest(root, version, bucket, earlier, released, tables)
     _tidy(root)
@@ -224,8 +236,8 @@ def _next_version(earlier: Manifest | None, wanted: str | None) -> str:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    parts = version.split(".")
-    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+    parts = version.split(".") if isinstance(version, str) else []
+    if len(parts) != 3 or not all(_NUMBER.fullmatch(part) for part in parts):
         raise BadValue(f"Version {version!r}: expected three numbers, such as {FIRST_VERSION}.", value=version)
     return tuple(int(part) for part in parts)
 
@@ -253,12 +265,23 @@ def _write(item: Session, root: Path, version: str) -> Path:
     if callable(item):
         item = item()
     if isinstance(item, Mapping):
-        data = {STIMULUS_FILE: item} if BEHAVIOR[0] in item else item
-        return write_raw(data, root / SESSIONS)
-    path = Path(item)
-    if is_raw(path):
-        return write_raw(read_session_data(path), root / SESSIONS)
-    return _copy(path, root, version)
+        return _write_raw({STIMULUS_FILE: item} if BEHAVIOR[0] in item else item, root, version)
+    if not isinstance(item, (str, os.PathLike)):
+        raise BadValue(
+            f"{item!r} is no session; expected a path, a dictionary, a BehaviorSession, or a function.", value=item
+        )
+    path = Path(item).expanduser()
+    return _write_raw(read_session_data(path), root, version) if is_raw(path) else _copy(path, root, version)
+
+
+def _write_raw(data: Mapping[str, Any], root: Path, version: str) -> Path:
+    """A pickle's session: under a name of its own where what is known of it was corrected since it was published."""
+    with BehaviorSession.from_json(dict(data)) as session:
+        published = root / SESSIONS / session_file_name(session.behavior_session_id)
+        corrected = published.exists() and UUID not in (names := differing(session, published)) and bool(names)
+    folder = root / SESSIONS / version if corrected else root / SESSIONS
+    folder.mkdir(exist_ok=True)
+    return write_raw(data, folder)
 
 
 def _copy(path: Path, root: Path, version: str) -> Path:
@@ -270,13 +293,14 @@ def _copy(path: Path, root: Path, version: str) -> Path:
             path=str(path),
         )
     name = session_file_name(road.read_behavior_session_id())
+    for published in sorted((root / SESSIONS).rglob(name)):
+        if hash_file(published) == hash_file(path):
+            return published
     for target in (root / SESSIONS / name, root / SESSIONS / version / name):
         if not target.exists():
             target.parent.mkdir(exist_ok=True)
             with whole_file(target, needed=path.stat().st_size) as part:
                 shutil.copyfile(path, part)
-            return target
-        if hash_file(target) == hash_file(path):
             return target
     raise _two_of_one_id(name, str(path), str(target))
 
@@ -297,12 +321,43 @@ def _facts(root: Path, path: Path) -> Released:
     with BehaviorSession.from_nwb_path(path) as session:
         metadata, metrics = session.metadata, session.get_performance_metrics()
         fraction = session.task_parameters["omitted_flash_fraction"]
+        _read_all(session)
     row = {"behavior_session_id": metadata["behavior_session_id"], **{name: metadata[name] for name in _OF_FILE}}
     row["indicator"] = indicator_of(row["reporter_line"])
     if row["project_code"] == NO_PROJECT_CODE:
         row["project_code"] = None
     row |= {column.name: metrics[column.name] for column in COUNTS}
     return Released(path.relative_to(root).as_posix(), hash_file(path), row, bool(fraction > 0))
+
+
+def _read_all(session: BehaviorSession) -> None:
+    """Every table, so that none is published that cannot be read."""
+    with warnings.catch_warnings():
+        # That there is no eye tracking is nothing new.
+        warnings.simplefilter("ignore", VisBehaviorWarning)
+        # A session need have no pictures.
+        for name in set(session.list_data_attributes_and_methods()) - {STIMULUS_TEMPLATES.name}:
+            getattr(session, name)
+
+
+def _check_unchanged(root: Path, released: list[Released]) -> None:
+    """What was published must still be what it was."""
+    taken = _published(root)
+    for one in released:
+        if taken.get(one.path, one.file_hash) != one.file_hash:
+            raise BadValue(
+                f"{root / one.path} is not what an earlier release published: it was changed or damaged. Put the old file back, or delete it and "
+                "its release.",
+                path=one.path,
+            )
+
+
+def _published(root: Path) -> dict[str, str]:
+    """The hash of each file that any release names, by path."""
+    found: dict[str, str] = {}
+    for name in newest_first(path.name for path in (root / MANIFESTS).iterdir()):
+        found |= parse_manifest((root / MANIFESTS / name).read_bytes(), name).hashes
+    return found
 
 
 def _all_whole(found: list[Released | VisBehaviorError]) -> list[Released]:
@@ -394,8 +449,11 @@ def _file_ids(earlier: Manifest | None, released: list[Released]) -> dict[str, i
 
 def _put_table(root: Path, version: str, name: str, content: bytes) -> str:
     """Where a table lies: where the last release has it if it is the same, else under a name of its own."""
+    taken, digest = _published(root), hashlib.blake2b(content).hexdigest()
     for path in (f"{METADATA}/{name}.csv", f"{METADATA}/{version}/{name}.csv"):
         target = root / path
+        if taken.get(path, digest) != digest:
+            continue
         if not target.exists():
             _put(target, content)
         if target.read_bytes() == content:
@@ -420,7 +478,12 @@ def _compare_table(root: Path, manifest: Manifest) -> list[str]:
     listed = {str(int(number)) for number in table["file_id"].dropna() if number >= 0}
     wrong = [f"file {number} is in the manifest and not in {name}" for number in sorted(set(files) - listed)]
     wrong += [f"file {number} is in {name} and not in the manifest" for number in sorted(listed - set(manifest.files))]
-    rows = [_facts(root, root / entry.path) for entry in files.values()]
+    rows = []
+    for entry in files.values():
+        try:
+            rows.append(_facts(root, root / entry.path))
+        except VisBehaviorError as error:
+            wrong.append(f"{entry.path} cannot be read: {error}")
     stored = {one.row["behavior_session_id"]: one for one in rows}
     history = compute_history(table.assign(omits=[number in stored and stored[number].omits for number in table.index]))
     for number, row in table.iterrows():

@@ -177,7 +177,7 @@ def read_session_data(path: str | os.PathLike[str]) -> dict[str, Any]:
     NotFound, BadValue
         If there is no such JSON, or it holds something else.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.suffix != JSON:
         return {STIMULUS_FILE: str(path)}
     try:

@@ -53,6 +53,8 @@ class Licker:
     ----------
     licks : list of int
         Frames, in order.
+    drinks : list of int
+        Frames in which it began to drink a reward.
     engaged : bool
         Whether the mouse takes part, now.
     """
@@ -60,7 +62,8 @@ class Licker:
     def __init__(self, drivers: Drivers, rng: np.random.Generator, present: bool = True) -> None:
         self._drivers, self._rng, self._present = drivers, rng, present
         self.licks: list[int] = []
-        self.engaged = bool(rng.random() < drivers.engaged)
+        self.drinks: list[int] = []
+        self.engaged = bool(rng.random() < drivers.engaged) and present
         self._waited = 0
         self._busy_until = -1
 
@@ -84,6 +87,8 @@ class Licker:
         gaps = median * np.exp(spread * self._rng.normal(size=count - 1)) * FRAME_RATE
         frames = first + np.concatenate([[0], np.cumsum(np.maximum(np.rint(gaps), 3))]).astype(int)
         self.licks += frames.tolist()
+        if rewarded:
+            self.drinks.append(first)
         self._busy_until = self.licks[-1]
         self._waited = 0
 
@@ -94,7 +99,9 @@ class Licker:
     def find_free_reward(self, frame: int) -> None:
         """Drink what was given for nothing, unless it goes unnoticed."""
         if self._present and self.engaged and self._rng.random() < FINDING:
-            self.bout(frame + int(self._rng.integers(6, int(FRAME_RATE))), rewarded=True)
+            # Not before it is done with the licks that it is at.
+            found = frame + int(self._rng.integers(6, int(FRAME_RATE)))
+            self.bout(max(found, self._busy_until + 1), rewarded=True)
 
     def _drive(self, change: tuple[int, int] | None) -> float:
         drivers = self._drivers

@@ -71,6 +71,10 @@ class Mouse:
             value = getattr(self, name)
             if not isinstance(value, str) or not value:
                 raise BadValue(f"Mouse({name}={value!r}): expected text.", name=name, value=value)
+        if not isinstance(self.seen, tuple):
+            raise BadValue(
+                f"Mouse(seen={self.seen!r}): expected a tuple of session types.", name="seen", value=self.seen
+            )
         for session_type in self.seen:
             parse_stage(session_type)
 

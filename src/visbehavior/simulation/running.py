@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +17,8 @@ UNSTEADINESS = 0.25
 """Spread of the speed while running, as a share of it."""
 SLOW = 0.12
 """Share of the speed that is left while a reward is drunk."""
-SLOWED = (0.3, 2.6)
-"""Seconds before and after a reward in which the mouse slows down for it; as many again to speed up."""
+SLOWING, SLOWED = 0.4, 2.6
+"""Seconds from the first lick of a reward in which the mouse slows down; and until it speeds up again, which takes as long."""
 
 SUPPLY, TOP = 4.884173, 4.99
 """Volts of the encoder's supply; and the greatest that it gives."""
@@ -28,11 +26,11 @@ NOISE = 0.0013
 """Volts: a step of the converter."""
 
 
-def compute_speed(times: Floats, rewards: Sequence[float], typical: float, rng: np.random.Generator) -> Floats:
-    """Running speed at each frame (cm/s): bouts of running and rest, slower around rewards."""
+def compute_speed(times: Floats, drinks: Floats, typical: float, rng: np.random.Generator) -> Floats:
+    """Running speed at each frame (cm/s): bouts of running and rest, slower while rewards are drunk."""
     knots = np.arange(0, times[-1] + 2 * KNOT, KNOT)
     speed = typical * _runs(len(knots), rng) * np.clip(1 + UNSTEADINESS * rng.normal(size=len(knots)), 0, None)
-    return np.interp(times, knots, speed) * _slowing(times, np.asarray(rewards, dtype=np.float64))
+    return np.interp(times, knots, speed) * _slowing(times, drinks)
 
 
 def read_encoder(times: Floats, speed: Floats, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
@@ -55,16 +53,12 @@ def _runs(count: int, rng: np.random.Generator) -> Floats:
     return state
 
 
-def _slowing(times: Floats, rewards: Floats) -> Floats:
-    """Share of the speed that is left at each frame."""
-    left = np.ones(len(times))
-    if not len(rewards):
-        return left
-    before, after = SLOWED
-    next_one = np.clip(np.searchsorted(rewards, times), 0, len(rewards) - 1)
-    ahead = np.clip((rewards[next_one] - times) / before, 0, None)
-    since = np.clip((times - rewards[np.maximum(next_one - 1, 0)]) / after - 1, 0, None)
-    left = np.where(times <= rewards[next_one], np.minimum(ahead, 1), left)
-    left = np.where(times >= rewards[np.maximum(next_one - 1, 0)], np.minimum(left, np.minimum(since, 1)), left)
+def _slowing(times: Floats, drinks: Floats) -> Floats:
+    """Share of the speed that is left at each frame: nothing is known of a reward before it is tasted."""
+    if not len(drinks):
+        return np.ones(len(times))
+    last = np.searchsorted(drinks, times, side="right") - 1
+    since = np.where(last >= 0, times - drinks[np.maximum(last, 0)], np.inf)
+    left = np.maximum(1 - since / SLOWING, np.clip(since / SLOWED - 1, 0, 1))
     result: Floats = SLOW + (1 - SLOW) * left
     return result

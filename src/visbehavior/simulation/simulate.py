@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
@@ -23,7 +24,7 @@ from visbehavior.simulation.task import Played, frames_of, play
 
 FIRST_DATE = datetime.datetime(2024, 1, 8, 9, 30)
 """When a mouse has its first day, unless it is said."""
-SHORTEST, LONGEST = 1.0, 240.0
+SHORTEST, LONGEST = 1.0, 60.0
 """Minutes."""
 WITH_GRAY = 30.0
 """Minutes from which on a session has gray and movie around it, as the rig's have; shorter ones are for trying things out."""
@@ -80,6 +81,8 @@ def simulate(
     stage = _checked(session_type, minutes)
     rng = np.random.default_rng(_checked_seed(seed))
     mouse = draw_mouse(rng) if mouse is None else mouse
+    if date is not None and not isinstance(date, datetime.datetime):
+        raise BadValue(f"date is {date!r}; expected a datetime.", name="date", value=date)
     if not isinstance(mouse, Mouse):
         raise BadValue(f"mouse is {mouse!r}; expected a visbehavior.Mouse, or None.", name="mouse", value=mouse)
     drivers = draw_drivers(mouse, session_type, rng)
@@ -88,9 +91,11 @@ def simulate(
     played = play(stage, licker, frames_of(minutes), rng)
     # A bout that goes on after the last trial is not recorded.
     played.licks = [frame for frame in licker.licks if frame < played.end]
+    played.drinks = [frame for frame in licker.drinks if frame < played.end]
     behavior = _recorded(stage, played, drivers, minutes, rng)
     began = FIRST_DATE + datetime.timedelta(days=len(mouse.seen)) if date is None else date
-    return _pickle(stage, mouse, behavior, began, rng, pictures) | {TRUTH: _truth(mouse, drivers, played)}
+    identity = _identity(mouse, stage, began, minutes, pictures, rng)
+    return _pickle(stage, mouse, behavior, began, identity, pictures) | {TRUTH: _truth(mouse, drivers, played)}
 
 
 def simulate_mouse(
@@ -110,7 +115,7 @@ def simulate_mouse(
         None: one of the population, drawn.
     sessions : iterable of str or None
         The session types of its days, in order; the first is TRAINING_0 unless the mouse has a past (`Mouse.seen`). None: a whole life, from
-        gratings to novel pictures under the microscope, 29 days.
+        gratings to novel pictures under the microscope, 31 days.
     minutes, seed, pictures
         As for `simulate`; each day has chance of its own.
     first_date : datetime.datetime
@@ -145,6 +150,8 @@ def plan_mouse(
         _checked(session_type, minutes)
     rng = np.random.default_rng(_checked_seed(seed))
     drawn = draw_mouse(rng) if mouse is None else mouse
+    if not isinstance(drawn, Mouse):
+        raise BadValue(f"mouse is {mouse!r}; expected a visbehavior.Mouse, or None.", name="mouse", value=mouse)
     if not drawn.seen and types and parse_stage(types[0]).group != parse_stage(FIRST_DAY).group:
         raise BadValue(
             f"Mouse {drawn.mouse_id} has no first day: its first session is {types[0]}, and training begins with {FIRST_DAY}. Begin with that, "
@@ -204,8 +211,8 @@ def _recorded(
     count = offset + played.end + (rig.movie_frames() if surrounded else 0) + 1
     intervals = rig.frame_intervals(count, rng)
     times = np.concatenate([[0.0], np.cumsum(intervals)]) / 1000
-    rewards = [times[trial.reward[1] + offset] for trial in played.trials if trial.reward is not None]
-    speed = compute_speed(times, rewards, drivers.running_speed, rng)
+    drinks = times[np.array(played.drinks, dtype=np.int64) + offset]
+    speed = compute_speed(times, drinks, drivers.running_speed, rng)
     return rig.write_behavior(stage, played, intervals, offset, read_encoder(times, speed, rng), minutes)
 
 
@@ -214,7 +221,7 @@ def _pickle(
     mouse: Mouse,
     behavior: dict[str, Any],
     began: datetime.datetime,
-    rng: np.random.Generator,
+    identity: uuid.UUID,
     pictures: bool,
 ) -> dict[str, Any]:
     began, ended = rig.session_times(behavior["intervalsms"], began)
@@ -232,12 +239,20 @@ def _pickle(
         **image_set,
         "start_time": began,
         "stop_time": ended,
-        "session_uuid": str(uuid.UUID(bytes=rng.bytes(16), version=4)),
+        "session_uuid": str(identity),
         "comp_id": "SIM.1",
         "rig_id": "SIM",
         "platform_info": {"camstim": "simulated"},
-        KNOWN: {"behavior_session_id": int(rng.integers(*IDS)), **_known(mouse, stage)},
+        KNOWN: {"behavior_session_id": IDS[0] + identity.int % (IDS[1] - IDS[0]), **_known(mouse, stage)},
     }
+
+
+def _identity(
+    mouse: Mouse, stage: Stage, began: datetime.datetime, minutes: float, pictures: bool, rng: np.random.Generator
+) -> uuid.UUID:
+    """Another one for whatever makes another session."""
+    said = repr((mouse.mouse_id, stage.name, began, float(minutes), pictures)).encode()
+    return uuid.UUID(bytes=hashlib.blake2b(said + rng.bytes(16), digest_size=16).digest(), version=4)
 
 
 def _known(mouse: Mouse, stage: Stage) -> dict[str, Any]:

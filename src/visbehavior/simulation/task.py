@@ -96,6 +96,8 @@ class Played:
         First frames of those that were left out.
     licks : list of int
         Frames.
+    drinks : list of int
+        Frames in which a reward began to be drunk.
     chosen : list of tuple of int
         Frame and picture of each choice: the first one, and the changes.
     engaged : list of bool
@@ -108,6 +110,7 @@ class Played:
     flashes: list[tuple[int, int]] = field(default_factory=list)
     omitted: list[int] = field(default_factory=list)
     licks: list[int] = field(default_factory=list)
+    drinks: list[int] = field(default_factory=list)
     chosen: list[tuple[int, int]] = field(default_factory=list)
     engaged: list[bool] = field(default_factory=list)
     end: int = 0
