@@ -61,8 +61,8 @@ raw["simulation"]["drivers"], raw["simulation"]["engaged"].mean()
 ## The mouse
 
 At each flash that it is not busy licking, the mouse begins a bout of licks or does not, by a logistic function of what drives it: a bias; how long it has waited since its last bout
-(timing); and, where the picture changes, how well it sees that change (sensitivity, and a factor for each pair of pictures). The model is that of Piet et al. 2024 (Neuron 112), who fit
-the data set with it. A mouse that is not engaged lacks {disengaged:g} log-odds. Whether it is, is a Markov chain, and what it has drunk tips it. It answers a change after a log-normal latency
+(timing); and, where the picture changes, how well it sees that change (sensitivity, and a factor for each pair of pictures). The model is after that of Piet et al. 2024 (Neuron 112), who fit
+the data set with such a one; theirs has drives for omissions too, which change nothing here. A mouse that is not engaged lacks {disengaged:g} log-odds. Whether it is, is a Markov chain, and what it has drunk tips it. It answers a change after a log-normal latency
 around 0.39 s, drinks a reward with some 17 licks, slows down for it, learns from day to day, and sees new pictures worse.
 
 `Mouse` has what is the animal's own: sensitivity, impulsivity, timing, engagement, latency, running speed, what it has seen. Zeros are the typical mouse. Without one,

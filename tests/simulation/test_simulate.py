@@ -14,7 +14,7 @@ import pytest
 from tests import slowraw
 from visbehavior import BadValue, BehaviorSession, Mouse, simulate, simulate_mouse
 from visbehavior.schema.rig import ENTRIES
-from visbehavior.simulation.mouse import draw_drivers, learned, novelty
+from visbehavior.simulation.mouse import LEARNED, draw_drivers, learned, novelty
 from visbehavior.simulation.stages import CURRICULUM, parse_stage
 
 STAGES = [name for name, _ in CURRICULUM]
@@ -173,6 +173,15 @@ def test_days_teach_and_new_pictures_cost() -> None:
     trained = replace(fresh, seen=fresh.seen + ("TRAINING_1_gratings",) * 6)
     assert learned(fresh, "TRAINING_1_gratings") < 0 < learned(trained, "TRAINING_1_gratings")
     assert learned(Mouse(), "TRAINING_1_gratings") == 0
+    life = [name for name, count in CURRICULUM for _ in range(count)]
+    taught = [learned(Mouse(seen=tuple(life[:day])), life[day]) for day in range(1, len(life))]
+    pictures = [bool(parse_stage(name).image_set) for name in life[1:]]
+    for shown in (False, True):
+        of_kind = [value for value, has in zip(taught, pictures, strict=True) if has == shown]
+        assert (np.diff(of_kind) > 0).all()
+    assert max(taught) - min(taught) <= LEARNED
+    # What a mouse has learned of pictures does not begin anew under the microscope.
+    assert learned(Mouse(seen=tuple(life[:25])), "OPHYS_1_images_A") > learned(Mouse(seen=tuple(life[:22])), life[22])
     knows = Mouse(seen=("TRAINING_3_images_A_10uL_reward",))
     assert novelty(knows, "OPHYS_4_images_B") > 0
     assert novelty(knows, "OPHYS_3_images_A") == 0
@@ -196,11 +205,11 @@ def test_days_teach_and_new_pictures_cost() -> None:
         (lambda: simulate("OPHYS_1_images_A", seed=-1), "seed is -1"),
         (lambda: simulate("OPHYS_1_images_A", seed=1.5), "seed is 1.5"),
         (lambda: simulate("OPHYS_1_images_A", mouse="445002"), "mouse is '445002'; expected a visbehavior.Mouse"),
-        (lambda: Mouse(latency=2), r"Mouse\(latency=2\): expected a number from 0.15 to 0.7"),
-        (lambda: Mouse(engagement=float("nan")), "engagement=nan"),
-        (lambda: Mouse(running_speed=-3), "running_speed=-3"),
+        (lambda: Mouse(latency=2), "Mouse.latency is 2; expected a number from 0.15 to 0.7"),
+        (lambda: Mouse(engagement=float("nan")), "Mouse.engagement is nan; expected a number"),
+        (lambda: Mouse(running_speed=-3), "Mouse.running_speed is -3; expected a number"),
         (lambda: Mouse(seen=("OPHYS_9",)), "no session type 'OPHYS_9'"),
-        (lambda: Mouse(mouse_id=445002), r"Mouse\(mouse_id=445002\): expected text"),
+        (lambda: Mouse(mouse_id=445002), "Mouse.mouse_id is 445002; expected text"),
         (
             lambda: simulate_mouse(sessions=["OPHYS_1_images_A"]),
             "Mouse 1 has no first day: its first session is OPHYS_1_images_A",

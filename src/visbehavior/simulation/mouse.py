@@ -1,9 +1,9 @@
 """A mouse: what it is, what it has seen, and how it behaves.
 
 The model: at every flash that it is not busy licking, the mouse begins to lick or does not, by a logistic function of what drives it
-(as in Piet et al. 2024, Neuron 112, who fit such a model to the data set). When it is engaged, that is a bias; how long it has waited
-(timing); and, where the picture changes, how well it sees that change (sensitivity). When it is not, it hardly licks. Which of both it
-is, is a Markov chain; the more it has drunk, the sooner it stops.
+(after Piet et al. 2024, Neuron 112, who fit such a model to the data set, with drives for omissions too, which this one has not). When
+it is engaged, that is a bias; how long it has waited (timing); and, where the picture changes, how well it sees that change
+(sensitivity). When it is not, it hardly licks. Which of both it is, is a Markov chain; the more it has drunk, the sooner it stops.
 """
 
 from __future__ import annotations
@@ -11,11 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from visbehavior.errors import BadValue
 from visbehavior.simulation.stages import parse_stage
+
+
+def check_number(name: str, value: Any, least: float, most: float) -> None:
+    """A parameter must be a number from one to another; BadValue if it is not."""
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not is_number or not least <= value <= most:
+        raise BadValue(f"{name} is {value!r}; expected a number from {least:g} to {most:g}.", name=name, value=value)
 
 
 @dataclass(frozen=True)
@@ -62,18 +70,16 @@ class Mouse:
 
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not least <= value <= most:
-                raise BadValue(
-                    f"Mouse({name}={value!r}): expected a number from {least:g} to {most:g}.", name=name, value=value
-                )
+            check_number(f"Mouse.{name}", getattr(self, name), least, most)
+        if int(self.age_in_days) != self.age_in_days:
+            raise BadValue(f"Mouse.age_in_days is {self.age_in_days!r}; expected whole days.", value=self.age_in_days)
         for name in ("mouse_id", "sex", "full_genotype"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value:
-                raise BadValue(f"Mouse({name}={value!r}): expected text.", name=name, value=value)
+                raise BadValue(f"Mouse.{name} is {value!r}; expected text.", name=name, value=value)
         if not isinstance(self.seen, tuple):
             raise BadValue(
-                f"Mouse(seen={self.seen!r}): expected a tuple of session types.", name="seen", value=self.seen
+                f"Mouse.seen is {self.seen!r}; expected a tuple of session types.", name="seen", value=self.seen
             )
         for session_type in self.seen:
             parse_stage(session_type)
@@ -147,9 +153,9 @@ SATIATION = 1.2
 TYPICAL_VOLUME = 0.7
 """mL."""
 LEARNING = 4.0
-"""Sessions of a stage in which most of what it teaches is learned."""
+"""Sessions with gratings, or with pictures, in which most of what they teach is learned."""
 LEARNED = 0.8
-"""Log-odds of sensitivity from the first day of a stage to the last."""
+"""Log-odds of sensitivity from the first of them to the last."""
 NOVELTY = 0.5
 """Log-odds of sensitivity that pictures cost that were never seen before."""
 VISIBILITY = 0.35
@@ -235,11 +241,11 @@ def draw_drivers(mouse: Mouse, session_type: str, rng: np.random.Generator) -> D
 
 
 def learned(mouse: Mouse, session_type: str) -> float:
-    """What the days of this stage have taught so far (log-odds of sensitivity), around that of a mouse in its middle."""
+    """What earlier days have taught (log-odds of sensitivity), around that of a mouse in the middle: of gratings, or of pictures."""
     if not mouse.seen:
         return 0.0
-    group = parse_stage(session_type).group
-    days = sum(parse_stage(seen).group == group for seen in mouse.seen)
+    shows_pictures = bool(parse_stage(session_type).image_set)
+    days = sum(bool(parse_stage(seen).image_set) == shows_pictures for seen in mouse.seen)
     return float(LEARNED * (0.5 - np.exp(-days / LEARNING)))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
 from typing import Any
 
@@ -278,10 +277,3 @@ def _fingerprint(start: int, count: int) -> dict[str, Any]:
             "movie_path": FOLDER + "Movie_TOE1.npy",
         },
     }
-
-
-def session_times(
-    intervals: NDArray[np.float64], began: datetime.datetime
-) -> tuple[datetime.datetime, datetime.datetime]:
-    """When the session began and ended."""
-    return began, began + datetime.timedelta(milliseconds=float(intervals.sum()))

@@ -16,7 +16,7 @@ from visbehavior.errors import BadValue
 from visbehavior.schema.rig import BEHAVIOR, KNOWN, PICTURE_SET
 from visbehavior.simulation import rig
 from visbehavior.simulation.licking import Licker
-from visbehavior.simulation.mouse import Drivers, Mouse, draw_drivers, draw_mouse
+from visbehavior.simulation.mouse import Drivers, Mouse, check_number, draw_drivers, draw_mouse
 from visbehavior.simulation.pictures import make_pictures
 from visbehavior.simulation.running import compute_speed, read_encoder
 from visbehavior.simulation.stages import CURRICULUM, FIRST_DAY, Stage, parse_stage
@@ -53,7 +53,7 @@ def simulate(
     session_type : str
         A stage of the data set, such as "TRAINING_5_images_A_handoff_ready" or "OPHYS_3_images_A".
     mouse : Mouse or None
-        None: one of the population, drawn.
+        None: one of the population, drawn, without a past: pictures are novel to it.
     minutes : float
         How long the task lasts; TRAINING_0 lasts 15 minutes at most. From 30 minutes on, stages that have them have five minutes of gray
         before, and gray and a movie after.
@@ -182,16 +182,7 @@ def plan_mouse(
 
 def _checked(session_type: str, minutes: float) -> Stage:
     stage = parse_stage(session_type)
-    if (
-        isinstance(minutes, bool)
-        or not isinstance(minutes, (int, float, np.number))
-        or not SHORTEST <= minutes <= LONGEST
-    ):
-        raise BadValue(
-            f"minutes is {minutes!r}; expected a number from {SHORTEST:g} to {LONGEST:g}.",
-            name="minutes",
-            value=minutes,
-        )
+    check_number("minutes", minutes, SHORTEST, LONGEST)
     return stage
 
 
@@ -224,7 +215,7 @@ def _pickle(
     identity: uuid.UUID,
     pictures: bool,
 ) -> dict[str, Any]:
-    began, ended = rig.session_times(behavior["intervalsms"], began)
+    lasted = datetime.timedelta(milliseconds=float(behavior["intervalsms"].sum()))
     for part in (behavior["params"], behavior["cl_params"], behavior["config"]["behavior"]):
         part["mouse_id"] = mouse.mouse_id
     *above, last = BEHAVIOR
@@ -238,7 +229,7 @@ def _pickle(
         **found,
         **image_set,
         "start_time": began,
-        "stop_time": ended,
+        "stop_time": began + lasted,
         "session_uuid": str(identity),
         "comp_id": "SIM.1",
         "rig_id": "SIM",

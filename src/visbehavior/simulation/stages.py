@@ -48,7 +48,7 @@ CURRICULUM = (
 
 FIRST_DAY = CURRICULUM[0][0]
 
-_NAME = re.compile(r"(TRAINING|OPHYS)_(\d)_(gratings|images_([ABGH]))(?:_(\w+))?")
+_NAME = re.compile(r"(TRAINING|OPHYS)_(\d)_(gratings|images_([ABGH]))(?:_(\w+))?", re.ASCII)
 _LAST = {"TRAINING": 5, "OPHYS": 6}
 _PASSIVE = (2, 5)
 _GRATINGS_UNTIL, _STATIC_UNTIL = 2, 1
