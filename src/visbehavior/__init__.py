@@ -17,7 +17,7 @@ _PUBLIC = {
     "Source": "road",
     "VisualBehaviorOphysProjectCache": "project.cache",
     "build_release": "project.release",
-    "check_release": "project.release",
+    "check_release": "project.release_check",
     "compute_performance_metrics": "analysis.performance",
     "compute_performance_table": "batch",
     "compute_reward_rate": "analysis.performance",
@@ -85,7 +85,8 @@ if TYPE_CHECKING:
     from visbehavior.plots.performance import plot_max_dprime as plot_max_dprime
     from visbehavior.plots.stretch import plot_stretch as plot_stretch
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache as VisualBehaviorOphysProjectCache
-    from visbehavior.project.release import build_release as build_release, check_release as check_release
+    from visbehavior.project.release import build_release as build_release
+    from visbehavior.project.release_check import check_release as check_release
     from visbehavior.road import Source as Source
     from visbehavior.session import BehaviorSession as BehaviorSession
     from visbehavior.simulation.mouse import Mouse as Mouse

@@ -19,6 +19,7 @@ from visbehavior.schema.rig import STIMULUS_FILE
 from visbehavior.session import BehaviorSession
 
 Result = Path | VisBehaviorError
+_UUID = "behavior_session_uuid"
 
 
 def convert_raw(
@@ -91,17 +92,12 @@ def _named(session: Any, position: int) -> str:
     return os.fspath(given) if isinstance(given, (str, os.PathLike)) else f"session {position}"
 
 
-def write_raw(data: Mapping[str, Any], folder: Path) -> Path:
-    """Write the session of a pickle as ``behavior_session_<id>.nwb``, unless it is there already; the file."""
-    road = RawRoad(data)
-    with BehaviorSession(road) as session:
-        target = folder / session_file_name(session.behavior_session_id)
-        if target.exists():
-            check_same_session(session, target)
-        else:
-            # Those that a simulated pickle carries need not be read fast.
-            write_nwb(session, target, compress_templates=road.carries_pictures())
+def write_session(session: BehaviorSession, target: Path, compress_templates: bool = False) -> Path:
+    """Write a session, unless its file is there already; the file."""
+    if target.exists():
+        _check_same(session, target)
         return target
+    return write_nwb(session, target, compress_templates=compress_templates)
 
 
 def session_file_name(behavior_session_id: int) -> str:
@@ -111,13 +107,16 @@ def session_file_name(behavior_session_id: int) -> str:
 
 def _converted(session: Any, folder: Path) -> Result:
     try:
-        data = read_session_data(session) if isinstance(session, (str, os.PathLike)) else session
-        return write_raw(data, folder)
+        road = RawRoad(read_session_data(session) if isinstance(session, (str, os.PathLike)) else session)
+        with BehaviorSession(road) as opened:
+            target = folder / session_file_name(opened.behavior_session_id)
+            # Pictures that a simulated pickle carries need not be read fast.
+            return write_session(opened, target, road.carries_pictures())
     except VisBehaviorError as error:
         return error
 
 
-def check_same_session(session: BehaviorSession, target: Path) -> None:
+def _check_same(session: BehaviorSession, target: Path) -> None:
     """Sessions of one id would otherwise be taken for each other, or what was corrected be passed over."""
     different = differing(session, target)
     if different:
@@ -133,3 +132,10 @@ def differing(session: BehaviorSession, target: Path) -> list[str]:
     """The entries of the metadata in which a file differs from a session."""
     with BehaviorSession.from_nwb_path(target) as there:
         return [name for name, value in session.metadata.items() if there.metadata.get(name) != value]
+
+
+def is_same_session(session: BehaviorSession, target: Path) -> bool:
+    """Whether a file is of this session, whatever else was said of it: by the rig's identity, else by mouse and date."""
+    different = differing(session, target)
+    identity = (_UUID,) if session.metadata[_UUID] is not None else ("mouse_id", "date_of_acquisition")
+    return not set(identity) & set(different)

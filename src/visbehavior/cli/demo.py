@@ -109,11 +109,11 @@ def step(what: str) -> None:
 def make_bucket(folder: Path) -> Path:
     """The release, made if it is not there yet."""
     from visbehavior.cli.simulation import plan_mice
-    from visbehavior.project.manifest import PROJECT
-    from visbehavior.project.release import build_release, newest_manifest
+    from visbehavior.project.manifest import PROJECT, published_manifests
+    from visbehavior.project.release import build_release
 
     bucket = folder / "bucket"
-    if newest_manifest(bucket / PROJECT) is not None:
+    if published_manifests(bucket / PROJECT):
         click.echo(f"It is there already: {bucket}")
         return bucket
     days = [day for mouse in plan_mice(DAYS, MICE, MINUTES, SEED) for day in mouse]

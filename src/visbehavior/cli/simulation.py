@@ -126,7 +126,7 @@ def check(folder: Path) -> None:
     Example:
       visbehavior release check bucket
     """
-    from visbehavior.project.release import check_release
+    from visbehavior.project.release_check import check_release
 
     wrong = check_release(folder, progress=True)
     for line in wrong:

@@ -11,13 +11,16 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from visbehavior.errors import BadValue
 
 PROJECT = "visual-behavior-ophys"
+
+MANIFESTS, METADATA, SESSIONS = "manifests", "project_metadata", "behavior_sessions"
+"""Folders of the bucket, below the project's."""
 
 UNVERSIONED = "null"
 """What S3 calls the version of an object in a bucket without versions."""
@@ -140,6 +143,13 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
             f"{where} is no manifest of {PROJECT}: {what}. It was cut or is another file: get it again.", path=where
         ) from error
     return Manifest(version, tables, files)
+
+
+def published_manifests(root: Path) -> list[Manifest]:
+    """The releases below a project's folder, the newest first."""
+    folder = root / MANIFESTS
+    names = newest_first(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return [parse_manifest((folder / name).read_bytes(), str(folder / name)) for name in names]
 
 
 def describe_changes(older: Manifest, newer: Manifest) -> str:

@@ -8,10 +8,8 @@ import os
 import re
 import shutil
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,26 +19,26 @@ import pandas as pd
 from visbehavior._version import __version__
 from visbehavior.analysis.history import compute_history
 from visbehavior.atomic import make_folder, whole_file
-from visbehavior.conversion import check_same_session, differing, session_file_name, write_raw
-from visbehavior.errors import BadValue, NotFound, UnsupportedFile, VisBehaviorError, VisBehaviorWarning
+from visbehavior.conversion import differing, is_same_session, session_file_name, write_session
+from visbehavior.errors import BadValue, UnsupportedFile, VisBehaviorError
 from visbehavior.nwb.road import NwbRoad
-from visbehavior.nwb.writer import write_nwb
 from visbehavior.processes import in_processes
 from visbehavior.progress import progress_bar
 from visbehavior.project.manifest import (
+    MANIFESTS,
+    METADATA,
     PROJECT,
+    SESSIONS,
     UNVERSIONED,
     Manifest,
     manifest_file_name,
-    newest_first,
-    parse_manifest,
+    published_manifests,
 )
-from visbehavior.project.tables import read_project_table
+from visbehavior.project.released import Released, read_released
 from visbehavior.raw.file import is_raw, read_session_data
-from visbehavior.schema.derived import NO_PROJECT_CODE, indicator_of
-from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, COUNTS, PROJECT_TABLES
+from visbehavior.raw.road import RawRoad
+from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, PROJECT_TABLES
 from visbehavior.schema.rig import BEHAVIOR, STIMULUS_FILE
-from visbehavior.schema.session import STIMULUS_TEMPLATES
 from visbehavior.session import BehaviorSession
 from visbehavior.settings import BUCKET, REGION
 from visbehavior.store.transfer import hash_file
@@ -51,47 +49,10 @@ OF_LAYOUT = "2.16.2"
 
 Session = str | os.PathLike[str] | Mapping[str, Any] | BehaviorSession | Callable[[], Mapping[str, Any]]
 
-MANIFESTS, METADATA, SESSIONS = "manifests", "project_metadata", "behavior_sessions"
-UUID = "behavior_session_uuid"
 _NUMBER = re.compile(r"0|[1-9]\d*", re.ASCII)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _SHOWN = 10
 _ABANDONED = 3600.0
-_OF_FILE = (
-    "mouse_id",
-    "full_genotype",
-    "driver_line",
-    "cre_line",
-    "reporter_line",
-    "sex",
-    "age_in_days",
-    "project_code",
-    "session_type",
-    "date_of_acquisition",
-    "equipment_name",
-)
-
-
-@dataclass(frozen=True)
-class Released:
-    """A session that lies in the release's folder.
-
-    Parameters
-    ----------
-    path : str
-        Below the project's folder.
-    file_hash : str
-        BLAKE2b-512.
-    row : dict
-        What the project table says of it, but for what depends on other sessions.
-    omits : bool
-        Whether pictures may have been left out.
-    """
-
-    path: str
-    file_hash: str
-    row: dict[str, Any]
-    omits: bool
 
 
 def build_release(
@@ -146,17 +107,18 @@ def build_release(
             f"bucket is {bucket!r}; expected a name as S3 has them, such as {BUCKET}.", name="bucket", value=bucket
         )
     root = _project_folder(Path(out_dir).expanduser().absolute())
-    earlier = newest_manifest(root)
+    earlier = next(iter(published_manifests(root)), None)
     version = _next_version(earlier, version)
+    folders = _folders(root, version)
     if isinstance(sessions, (str, os.PathLike, Mapping, BehaviorSession)):
         sessions = [sessions]
     total = len(sessions) if isinstance(sessions, Sequence) else None
-    done = in_processes(_released_or_error, ((item, root, version) for item in sessions), jobs)
+    done = in_processes(_released_or_error, ((item, root, folders) for item in sessions), jobs)
     found = dict(progress_bar(progress, done, total=total, unit="session", leave=False))
     released = _all_whole([found[position] for position in sorted(found)])
-    _check_unchanged(root, released)
-    tables = _tables(released)
-    manifest = _manifest(root, version, bucket, earlier, released, tables)
+    taken = {path: file_hash for known in published_manifests(root) for path, file_hash in known.hashes.items()}
+    _check_unchanged(root, released, taken)
+    manifest = _manifest(root, version, bucket, earlier, released, taken)
     _tidy(root)
     target = root / MANIFESTS / manifest_file_name(version)
     if target.exists():
@@ -166,44 +128,6 @@ def build_release(
         )
     _put(target, json.dumps(manifest, indent=1).encode())
     return target
-
-
-def check_release(out_dir: str | os.PathLike[str], *, progress: bool = False) -> list[str]:
-    """What is wrong with the newest release in a folder, in words; an empty list if nothing is.
-
-    Every file is hashed and opened, and the behavior session table is compared with what the files and the other rows say.
-
-    Parameters
-    ----------
-    out_dir : str or os.PathLike
-        The folder of `build_release`.
-    progress : bool
-        Whether to show a progress bar.
-
-    Raises
-    ------
-    NotFound
-        If there is no release.
-    """
-    root = Path(out_dir).expanduser().absolute() / PROJECT
-    manifest = newest_manifest(root)
-    if manifest is None:
-        raise NotFound(f"There is no release in {out_dir}: {root / MANIFESTS} holds no manifest.", path=str(out_dir))
-    wrong = []
-    for entry in progress_bar(progress, manifest.entries(), unit="file", leave=False):
-        path = root / entry.path
-        if not path.exists():
-            wrong.append(f"{entry.path} is not there")
-        elif hash_file(path) != entry.file_hash:
-            wrong.append(f"{entry.path} has another hash than the manifest says")
-    return wrong or _compare_table(root, manifest)
-
-
-def newest_manifest(root: Path) -> Manifest | None:
-    """The newest release below a project's folder; None if there is none."""
-    folder = root / MANIFESTS
-    names = newest_first(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    return parse_manifest((folder / names[0]).read_bytes(), str(folder / names[0])) if names else None
 
 
 def _project_folder(out_dir: Path) -> Path:
@@ -250,41 +174,50 @@ def _tidy(root: Path) -> None:
                 part.unlink()
 
 
-def _released_or_error(item: Session, root: Path, version: str) -> Released | VisBehaviorError:
+def _released_or_error(item: Session, root: Path, folders: list[Path]) -> Released | VisBehaviorError:
     try:
-        path = _write(item, root, version)
-        return _facts(root, path)
+        return read_released(root, _write(item, folders))
     except VisBehaviorError as error:
         return error
 
 
-def _write(item: Session, root: Path, version: str) -> Path:
+def _write(item: Session, folders: list[Path]) -> Path:
     """The session's file in the release's folder."""
-    if isinstance(item, BehaviorSession):
-        return _write_session(item, root, version)
     if callable(item):
         item = item()
+    if isinstance(item, BehaviorSession):
+        location = Path(item.source.location)
+        is_file = location.suffix == ".nwb" and location.is_file()
+        return _copy(location, folders) if is_file else _place(item, folders)
     if isinstance(item, Mapping):
-        return _write_raw({STIMULUS_FILE: item} if BEHAVIOR[0] in item else item, root, version)
+        return _place_raw({STIMULUS_FILE: item} if BEHAVIOR[0] in item else item, folders)
     if not isinstance(item, (str, os.PathLike)):
         raise BadValue(
             f"{item!r} is no session; expected a path, a dictionary, a BehaviorSession, or a function.", value=item
         )
     path = Path(item).expanduser()
-    return _write_raw(read_session_data(path), root, version) if is_raw(path) else _copy(path, root, version)
+    return _place_raw(read_session_data(path), folders) if is_raw(path) else _copy(path, folders)
 
 
-def _write_raw(data: Mapping[str, Any], root: Path, version: str) -> Path:
-    """A pickle's session: under a name of its own where what is known of it was corrected since it was published."""
-    with BehaviorSession.from_json(dict(data)) as session:
-        published = root / SESSIONS / session_file_name(session.behavior_session_id)
-        corrected = published.exists() and UUID not in (names := differing(session, published)) and bool(names)
-    folder = root / SESSIONS / version if corrected else root / SESSIONS
-    folder.mkdir(exist_ok=True)
-    return write_raw(data, folder)
+def _place_raw(data: Mapping[str, Any], folders: list[Path]) -> Path:
+    road = RawRoad(data)
+    with BehaviorSession(road) as session:
+        return _place(session, folders, road.carries_pictures())
 
 
-def _copy(path: Path, root: Path, version: str) -> Path:
+def _place(session: BehaviorSession, folders: list[Path], compress_templates: bool = False) -> Path:
+    """The file of a session that has none: one that is there, or a new one, under a name of its own if what is known was corrected."""
+    name = session_file_name(session.behavior_session_id)
+    there = _files_of(folders, name)
+    for path in there:
+        if not differing(session, path):
+            return path
+    if there and not is_same_session(session, there[0]):
+        raise _two_of_one_id(name, str(there[0]), session.source.location)
+    return write_session(session, _free_place(folders, name), compress_templates)
+
+
+def _copy(path: Path, folders: list[Path]) -> Path:
     """A copy of an NWB file: under a name of its own where that of the session is taken by other bytes."""
     road = NwbRoad(path)
     if road.read_imaging_metadata():
@@ -292,57 +225,38 @@ def _copy(path: Path, root: Path, version: str) -> Path:
             f"{path} is a file of an imaging plane; releases are made of behavior sessions. Write its behavior half with write_nwb first.",
             path=str(path),
         )
-    name = session_file_name(road.read_behavior_session_id())
-    for published in sorted((root / SESSIONS).rglob(name)):
-        if hash_file(published) == hash_file(path):
-            return published
-    for target in (root / SESSIONS / name, root / SESSIONS / version / name):
-        if not target.exists():
-            target.parent.mkdir(exist_ok=True)
-            with whole_file(target, needed=path.stat().st_size) as part:
-                shutil.copyfile(path, part)
-            return target
-    raise _two_of_one_id(name, str(path), str(target))
-
-
-def _write_session(session: BehaviorSession, root: Path, version: str) -> Path:
-    """A session that is in memory: its file is copied if it has one, and else it is written."""
-    location = Path(session.source.location)
-    if location.suffix == ".nwb" and location.is_file():
-        return _copy(location, root, version)
-    target = root / SESSIONS / session_file_name(session.behavior_session_id)
-    if not target.exists():
-        return write_nwb(session, target)
-    check_same_session(session, target)
+    name, file_hash = session_file_name(road.read_behavior_session_id()), hash_file(path)
+    for there in _files_of(folders, name):
+        if hash_file(there) == file_hash:
+            return there
+    target = _free_place(folders, name)
+    with whole_file(target, needed=path.stat().st_size) as part:
+        shutil.copyfile(path, part)
     return target
 
 
-def _facts(root: Path, path: Path) -> Released:
-    with BehaviorSession.from_nwb_path(path) as session:
-        metadata, metrics = session.metadata, session.get_performance_metrics()
-        fraction = session.task_parameters["omitted_flash_fraction"]
-        _read_all(session)
-    row = {"behavior_session_id": metadata["behavior_session_id"], **{name: metadata[name] for name in _OF_FILE}}
-    row["indicator"] = indicator_of(row["reporter_line"])
-    if row["project_code"] == NO_PROJECT_CODE:
-        row["project_code"] = None
-    row |= {column.name: metrics[column.name] for column in COUNTS}
-    return Released(path.relative_to(root).as_posix(), hash_file(path), row, bool(fraction > 0))
+def _folders(root: Path, version: str) -> list[Path]:
+    """Where sessions lie: that of all releases, that of each release for what was changed, the new release's last."""
+    versions = [entry.version for entry in published_manifests(root)]
+    return [root / SESSIONS, *(root / SESSIONS / known for known in (*reversed(versions), version))]
 
 
-def _read_all(session: BehaviorSession) -> None:
-    """Every table, so that none is published that cannot be read."""
-    with warnings.catch_warnings():
-        # That there is no eye tracking is nothing new.
-        warnings.simplefilter("ignore", VisBehaviorWarning)
-        # A session need have no pictures.
-        for name in set(session.list_data_attributes_and_methods()) - {STIMULUS_TEMPLATES.name}:
-            getattr(session, name)
+def _files_of(folders: list[Path], name: str) -> list[Path]:
+    """The files of a session in any release, the first one first."""
+    return [folder / name for folder in folders if (folder / name).exists()]
 
 
-def _check_unchanged(root: Path, released: list[Released]) -> None:
+def _free_place(folders: list[Path], name: str) -> Path:
+    """Where a session's file goes: nothing that is there is replaced."""
+    for target in (folders[0] / name, folders[-1] / name):
+        if not target.exists():
+            make_folder(target.parent)
+            return target
+    raise _two_of_one_id(name, str(target), "another one")
+
+
+def _check_unchanged(root: Path, released: list[Released], taken: Mapping[str, str]) -> None:
     """What was published must still be what it was."""
-    taken = _published(root)
     for one in released:
         if taken.get(one.path, one.file_hash) != one.file_hash:
             raise BadValue(
@@ -350,14 +264,6 @@ def _check_unchanged(root: Path, released: list[Released]) -> None:
                 "its release.",
                 path=one.path,
             )
-
-
-def _published(root: Path) -> dict[str, str]:
-    """The hash of each file that any release names, by path."""
-    found: dict[str, str] = {}
-    for name in newest_first(path.name for path in (root / MANIFESTS).iterdir()):
-        found |= parse_manifest((root / MANIFESTS / name).read_bytes(), name).hashes
-    return found
 
 
 def _all_whole(found: list[Released | VisBehaviorError]) -> list[Released]:
@@ -409,18 +315,19 @@ def _manifest(
     bucket: str,
     earlier: Manifest | None,
     released: list[Released],
-    tables: dict[str, pd.DataFrame],
+    taken: Mapping[str, str],
 ) -> dict[str, Any]:
     """The manifest as AllenSDK reads it; the tables are put beside the files."""
-    numbers = _file_ids(earlier, released)
+    numbers, tables = _file_ids(earlier, released), _tables(released)
     sessions = tables[BEHAVIOR_SESSION_TABLE.name]
     of_session = {one.row["behavior_session_id"]: numbers[one.path] for one in released}
     sessions["file_id"] = sessions["behavior_session_id"].map(of_session)
     url = f"https://{bucket}.s3.{REGION}.amazonaws.com/{PROJECT}/"
     entries = {}
     for name, table in tables.items():
-        path = _put_table(root, version, name, table.to_csv(index=False).encode())
-        entries[name] = _entry(url, path, hash_file(root / path))
+        content = table.to_csv(index=False).encode()
+        digest = hashlib.blake2b(content).hexdigest()
+        entries[name] = _entry(url, _put_table(root, version, name, content, digest, taken), digest)
     files = {str(numbers[one.path]): _entry(url, one.path, one.file_hash) for one in released}
     return {
         "project_name": PROJECT,
@@ -441,25 +348,21 @@ def _entry(url: str, path: str, file_hash: str) -> dict[str, str]:
 
 def _file_ids(earlier: Manifest | None, released: list[Released]) -> dict[str, int]:
     """A number for each file; one that was released before keeps its own."""
-    known = {} if earlier is None else {entry.path: int(number) for number, entry in earlier.files.items()}
+    files = {} if earlier is None else earlier.files
+    known = {entry.path: int(number) for number, entry in files.items() if number.isdecimal()}
     # AllenSDK takes 0 for none.
     fresh = count(max(known.values(), default=0) + 1)
     return {one.path: known[one.path] if one.path in known else next(fresh) for one in released}
 
 
-def _put_table(root: Path, version: str, name: str, content: bytes) -> str:
-    """Where a table lies: where the last release has it if it is the same, else under a name of its own."""
-    taken, digest = _published(root), hashlib.blake2b(content).hexdigest()
-    for path in (f"{METADATA}/{name}.csv", f"{METADATA}/{version}/{name}.csv"):
-        target = root / path
-        if taken.get(path, digest) != digest:
-            continue
-        if not target.exists():
-            _put(target, content)
-        if target.read_bytes() == content:
-            return path
-    # Left by a build of this version that was broken off before its manifest: nobody has read it.
-    _put(target, content)
+def _put_table(root: Path, version: str, name: str, content: bytes, digest: str, taken: Mapping[str, str]) -> str:
+    """Where a table lies: where a release has it if it is the same, else under a name of its own."""
+    same = [path for path, file_hash in taken.items() if file_hash == digest and path.endswith(f"/{name}.csv")]
+    free = [path for path in (f"{METADATA}/{name}.csv", f"{METADATA}/{version}/{name}.csv") if path not in taken]
+    path = (same + free)[0]
+    # What no release names was left by a build that was broken off.
+    if not same or not (root / path).exists():
+        _put(root / path, content)
     return path
 
 
@@ -467,35 +370,3 @@ def _put(target: Path, content: bytes) -> None:
     target.parent.mkdir(exist_ok=True)
     with whole_file(target, needed=len(content)) as part:
         part.write_bytes(content)
-
-
-def _compare_table(root: Path, manifest: Manifest) -> list[str]:
-    """Where the behavior session table differs from its files, or rows from what other rows say."""
-    name = BEHAVIOR_SESSION_TABLE.name
-    content = (root / manifest.tables[name].path).read_bytes()
-    table = read_project_table(content, BEHAVIOR_SESSION_TABLE, "2.16")
-    files = {number: entry for number, entry in manifest.files.items() if entry.path.startswith(SESSIONS)}
-    listed = {str(int(number)) for number in table["file_id"].dropna() if number >= 0}
-    wrong = [f"file {number} is in the manifest and not in {name}" for number in sorted(set(files) - listed)]
-    wrong += [f"file {number} is in {name} and not in the manifest" for number in sorted(listed - set(manifest.files))]
-    rows = []
-    for entry in files.values():
-        try:
-            rows.append(_facts(root, root / entry.path))
-        except VisBehaviorError as error:
-            wrong.append(f"{entry.path} cannot be read: {error}")
-    stored = {one.row["behavior_session_id"]: one for one in rows}
-    history = compute_history(table.assign(omits=[number in stored and stored[number].omits for number in table.index]))
-    for number, row in table.iterrows():
-        facts = {**(stored[number].row if number in stored else {}), **history.loc[number].to_dict()}
-        wrong += [
-            f"session {number}: {column} is {row[column]} in {name}, and {value} by its file and the other rows"
-            for column, value in facts.items()
-            if column in row and not _same(row[column], value)
-        ]
-    return wrong
-
-
-def _same(one: Any, other: Any) -> bool:
-    missing = [not isinstance(value, list) and bool(pd.isna(value)) for value in (one, other)]
-    return missing[0] and missing[1] if any(missing) else bool(one == other)
