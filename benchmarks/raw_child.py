@@ -4,7 +4,6 @@ Usage: ``python raw_child.py visbehavior|allensdk SESSION_DATA.json FOLDER``. nu
 anything is timed. What AllenSDK asks its institute's network for is answered from the session's data.
 """
 
-import io
 import json
 import pathlib
 import sys
@@ -21,24 +20,12 @@ warnings.simplefilter("ignore")
 
 
 def allensdk_session(data):
-    from allensdk.brain_observatory.behavior import stimulus_processing
     from allensdk.brain_observatory.behavior.behavior_session import BehaviorSession
-    from allensdk.brain_observatory.behavior.data_objects.metadata.subject_metadata import subject_metadata
-    from allensdk.brain_observatory.behavior.data_objects.stimuli import presentations, templates
 
-    gratings = pathlib.Path(data["grating_images_dir"])
-    imread = templates.imageio.imread
-    templates.imageio.imread = lambda path: imread(gratings / pathlib.PurePosixPath(path).name)
-    stimulus_processing.open = lambda path, mode: io.BytesIO(pathlib.Path(data["image_set_file"]).read_bytes())
-    subject_metadata.db_connection_creator = lambda **credentials: None
-    subject_metadata.SubjectMetadata._get_death_date_from_lims = classmethod(lambda cls, **mouse: None)
-    presentations.Presentations._get_is_image_novel = classmethod(
-        lambda cls, image_names, behavior_session_id: {
-            name: name not in data["prior_images_shown"]
-            for name in image_names
-            if isinstance(name, str) and name != "omitted"
-        }
-    )
+    sys.path.append(str(pathlib.Path(__file__).parents[1] / "tests" / "raw"))
+    from standin import stand_in
+
+    stand_in(data)
     return lambda: BehaviorSession.from_json(data)
 
 

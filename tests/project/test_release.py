@@ -232,7 +232,7 @@ def test_a_correction_is_written_once_and_in_memory_too(days: list[dict[str, Any
     assert opened(folder).get_behavior_session_table()["sex"].tolist() == [other]
     stranger = simulate("TRAINING_1_gratings", minutes=1, seed=4)
     number = days[0]["session_data"]["behavior_session_id"]
-    with pytest.raises(BadValue, match=f"Two sessions have the id of behavior_session_{number}.nwb"):
+    with pytest.raises(BadValue, match=rf"Two sessions have the id of behavior_session_{number}\.nwb"):
         build_release(
             [BehaviorSession.from_json({"behavior_stimulus_file": stranger, "behavior_session_id": number})], folder
         )
@@ -315,7 +315,7 @@ def test_what_cannot_be_released_is_listed_and_nothing_is_published(
 
 def test_two_sessions_of_one_id(days: list[dict[str, Any]], tmp_path: pathlib.Path) -> None:
     twice = [{"behavior_stimulus_file": day, "behavior_session_id": 800000009} for day in days[:2]]
-    with pytest.raises(BadValue, match="Two sessions have the id of behavior_session_800000009.nwb"):
+    with pytest.raises(BadValue, match=r"Two sessions have the id of behavior_session_800000009\.nwb"):
         build_release(twice, tmp_path / "bucket")
     with pytest.raises(BadValue, match="Two sessions have the id of"):
         build_release([days[0], days[0]], tmp_path / "other")

@@ -5,7 +5,6 @@ network for is answered from the session's data.
 """
 
 import hashlib
-import io
 import json
 import pathlib
 import pickle
@@ -60,28 +59,10 @@ def plain_pictures(session):
     ]
 
 
-def stand_in(data):
-    """Answer from the session's data what AllenSDK asks for: the date of death, earlier sessions, files on the institute's disks."""
-    from allensdk.brain_observatory.behavior import stimulus_processing
-    from allensdk.brain_observatory.behavior.data_objects.metadata.subject_metadata import subject_metadata
-    from allensdk.brain_observatory.behavior.data_objects.stimuli import presentations, templates
-
-    stimulus_processing.open = lambda path, mode: io.BytesIO(pathlib.Path(data["image_set_file"]).read_bytes())
-    templates.Templates.from_stimulus_file = classmethod(lambda cls, **_: None)
-    subject_metadata.db_connection_creator = lambda **credentials: None
-    subject_metadata.SubjectMetadata._get_death_date_from_lims = classmethod(lambda cls, **mouse: None)
-    presentations.Presentations._get_is_image_novel = classmethod(
-        lambda cls, image_names, behavior_session_id: {
-            name: name not in data["prior_images_shown"]
-            for name in image_names
-            if isinstance(name, str) and name != "omitted"
-        }
-    )
-
-
 def main():
     warnings.simplefilter("ignore")
     from allensdk.brain_observatory.behavior.behavior_session import BehaviorSession
+    from standin import stand_in
 
     session_data, path, target = sys.argv[1:4]
     data = json.loads(pathlib.Path(session_data).read_text())

@@ -88,12 +88,16 @@ def format_option(function: F) -> F:
     )(function)
 
 
+jobs_option = click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
+
+
 def say(text: str) -> None:
     """A word to the user, on stderr."""
     click.echo(text, err=True)
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a value of a table is none."""
     import pandas as pd
 
     return pd.api.types.is_scalar(value) and bool(pd.isna(value))
@@ -103,7 +107,7 @@ def write_table(table: pd.DataFrame, form: str) -> None:
     """A table on stdout: for eyes, or all digits as CSV or JSON (a list of objects, null for what is missing)."""
     if form == "json":
         records = table.reset_index().to_dict("records")
-        whole = [{name: None if _is_missing(value) else value for name, value in record.items()} for record in records]
+        whole = [{name: None if is_missing(value) else value for name, value in record.items()} for record in records]
         click.echo(json.dumps(whole, indent=1, default=str))
     elif form == "csv":
         text = io.StringIO()

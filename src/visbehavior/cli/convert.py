@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from visbehavior.cli.common import errors_in_one_line, say
+from visbehavior.cli.common import errors_in_one_line, is_missing, jobs_option, say
 from visbehavior.errors import BadValue, VisBehaviorError
 from visbehavior.schema.rig import SESSION_DATA
 
@@ -36,7 +36,7 @@ def _known_options(function: F) -> F:
     help="behavior_session_table.csv: a row for each session, by the number in the file's name.",
 )
 @_known_options
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
+@jobs_option
 @errors_in_one_line
 def convert(raw: tuple[str, ...], output_dir: Path, project_table: Path | None, jobs: int, **known: str | None) -> None:
     """Write the rig's pickles as NWB files, which AllenSDK opens too.
@@ -107,11 +107,5 @@ def _rows(path: Path) -> dict[int, dict[str, Any]]:
     columns = {known.column: known.key for known in SESSION_DATA if known.column in table}
     rows = {}
     for number, row in zip(table.index.tolist(), table[list(columns)].to_dict("records"), strict=True):
-        rows[int(number)] = {columns[name]: value for name, value in row.items() if not _is_missing(value)}
+        rows[int(number)] = {columns[name]: value for name, value in row.items() if not is_missing(value)}
     return rows
-
-
-def _is_missing(value: Any) -> bool:
-    import pandas as pd
-
-    return pd.api.types.is_scalar(value) and bool(pd.isna(value))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visbehavior.cli.common import errors_in_one_line, say, write_table
+from visbehavior.cli.common import errors_in_one_line, write_table
+from visbehavior.cli.pictures import draw_performance, draw_stretch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,39 +118,17 @@ def make_bucket(folder: Path) -> Path:
         click.echo(f"It is there already: {bucket}")
         return bucket
     days = [day for mouse in plan_mice(DAYS, MICE, MINUTES, SEED) for day in mouse]
-    # A process takes longer to start than a few sessions take.
     click.echo(build_release(days, bucket, jobs=min(os.cpu_count() or 1, 4), progress=True))
     return bucket
 
 
 def draw(cache: VisualBehaviorOphysProjectCache, table: pd.DataFrame, folder: Path) -> None:
     """The two pictures."""
-    from visbehavior.cli.pictures import LEAST_WIDTH, WIDTH_OF_A_SESSION
-    from visbehavior.cli.pictures import STRETCH as SIZE
-    from visbehavior.plots.figure import new_figure, save_figure
-    from visbehavior.plots.performance import plot_max_dprime
-    from visbehavior.plots.stretch import plot_stretch
-
     session = cache.get_behavior_session(table.index[-1])
     hits = session.trials.loc[session.trials["hit"], "change_time"]
     start = max(float(hits.iloc[len(hits) // 2]) - BEFORE, 0.0) if len(hits) else 0.0
-    figure, ax = new_figure(*SIZE)
-    plot_stretch(
-        session.running_speed,
-        session.licks,
-        session.rewards,
-        session.stimulus_presentations,
-        ax,
-        start,
-        start + STRETCH,
-    )
-    ax.set_title(
-        f"Session {session.behavior_session_id}, mouse {session.metadata['mouse_id']}, {session.metadata['session_type']}"
-    )
-    say(f"Wrote {save_figure(figure, folder / 'stretch.png')}")
-    figure, ax = new_figure(max(LEAST_WIDTH, 6 + WIDTH_OF_A_SESSION * len(table)), 6)
-    plot_max_dprime(table, ax)
-    say(f"Wrote {save_figure(figure, folder / 'mouse.png')}")
+    draw_stretch(session, start, start + STRETCH, folder / "stretch.png")
+    draw_performance(table, folder / "mouse.png")
 
 
 def size_of(folder: Path) -> float:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from visbehavior.cli.cache import CacheOptions, cache_options, mouse_option, open_session, sessions_of
 from visbehavior.cli.common import convention_option, errors_in_one_line, say
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from visbehavior.session import BehaviorSession
 
 # Inches: a stretch is read along, and a session needs room for its label.
 STRETCH = (15.0, 5.0)
@@ -39,10 +45,14 @@ def plot(named: str, start: float | None, stop: float | None, output: Path | Non
       visbehavior plot behavior_session_891635659.nwb --start 290 --stop 330 -o stretch.png
       visbehavior plot 891635659 --start 290 --stop 330
     """
+    draw_stretch(open_session(named, cache, DEFAULT_ALLENSDK_VERSION), start, stop, output)
+
+
+def draw_stretch(session: BehaviorSession, start: float | None, stop: float | None, output: Path | None) -> None:
+    """Write the picture of a stretch of a session, and say where."""
     from visbehavior.plots.figure import new_figure, save_figure
     from visbehavior.plots.stretch import plot_stretch
 
-    session = open_session(named, cache, DEFAULT_ALLENSDK_VERSION)
     figure, ax = new_figure(*STRETCH)
     plot_stretch(session.running_speed, session.licks, session.rewards, session.stimulus_presentations, ax, start, stop)
     kind = session.metadata["session_type"]
@@ -72,13 +82,19 @@ def plot_performance(
       visbehavior plot-performance behavior_session_*.nwb -o mouse.png
     """
     from visbehavior.cli.sessions import performance_table
-    from visbehavior.plots.figure import new_figure, save_figure
-    from visbehavior.plots.performance import plot_max_dprime
 
     table, failed = performance_table(sessions_of(sessions, mouse, cache), cache, allensdk_version)
     if len(table):
-        figure, ax = new_figure(max(LEAST_WIDTH, 6 + WIDTH_OF_A_SESSION * len(table)), 6)
-        plot_max_dprime(table, ax)
-        say(f"Wrote {save_figure(figure, output or Path(f'mouse_{table.mouse_id.iloc[0]}_max_dprime.png'))}")
+        draw_performance(table, output)
     if failed:
         sys.exit(1)
+
+
+def draw_performance(table: pd.DataFrame, output: Path | None) -> None:
+    """Write the picture of a mouse's greatest d', and say where."""
+    from visbehavior.plots.figure import new_figure, save_figure
+    from visbehavior.plots.performance import plot_max_dprime
+
+    figure, ax = new_figure(max(LEAST_WIDTH, 6 + WIDTH_OF_A_SESSION * len(table)), 6)
+    plot_max_dprime(table, ax)
+    say(f"Wrote {save_figure(figure, output or Path(f'mouse_{table.mouse_id.iloc[0]}_max_dprime.png'))}")

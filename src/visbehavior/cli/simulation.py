@@ -10,13 +10,11 @@ from typing import Any
 
 import click
 
-from visbehavior.cli.common import errors_in_one_line, say
+from visbehavior.cli.common import errors_in_one_line, jobs_option, say
 from visbehavior.settings import BUCKET
 
 FIRST_MOUSE = 900_001
 """Number of the first simulated mouse, of the seed 0; the data set's have lower ones."""
-
-jobs_option = click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 
 
 @click.command()
