@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -34,7 +36,8 @@ def in_processes(work: Callable[..., R], items: Iterable[tuple[Any, ...]], jobs:
         return
     coming = enumerate(items)
     # Never fork: a forked child inherits locks that no thread of its own will release.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_end_with_parent) as pool:
         pending: dict[Future[R], int] = {}
         try:
             while True:
@@ -49,3 +52,15 @@ def in_processes(work: Callable[..., R], items: Iterable[tuple[Any, ...]], jobs:
                 "A process that shared the work died. A script that starts more than one must guard its start with "
                 "`if __name__ == '__main__':`; else try jobs=1."
             ) from error
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
