@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import pytest
 
@@ -32,22 +34,26 @@ def serving(folder: pathlib.Path) -> Iterator[str]:
             server.terminate()
 
 
-def allensdk(folder: pathlib.Path, endpoint: str) -> list[float]:
-    """What AllenSDK finds in a cache folder: rows of its tables, and the metrics of the session."""
+Found: TypeAlias = tuple[list[str], list[float]]
+
+
+def allensdk(folder: pathlib.Path, endpoint: str) -> Found:
+    """What AllenSDK finds in a cache folder: its tables' types of index; their rows, and the metrics of the session."""
     environment = os.environ | {"AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-west-2"}
     done = subprocess.run(
         [PYTHON, CHILD, folder, str(SESSION)], capture_output=True, text=True, check=False, env=environment
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return [float(value) for value in done.stdout.splitlines()[-1].split()]
+    types, numbers = json.loads(done.stdout.splitlines()[-1])
+    return types, numbers
 
 
-def ours(folder: pathlib.Path, endpoint: str, download: bool) -> list[float]:
+def ours(folder: pathlib.Path, endpoint: str, download: bool) -> Found:
     cache = VisualBehaviorOphysProjectCache.from_s3_cache(folder, endpoint=endpoint)
-    tables = cache.get_behavior_session_table(), cache.get_ophys_session_table(), cache.get_ophys_experiment_table()
-    session = cache.get_behavior_session(SESSION, download)
-    rows = [len(table) for table in (*tables, cache.get_ophys_cells_table())]
-    return [*rows, *session.get_performance_metrics().values()]
+    tables = [cache.get_behavior_session_table(), cache.get_ophys_session_table(), cache.get_ophys_experiment_table()]
+    tables.append(cache.get_ophys_cells_table())
+    metrics = cache.get_behavior_session(SESSION, download).get_performance_metrics()
+    return [str(table.index.dtype) for table in tables], [*map(len, tables), *metrics.values()]
 
 
 @needs_allensdk
@@ -56,10 +62,11 @@ def test_either_program_uses_what_the_other_downloaded(tmp_path: pathlib.Path) -
     real = GOLDEN / "v1.0" / f"behavior_session_{SESSION}.nwb.xz"
     subprocess.run([sys.executable, TOOLS / "make_bucket.py", bucket, "--nwb", real], check=True, capture_output=True)
     with serving(bucket) as endpoint:
-        from_ours = ours(tmp_path / "ours", endpoint, download=True)
-        from_theirs = allensdk(tmp_path / "theirs", endpoint)
+        types, from_ours = ours(tmp_path / "ours", endpoint, download=True)
+        their_types, from_theirs = allensdk(tmp_path / "theirs", endpoint)
     (bucket / "visual-behavior-ophys" / "behavior_sessions" / f"behavior_session_{SESSION}.nwb").unlink()
     with serving(bucket) as endpoint:
-        assert allensdk(tmp_path / "ours", endpoint) == pytest.approx(from_theirs)
-        assert ours(tmp_path / "theirs", endpoint, download=False) == from_ours
+        assert allensdk(tmp_path / "ours", endpoint)[1] == pytest.approx(from_theirs)
+        assert ours(tmp_path / "theirs", endpoint, download=False) == (types, from_ours)
+    assert types == their_types == ["int64", "Int64", "int64", "int64"]
     assert from_ours == pytest.approx(from_theirs, rel=1e-12)

@@ -74,7 +74,8 @@ def test_the_real_sessions_counts_are_the_published_ones(tmp_path: pathlib.Path)
 
 
 def test_every_project_table_equals_allensdks() -> None:
-    """But for the index of the imaging sessions, ``Int64`` in both: numpy makes objects of it under AllenSDK's pandas, int64 under ours."""
+    """But for the index of the imaging sessions: ``Int64`` in both (`test_cache` asks AllenSDK), it is recorded as what numpy makes
+    of it, which is objects under AllenSDK's pandas 1.5 and int64 under any that is supported here."""
     done = subprocess.run(
         [sys.executable, "-B", str(TOOL), "--tables", str(GOLDEN)], capture_output=True, text=True, check=False
     )
