@@ -191,12 +191,13 @@ def test_what_was_noted_comes_in_one_round(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_small_want_brings_what_lies_behind_it(server: FaultServer, cache: pathlib.Path) -> None:
-    """More of it for the first want behind the head, and for the header of an object."""
+    """More of it for the first want behind the head, and for the header of an object, which may also lie behind its values."""
+    middle = BLOCK // 2
     with closing(remote_of(server, cache).open()) as file:
-        for at, size in ((9, 8), (20, 512), (30, 8), (40, 512)):
-            file.seek(at * BLOCK)
+        for start, size in ((9 * BLOCK, 8), (20 * BLOCK + middle, 512), (30 * BLOCK, 8), (36 * BLOCK, 512)):
+            file.seek(start)
             brought(file, bytearray(size))
-    assert asked_for(server) == [0, *range(9, 14), 20, 21, 30, 40]
+    assert asked_for(server) == [0, *range(9, 14), 20, 21, 30, 35, 36, 37]
 
 
 def test_needs_are_noted_at_once(server: FaultServer, cache: pathlib.Path) -> None:

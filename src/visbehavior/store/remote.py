@@ -21,10 +21,11 @@ from visbehavior.store.source import ObjectInfo, ObjectSource
 
 # Blocks to bring for a small want: what HDF5 asks for next lies behind it more often than not. The first want after the head
 # of the file finds the groups, which lie together; what belongs to an object lies behind its header, of which HDF5 reads so
-# many bytes at first.
+# many bytes at first, or a little before it.
 _FIRST_WINDOW = 5
 _HEADER_WINDOW = 2
 _HEADER_READ = 512
+_BEFORE_HEADER = 16 << 10
 CONNECTIONS = 32
 """Requests of this process at once, while streaming."""
 
@@ -248,10 +249,7 @@ class RemoteFile:
         holes = self._holes(self._at, view)
         if holes:
             if len(view) < BLOCK:
-                window = _HEADER_WINDOW if len(view) == _HEADER_READ else 1
-                first = min(holes)
-                stop = first + (_FIRST_WINDOW if self._blocks.here() <= BLOCK else window)
-                holes.update(range(first, min(stop, -(-self.size // BLOCK))))
+                holes.update(self._window(min(holes), len(view)))
             self._note(holes)
         self._at += len(view)
         return len(view)
@@ -289,6 +287,13 @@ class RemoteFile:
     def _note(self, blocks: Iterable[int]) -> None:
         self.wanted.update(blocks)
         raise NotHere
+
+    def _window(self, hole: int, size: int) -> range:
+        is_header = size == _HEADER_READ
+        before = _BEFORE_HEADER if is_header else 0
+        count = _FIRST_WINDOW if self._blocks.here() <= BLOCK else _HEADER_WINDOW if is_header else 1
+        first = min(max(self._at - before, 0) // BLOCK, hole)
+        return range(first, min(hole + count, -(-self.size // BLOCK)))
 
     def _holes(self, start: int, view: memoryview) -> set[int]:
         if self._whole:
