@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -12,12 +11,12 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5f, h5fd, h5g, h5i, h5p, h5r, h5s, h5t
+from h5py import h5a, h5d, h5f, h5fd, h5g, h5i, h5p, h5s
 from numpy.typing import NDArray
 
 from visbehavior.analysis.ragged import Ragged
 from visbehavior.errors import BadValue, CorruptFile, MissingData, NotFound, VisBehaviorError
-from visbehavior.nwb.symbols import SymbolTables
+from visbehavior.nwb.symbols import SymbolTables, open_at
 from visbehavior.store.blocks import read_at
 from visbehavior.store.remote import RemoteFile
 
@@ -346,7 +345,7 @@ class Handle:
         if not address:
             return None
         try:
-            found = h5r.dereference(_scratch.reference(address), self._h5)
+            found = open_at(self._h5, address)
         except _H5PY_ERRORS:
             return None
         return found if isinstance(found, h5g.GroupID) else None
@@ -441,25 +440,6 @@ def _opened_remotely(remote: RemoteFile) -> h5f.FileID:
     access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_LATEST)
     access.set_fileobj_driver(h5fd.fileobj_driver, remote)
     return h5f.open(b"remote", h5f.ACC_RDONLY, fapl=access)
-
-
-class _Scratch(threading.local):
-    """An attribute in memory, each thread's own, through which any address becomes a reference: h5py makes one by name only."""
-
-    def __init__(self) -> None:
-        access = h5p.create(h5p.FILE_ACCESS)
-        access.set_fapl_core(backing_store=False)
-        self._file = h5f.create(b"scratch", h5f.ACC_TRUNC, fapl=access)
-        self._attribute = h5a.create(self._file, b"reference", h5t.STD_REF_OBJ, h5s.create(h5s.SCALAR))
-
-    def reference(self, address: int) -> h5r.Reference:
-        self._attribute.write(np.array(address, np.uint64), mtype=h5t.STD_REF_OBJ)
-        found = np.empty((), h5py.ref_dtype)
-        self._attribute.read(found)
-        return found[()]
-
-
-_scratch = _Scratch()
 
 
 @contextmanager

@@ -12,7 +12,12 @@ which knows every kind and names what is damaged.
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+import threading
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+from h5py import h5a, h5f, h5p, h5r, h5s, h5t
 
 from visbehavior.store.remote import RemoteFile
 
@@ -91,6 +96,30 @@ class SymbolTables:
         parent, _, name = path.rpartition("/")
         group = self._entry(parent)
         return None if group is None else _member(self._file, group, name.encode())
+
+
+def open_at(file: h5f.FileID, address: int) -> Any:
+    """The object whose header is at an address, as h5py has it."""
+    return h5r.dereference(_scratch.reference(address), file)
+
+
+class _Scratch(threading.local):
+    """An attribute in memory, each thread's own, through which any address becomes a reference: h5py makes one by name only."""
+
+    def __init__(self) -> None:
+        access = h5p.create(h5p.FILE_ACCESS)
+        access.set_fapl_core(backing_store=False)
+        self._file = h5f.create(b"scratch", h5f.ACC_TRUNC, fapl=access)
+        self._attribute = h5a.create(self._file, b"reference", h5t.STD_REF_OBJ, h5s.create(h5s.SCALAR))
+
+    def reference(self, address: int) -> h5r.Reference:
+        self._attribute.write(np.array(address, np.uint64), mtype=h5t.STD_REF_OBJ)
+        found = np.empty((), h5py.ref_dtype)
+        self._attribute.read(found)
+        return found[()]
+
+
+_scratch = _Scratch()
 
 
 def _root(file: RemoteFile) -> _Entry:
