@@ -48,8 +48,7 @@ def ready(cold):
 
 
 def read_tables(cache):
-    manifest = cache._manifest
-    return [getattr(cache, f"get_{name}_table")() for name in TABLES if f"{name}_table" in manifest.tables]
+    return [getattr(cache, f"get_{name}_table")() for name in TABLES]
 
 
 def attributes(session):
@@ -102,7 +101,9 @@ def on_demand(source, key):
 def question_of(cache, mouse):
     imaging = mouse.index[mouse["has_imaging"]][0]
     if question == "on demand":
-        return lambda: on_demand(cache._library.source, f"visual-behavior-ophys/{cache._files_of(imaging)[0].path}")
+        return lambda: on_demand(
+            cache._library.source, f"visual-behavior-ophys/{cache._release.files_of(imaging)[0].path}"
+        )
     return {
         "metrics": lambda: cache.get_behavior_session(imaging).get_performance_metrics(),
         "attributes": lambda: attributes(cache.get_behavior_session(imaging)),

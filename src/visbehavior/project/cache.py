@@ -14,8 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.atomic import whole_file
-from visbehavior.errors import BadValue, CorruptFile, NotFound, UnsupportedFile, VisBehaviorError, VisBehaviorWarning
-from visbehavior.nwb.road import NwbRoad
+from visbehavior.errors import BadValue, NotFound, VisBehaviorError, VisBehaviorWarning
 from visbehavior.project.library import DOWNLOADED, Library
 from visbehavior.project.manifest import (
     MOVIE,
@@ -25,10 +24,9 @@ from visbehavior.project.manifest import (
     manifest_file_name,
     manifest_version,
 )
+from visbehavior.project.open_release import OpenRelease
 from visbehavior.project.performance import PerformanceLedger, compute_metrics_of
-from visbehavior.project.tables import NO_FILE, read_project_table
 from visbehavior.project.verification import verify_files
-from visbehavior.schema.columns import Table
 from visbehavior.schema.convention import parse_convention
 from visbehavior.schema.project import (
     BEHAVIOR_SESSION_TABLE,
@@ -38,9 +36,8 @@ from visbehavior.schema.project import (
 )
 from visbehavior.session import BehaviorSession
 from visbehavior.settings import BUCKET, DEFAULT_ALLENSDK_VERSION, ENGAGED_REWARD_RATE, default_cache_dir
-from visbehavior.store.remote import RemoteObject
 from visbehavior.store.source import Address, ObjectSource
-from visbehavior.store.transfer import JOBS, fetch_whole, hash_file
+from visbehavior.store.transfer import JOBS, hash_file
 
 Ids = int | str | Iterable[int | str]
 
@@ -68,7 +65,6 @@ class VisualBehaviorOphysProjectCache:
     def __init__(self, library: Library, allensdk_version: str, version: str | None) -> None:
         self._library = library
         self._convention = parse_convention(allensdk_version)
-        self._kept: dict[str, pd.DataFrame] = {}
         self.load_manifest(self._first_manifest(version))
 
     @classmethod
@@ -158,19 +154,19 @@ class VisualBehaviorOphysProjectCache:
 
     def get_behavior_session_table(self, **_: Any) -> pd.DataFrame:
         """Every behavior session: `visbehavior.schema.project.BEHAVIOR_SESSION_TABLE`. AllenSDK's keywords are accepted."""
-        return self._table(BEHAVIOR_SESSION_TABLE)
+        return self._release.table(BEHAVIOR_SESSION_TABLE)
 
     def get_ophys_session_table(self, **_: Any) -> pd.DataFrame:
         """Every imaging session: `visbehavior.schema.project.OPHYS_SESSION_TABLE`. AllenSDK's keywords are accepted."""
-        return self._table(OPHYS_SESSION_TABLE)
+        return self._release.table(OPHYS_SESSION_TABLE)
 
     def get_ophys_experiment_table(self, **_: Any) -> pd.DataFrame:
         """Every imaging plane: `visbehavior.schema.project.OPHYS_EXPERIMENT_TABLE`. AllenSDK's keywords are accepted."""
-        return self._table(OPHYS_EXPERIMENT_TABLE)
+        return self._release.table(OPHYS_EXPERIMENT_TABLE)
 
     def get_ophys_cells_table(self) -> pd.DataFrame:
         """Every region of interest: `visbehavior.schema.project.OPHYS_CELLS_TABLE`; releases 0.x have none."""
-        return self._table(OPHYS_CELLS_TABLE)
+        return self._release.table(OPHYS_CELLS_TABLE)
 
     def get_mouse(self, mouse_id: int | str) -> pd.DataFrame:
         """The sessions of a mouse in order of acquisition.
@@ -194,7 +190,7 @@ class VisualBehaviorOphysProjectCache:
         found = table[table["mouse_id"].astype(str) == str(mouse_id)]
         if found.empty:
             raise NotFound(
-                f"Release {self._manifest.version} has no mouse {mouse_id!r}. get_behavior_session_table()['mouse_id'] lists them.",
+                f"Release {self._release.version} has no mouse {mouse_id!r}. get_behavior_session_table()['mouse_id'] lists them.",
                 mouse_id=mouse_id,
             )
         dates = pd.to_datetime(found["date_of_acquisition"], utc=True, format="ISO8601").sort_values(kind="stable")
@@ -223,11 +219,11 @@ class VisualBehaviorOphysProjectCache:
         TransferFailed, CorruptFile, DiskFull
             If its file does not come.
         """
-        entries = self._files_of(_id_number(behavior_session_id))
+        entries = self._release.files_of(_id_number(behavior_session_id))
         if download:
-            here = [entry for entry in entries if self._library.find(self._manifest, entry) is not None]
-            self._bring([*here, *entries][:1], JOBS, True)
-        return self._session_class(self._road(entries), allensdk_version=self._convention)
+            here = [entry for entry in entries if self._release.find(entry) is not None]
+            self._release.bring([*here, *entries][:1])
+        return self._session_class(self._release.road(entries), allensdk_version=self._convention)
 
     def download(
         self,
@@ -272,7 +268,8 @@ class VisualBehaviorOphysProjectCache:
             raise BadValue(
                 "download() was given no ids. Name behavior_session_ids or ophys_experiment_ids: a whole release is 1.5 TB."
             )
-        wanted = [(one, self._first_file_of) for one in sessions] + [(one, self._file_of_plane) for one in planes]
+        release = self._release
+        wanted = [(one, release.first_file_of) for one in sessions] + [(one, release.file_of_plane) for one in planes]
         entries = []
         for one, file_of in wanted:
             try:
@@ -281,9 +278,8 @@ class VisualBehaviorOphysProjectCache:
                 if failures is None:
                     raise
                 failures[str(one)] = error
-        self._bring(entries, jobs, progress, failures)
-        found = [self._library.find(self._manifest, entry) for entry in entries]
-        return [path for path in found if path is not None]
+        release.bring(entries, jobs, progress, failures)
+        return [path for entry in entries if (path := release.find(entry)) is not None]
 
     def verify(self, repair: bool = False, *, progress: bool = True) -> pd.DataFrame:
         """Hash every file of every release that is here, and compare with the manifests.
@@ -340,14 +336,14 @@ class VisualBehaviorOphysProjectCache:
         files: dict[int, list[FileEntry]] = {}
         for number in dict.fromkeys(numbers):
             try:
-                files[number] = self._files_of(number)
+                files[number] = self._release.files_of(number)
             except NotFound as error:
                 if failures is None:
                     raise
                 failed[number] = error
         ledger = PerformanceLedger(self._library.folder, engaged_trial_reward_rate_threshold)
         hashes = {number: entries[0].file_hash for number, entries in files.items()}
-        metrics = compute_metrics_of(hashes, lambda number: self._road(files[number]), ledger, failed, progress)
+        metrics = compute_metrics_of(hashes, lambda number: self._release.road(files[number]), ledger, failed, progress)
         if failures is None and failed:
             raise next(iter(failed.values()))
         measured = [number for number in numbers if number in metrics]
@@ -365,7 +361,7 @@ class VisualBehaviorOphysProjectCache:
         """
         from visbehavior.project.movie import read_movie
 
-        return read_movie(self._bring([MOVIE], JOBS, True)[0])
+        return read_movie(self._release.bring([MOVIE])[0])
 
     def get_natural_movie_template(self, n_workers: int | None = None) -> pd.DataFrame:
         """The natural movie as the mouse saw it: see `visbehavior.project.movie.compute_movie_template`.
@@ -397,7 +393,7 @@ class VisualBehaviorOphysProjectCache:
 
     def current_manifest(self) -> str:
         """The manifest of the release that the tables are of."""
-        return manifest_file_name(self._manifest.version)
+        return manifest_file_name(self._release.version)
 
     def load_manifest(self, manifest_name: str) -> None:
         """Make a release the current one.
@@ -412,9 +408,9 @@ class VisualBehaviorOphysProjectCache:
         NotFound, NotCached
             If there is no such release, or it is not here and cannot be fetched.
         """
-        self._manifest = self._library.manifest(_manifest_name(manifest_name))
+        manifest = self._library.manifest(_manifest_name(manifest_name))
+        self._release = OpenRelease(self._library, manifest, self._convention)
         self._library.note_last_used(manifest_name)
-        self._kept.clear()
 
     def load_latest_manifest(self) -> None:
         """Make the newest release that is known the current one."""
@@ -439,12 +435,9 @@ class VisualBehaviorOphysProjectCache:
         with whole_file(library.folder / DOWNLOADED) as part:
             part.write_text(json.dumps(hashes, indent=2, sort_keys=True))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_kept": {}}
-
     def __repr__(self) -> str:
         where = self._library.source or "this machine alone"
-        return f"<{type(self).__name__} of release {self._manifest.version} in {self._library.folder}, from {where}>"
+        return f"<{type(self).__name__} of release {self._release.version} in {self._library.folder}, from {where}>"
 
     def _first_manifest(self, version: str | None) -> str:
         if version is not None:
@@ -464,128 +457,6 @@ class VisualBehaviorOphysProjectCache:
             )
         return last_used or known[0]
 
-    def _table(self, table: Table) -> pd.DataFrame:
-        if table.name not in self._kept:
-            self._kept[table.name] = read_project_table(self._content_of(table), table, self._convention)
-        return self._kept[table.name]
-
-    def _content_of(self, table: Table) -> bytes:
-        """The CSV of a table."""
-        entry = self._manifest.tables.get(table.name)
-        if entry is None:
-            raise NotFound(
-                f"Release {self._manifest.version} has no {table.name}; it has {', '.join(self._manifest.tables)}.",
-                name=table.name,
-            )
-        path = self._bring([entry], JOBS, True)[0]
-        if self._library.source is None and hash_file(path) != entry.file_hash:
-            self._say_damaged(path, "used as it is")
-        return path.read_bytes()
-
-    def _say_damaged(self, path: Path, what_now: str) -> None:
-        warnings.warn(
-            f"{path} is not the file of release {self._manifest.version}: it was cut or changed. It is {what_now}.",
-            VisBehaviorWarning,
-            stacklevel=5,
-        )
-
-    def _bring(
-        self,
-        entries: list[FileEntry],
-        jobs: int,
-        progress: bool,
-        failures: dict[str, VisBehaviorError] | None = None,
-    ) -> list[Path]:
-        """Files whole, verified unless they were; where each lies."""
-        library = self._library
-        wanted: dict[FileEntry, RemoteObject] = {}
-        for entry in dict.fromkeys(entries):
-            path = library.find(self._manifest, entry)
-            if path is None:
-                wanted[entry] = library.remote(self._manifest, entry)
-            elif library.source is not None and not library.is_verified(path, entry.file_hash):
-                if hash_file(path) == entry.file_hash:
-                    library.note_verified(path, entry.file_hash)
-                    continue
-                self._say_damaged(path, "fetched again")
-                wanted[entry] = library.remote(self._manifest, entry)
-                wanted[entry].distrust()
-        fetch_whole(
-            list(wanted.values()),
-            jobs=jobs,
-            progress=progress,
-            failures=failures,
-            on_whole=lambda remote: library.note_verified(remote.final, str(remote.file_hash)),
-        )
-        return [library.find(self._manifest, entry) or library.path_of(self._manifest, entry) for entry in entries]
-
-    def _road(self, entries: list[FileEntry]) -> NwbRoad:
-        """The first of some files of one session that is here, else the first, streaming."""
-        for entry in entries:
-            path = self._library.find(self._manifest, entry)
-            if path is not None:
-                return self._local_road(path, entry)
-        remote = self._library.remote(self._manifest, entries[0])
-        return NwbRoad(remote, release=self._manifest.version, file_hash=entries[0].file_hash)
-
-    def _local_road(self, path: Path, entry: FileEntry) -> NwbRoad:
-        release = self._manifest.version
-        try:
-            return NwbRoad(path, release=release, file_hash=entry.file_hash)
-        except (CorruptFile, UnsupportedFile) as error:
-            if self._library.source is None:
-                raise
-            warnings.warn(f"{error.message} It is fetched anew.", VisBehaviorWarning, stacklevel=5)
-            remote = self._library.remote(self._manifest, entry)
-            remote.distrust()
-            return NwbRoad(remote, release=release, file_hash=entry.file_hash)
-
-    def _files_of(self, behavior_session_id: int) -> list[FileEntry]:
-        """The file of a session, or those of its planes, the first one first."""
-        table = self.get_behavior_session_table()
-        if behavior_session_id not in table.index:
-            raise NotFound(self._what_instead(behavior_session_id), behavior_session_id=behavior_session_id)
-        file_ids = [table.at[behavior_session_id, "file_id"]]
-        if not _names_a_file(file_ids[0]):
-            planes = self.get_ophys_experiment_table()
-            of_session = planes.loc[planes["behavior_session_id"] == behavior_session_id, "file_id"]
-            listed = table.at[behavior_session_id, "ophys_experiment_id"]
-            order = [plane for plane in listed if plane in of_session.index] if isinstance(listed, list) else []
-            file_ids = [*of_session.loc[order], *of_session.drop(order)]
-        entries = [
-            self._manifest.files[key] for file_id in file_ids if (key := str(int(file_id))) in self._manifest.files
-        ]
-        if not entries:
-            raise NotFound(
-                f"The manifest of release {self._manifest.version} names no file for behavior session {behavior_session_id}.",
-                behavior_session_id=behavior_session_id,
-            )
-        return entries
-
-    def _first_file_of(self, behavior_session_id: int) -> FileEntry:
-        return self._files_of(behavior_session_id)[0]
-
-    def _file_of_plane(self, ophys_experiment_id: int) -> FileEntry:
-        planes = self.get_ophys_experiment_table()
-        if ophys_experiment_id not in planes.index:
-            raise NotFound(
-                f"Release {self._manifest.version} has no imaging plane {ophys_experiment_id}. get_ophys_experiment_table() lists them.",
-                ophys_experiment_id=ophys_experiment_id,
-            )
-        return self._manifest.files[str(int(planes.at[ophys_experiment_id, "file_id"]))]
-
-    def _what_instead(self, number: int) -> str:
-        """An id that is none of a behavior session: of what it is, and which session that belongs to."""
-        message = f"Release {self._manifest.version} has no behavior session {number}."
-        planes = self.get_ophys_experiment_table().reset_index()
-        for kind in ("ophys_experiment_id", "ophys_session_id", "ophys_container_id"):
-            sessions = planes.loc[planes[kind] == number, "behavior_session_id"].drop_duplicates().tolist()
-            if sessions:
-                return f"{message} {number} is an {kind}, of behavior session{'s' * (len(sessions) > 1)} {', '.join(map(str, sessions))}."
-        if (self.get_behavior_session_table()["mouse_id"].astype(str) == str(number)).any():
-            return f"{message} {number} is a mouse: get_mouse({number}) lists its sessions."
-        return f"{message} get_behavior_session_table() lists them."
-
 
 def _id_number(given: Any) -> int:
     try:
@@ -597,10 +468,6 @@ def _id_number(given: Any) -> int:
             f"The id of a session is {given!r}; expected a whole number, or its digits as text.", value=given
         ) from error
     return number
-
-
-def _names_a_file(file_id: Any) -> bool:
-    return bool(pd.notna(file_id)) and int(file_id) != NO_FILE
 
 
 def _manifest_name(given: str) -> str:
