@@ -22,4 +22,5 @@ for number in table.index:
         "metrics": {name: float(value) for name, value in session.get_performance_metrics().items()},
     }
 rows = {str(number): {name: str(row[name]) for name in table.columns} for number, row in table.iterrows()}
-pathlib.Path(out).write_text(json.dumps({"table": rows, "sessions": sessions}))
+types = {name: str(table[name].dtype) for name in table.columns}
+pathlib.Path(out).write_text(json.dumps({"types": types, "table": rows, "sessions": sessions}))

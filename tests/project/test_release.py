@@ -403,6 +403,14 @@ def test_a_folder_will_do(twice: pathlib.Path, tmp_path: pathlib.Path) -> None:
     check_both_versions(twice, lambda version: Cache.from_s3_cache(tmp_path, twice, version=version))
 
 
+def test_a_column_of_lists_without_any_is_float64(built: pathlib.Path) -> None:
+    """As AllenSDK leaves it (below)."""
+    table = opened(built).get_behavior_session_table()
+    for name in ("ophys_experiment_id", "ophys_container_id"):
+        assert table[name].isna().all()
+        assert table[name].dtype == np.float64
+
+
 @needs_allensdk
 def test_allensdk_opens_it_and_finds_the_same(built: pathlib.Path, tmp_path: pathlib.Path) -> None:
     cache = opened(built)
@@ -411,6 +419,9 @@ def test_allensdk_opens_it_and_finds_the_same(built: pathlib.Path, tmp_path: pat
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "out.json").read_text())
     assert [int(number) for number in found["table"]] == table.index.tolist()
+    types = {name: kind for name, kind in found["types"].items() if kind != "object" and "datetime" not in kind}
+    assert types["ophys_experiment_id"] == "float64"
+    assert {name: str(table[name].dtype) for name in types} == types
     for number, row in found["table"].items():
         for name, value in row.items():
             mine = table.loc[int(number), name]

@@ -91,7 +91,9 @@ def _converted(column: pd.Series, name: str, table: Table, convert: Callable[[pd
 
 
 def _lists(column: pd.Series) -> pd.Series:
-    """Lists that stand as text; each row gets a list of its own."""
+    """Lists that stand as text; each row gets a list of its own. Without any the column stays as it was read, as AllenSDK leaves it."""
+    if column.isna().all():
+        return column
     texts = column.to_numpy(dtype=object)
     parsed = {text: _list(text) for text in set(texts[column.notna()])}
     values = [list(parsed[text]) if text in parsed else np.nan for text in texts]
