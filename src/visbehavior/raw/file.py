@@ -148,6 +148,20 @@ def text(value: Any) -> str:
     return value.decode("latin1") if isinstance(value, bytes) else str(value)
 
 
+def plain_number(value: Any) -> float:
+    """A number as float; TypeError for an array, of which numpy would take its one value."""
+    if np.ndim(value):
+        raise TypeError(f"an array of the shape {np.shape(value)} is no number")
+    return float(value)
+
+
+def whole_number(value: Any) -> int:
+    """A number as int; TypeError for an array, ValueError for a number that is not whole."""
+    if plain_number(value) != int(value):
+        raise ValueError(f"{value!r} is not whole")
+    return int(value)
+
+
 def lines(given: Any) -> list[str]:
     """One text, several, or none."""
     return [] if given is None else [given] if isinstance(given, str) else list(given)

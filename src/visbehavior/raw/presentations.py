@@ -20,7 +20,7 @@ from visbehavior.analysis.presentations import (
     compute_trials_id,
 )
 from visbehavior.raw.clock import Clock
-from visbehavior.raw.file import RawSession, lines, stage_of, text
+from visbehavior.raw.file import RawSession, lines, plain_number, stage_of, text, whole_number
 from visbehavior.raw.trials import is_grating, set_logs, time_at
 from visbehavior.schema.columns import MISSING_INTEGER
 from visbehavior.schema.session import OMITTED, STIMULUS_PRESENTATIONS
@@ -92,7 +92,7 @@ def _drawn(raw: RawSession, clock: Clock, names: list[str]) -> Columns:
 def _drawn_of(raw: RawSession, clock: Clock, name: str, log: list[Any], names: list[str]) -> Columns:
     start, stop, chosen = _runs(raw, clock, name, log)
     kinds = np.array([is_grating(entry[0]) for entry in chosen], dtype=np.bool_)
-    orientation = np.array([float(entry[1]) if g else np.nan for entry, g in zip(chosen, kinds, strict=True)])
+    orientation = np.array([plain_number(entry[1]) if g else np.nan for entry, g in zip(chosen, kinds, strict=True)])
     image_name = np.array(
         [
             f"gratings_{degrees}" if g else text(entry[1])
@@ -123,7 +123,7 @@ def _drawn_of(raw: RawSession, clock: Clock, name: str, log: list[Any], names: l
 
 def _of_gratings(raw: RawSession, name: str, key: str) -> float:
     value = raw.get("stimuli", name, key, default=None)
-    return np.nan if value is None else float(value)
+    return np.nan if value is None else plain_number(value)
 
 
 def drawn_frames(raw: RawSession, name: str) -> NDArray[np.bool_]:
@@ -229,7 +229,7 @@ def _film(raw: RawSession, clock: Clock) -> Columns:
     gray_frames = int(np.count_nonzero(np.asarray(raw.get(*keys, "frame_list")) == -1))
     start, stop = (indices[gray_frames + sweeps[:, i]] for i in (0, 1))
     time_at(raw, clock.shown, stop.max(), "items", "fingerprint", "frame_indices")
-    length = len(sweeps) // int(raw.get(*keys, "runs"))
+    length = len(sweeps) // whole_number(raw.get(*keys, "runs"))
     if length < 1:
         raise raw.wrong((*keys, "runs"), f"is more than the {len(sweeps)} pictures of the movie")
     number = np.arange(len(sweeps), dtype=np.int64)

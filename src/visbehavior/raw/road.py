@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue
 from visbehavior.raw.clock import Clock, read_clock, rig_frames
-from visbehavior.raw.file import RawSession, lines, stage_of, text
+from visbehavior.raw.file import RawSession, lines, plain_number, stage_of, text
 from visbehavior.raw.presentations import GRATING, drawn_frames, read_presentations, stimulus_names, wanted_of
 from visbehavior.raw.running import compute_filtered_speed, compute_raw_speed, oriented
 from visbehavior.raw.templates import compute_templates, read_gratings
@@ -120,7 +120,7 @@ class RawRoad:
         found = set()
         for name, log in set_logs(self._raw).items():
             with self._raw.reading("stimuli", name, "set_log"):
-                found |= {float(entry[1]) for entry in log}
+                found |= {plain_number(entry[1]) for entry in log}
         return sorted(found)
 
     def read_behavior_session_id(self) -> int:
@@ -239,7 +239,7 @@ class RawRoad:
 
     def _number(self, *keys: str, **default: float) -> float:
         with self._raw.reading(*keys):
-            return float(self._raw.get(*keys, **default))
+            return plain_number(self._raw.get(*keys, **default))
 
     def _frames_drawn(self) -> int:
         return sum(int(np.count_nonzero(drawn_frames(self._raw, name))) for name in set_logs(self._raw))
@@ -248,7 +248,7 @@ class RawRoad:
         keys = ("stimuli", next(iter(set_logs(self._raw))), "flash_interval_sec")
         interval = self._raw.get(*keys)
         with self._raw.reading(*keys):
-            return np.nan if interval is None else float(interval[0])
+            return np.nan if interval is None else plain_number(interval[0])
 
     def read_eye_tracking(self, z_threshold: float, dilation_frames: int) -> pd.DataFrame:
         """None: the rig's file holds none."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from visbehavior.analysis.ragged import Ragged
 from visbehavior.raw.clock import Clock
-from visbehavior.raw.file import RawSession, text
+from visbehavior.raw.file import RawSession, plain_number, text, whole_number
 from visbehavior.schema.columns import MISSING_INTEGER
 from visbehavior.schema.rig import (
     ABORT,
@@ -77,7 +77,7 @@ class _Pictures:
         entries = []
         for name, log in set_logs(raw).items():
             with raw.reading("stimuli", name, "set_log"):
-                entries += [(int(frame), picture_name(kind, what)) for kind, what, _, frame in log]
+                entries += [(whole_number(frame), picture_name(kind, what)) for kind, what, _, frame in log]
         entries.sort(key=lambda entry: entry[0])
         self._frames = np.array([frame for frame, _ in entries], dtype=np.int64)
         self._names = [name for _, name in entries]
@@ -112,10 +112,10 @@ def _bounds(raw: RawSession, log: list[Any]) -> list[tuple[int, float]]:
     first = []
     for number, trial in enumerate(log):
         with raw.reading("trial_log", number):
-            first.append(int(_event(raw, number, trial, TRIAL_START)[3]))
+            first.append(whole_number(_event(raw, number, trial, TRIAL_START)[3]))
     keys = ("items", "fingerprint", "starting_frame")
     with raw.reading(*keys):
-        end = float(raw.get(*keys, default=np.inf))
+        end = plain_number(raw.get(*keys, default=np.inf))
     stops = [*first[1:], end]
     for number, (start, stop) in enumerate(zip(first, stops, strict=True)):
         if stop < start:
@@ -147,7 +147,7 @@ def _trial(raw: RawSession, number: int, trial: Any, clock: Clock, pictures: _Pi
     given = [reward[0] for reward in trial.get("rewards") or []]
     volume = sum(raw.numbers(given, "trial_log", number, "rewards").tolist())
     return {
-        "id": int(trial.get("index", number)),
+        "id": whole_number(trial.get("index", number)),
         "start_time": start,
         "stop_time": stop,
         "initial_image_name": initial,
@@ -199,7 +199,7 @@ def _change(raw: RawSession, number: int, events: list[Any], kinds: dict[str, bo
     frame = next((event[3] for event in events if event[0] == wanted), None)
     if frame is None:
         return MISSING_INTEGER, np.nan
-    return int(frame), time_at(raw, clock.shown, frame, "trial_log", number, "events")
+    return whole_number(frame), time_at(raw, clock.shown, frame, "trial_log", number, "events")
 
 
 def read_first_rewards(raw: RawSession, clock: Clock) -> list[tuple[float, float, bool]]:
@@ -229,9 +229,11 @@ def _reward_times(
 
 def time_at(raw: RawSession, clock: NDArray[np.float64], frame: Any, *keys: str | int) -> float:
     """The time of a frame that is named at these keys."""
+    with raw.reading(*keys):
+        frame = whole_number(frame)
     if not 0 <= frame < len(clock):
         raise raw.wrong(keys, f"names frame {frame}; the session has {len(clock)} frames")
-    return float(clock[int(frame)])
+    return float(clock[frame])
 
 
 def _licks_of_trials(times: NDArray[np.float64], frames: NDArray[np.int64], bounds: list[tuple[int, float]]) -> Ragged:
