@@ -87,11 +87,14 @@ def test_a_release_is_served_until_it_is_stopped(pickles: list[pathlib.Path], tm
     run("release", "build", pickles[0], "-o", tmp_path / "bucket")
     command = [sys.executable, "-m", "visbehavior", "release", "serve", tmp_path / "bucket"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        endpoint = server.stdout.readline().strip()
-        cache = VisualBehaviorOphysProjectCache.from_s3_cache(tmp_path / "cache", endpoint=endpoint)
-        assert len(cache.get_behavior_session_table()) == 1
-        assert urllib.request.urlopen(f"{endpoint}/visual-behavior-ophys-data?list-type=2").status == 200
-        server.send_signal(signal.SIGINT)
-        assert server.communicate()[1] == "Stopped.\n"
+        try:
+            assert server.stdout is not None
+            endpoint = server.stdout.readline().strip()
+            cache = VisualBehaviorOphysProjectCache.from_s3_cache(tmp_path / "cache", endpoint=endpoint)
+            assert len(cache.get_behavior_session_table()) == 1
+            assert urllib.request.urlopen(f"{endpoint}/visual-behavior-ophys-data?list-type=2").status == 200
+            server.send_signal(signal.SIGINT)
+            assert server.communicate(timeout=60)[1] == "Stopped.\n"
+        finally:
+            server.kill()
         assert server.returncode == 0
