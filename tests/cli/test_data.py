@@ -130,7 +130,7 @@ def test_what_does_not_come(anywhere: FaultServer) -> None:
     assert done.returncode == 1
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == (
-        "Error: Release 1.1.0 has no behavior session 999. get_behavior_session_table() lists them.\n1 files did not come.\n"
+        "Error: Release 1.1.0 has no behavior session 999. get_behavior_session_table() lists them.\n1 of 2 files did not come.\n"
     )
     assert run("fetch").returncode == 2
 

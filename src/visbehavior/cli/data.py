@@ -90,7 +90,7 @@ def fetch(ids: tuple[str, ...], mouse: str | None, planes: tuple[str, ...], jobs
     for error in failures.values():
         say(f"Error: {error}")
     if failures:
-        say(f"{len(failures)} files did not come.")
+        say(f"{len(failures)} of {len(sessions) + len(planes)} files did not come.")
         sys.exit(1)
 
 

@@ -451,7 +451,7 @@ class VisualBehaviorOphysProjectCache:
         if last_used and last_used != known[0] and self._library.source is not None:
             warnings.warn(
                 f"{self._library.folder} was last used with release {manifest_version(last_used)}, and is again; the newest is "
-                f"{manifest_version(known[0])}. Say version= to choose.",
+                f"{manifest_version(known[0])}. version= chooses, on the command line --data-version.",
                 VisBehaviorWarning,
                 stacklevel=4,
             )
