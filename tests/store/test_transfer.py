@@ -417,9 +417,7 @@ def test_too_little_room_is_said_before(
     needed = len(CONTENT) + sum(map(len, SMALL.values()))
     usage = shutil.disk_usage(server.folder)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=needed - 1))
-    with pytest.raises(
-        DiskFull, match=r"7 files need 0\.01 GB more in .* 0\.01 GB free\. Nothing was fetched"
-    ) as caught:
+    with pytest.raises(DiskFull, match=r"7 files need 5\.4 MB more in .* 5\.4 MB free\. Nothing was fetched") as caught:
         fetch(*several)
     assert (caught.value.needed, caught.value.free) == (needed, needed - 1)
     assert sum(request.sent for request in server.requests) == 0

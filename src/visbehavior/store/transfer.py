@@ -380,12 +380,16 @@ def _check_room(files: list[_Whole]) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DiskFull(
-            f"{len(files)} files need {needed / 1e9:,.2f} GB more in {folder}, and its disk has {free / 1e9:,.2f} GB free. Nothing was "
-            "fetched. Make room, choose another cache_dir, or fetch fewer.",
+            f"{len(files)} file{' needs' if len(files) == 1 else 's need'} {_amount(needed)} more in {folder}, and its disk has {_amount(free)} "
+            "free. Nothing was fetched. Make room, choose another cache_dir, or fetch fewer.",
             path=str(folder),
             needed=needed,
             free=free,
         )
+
+
+def _amount(count: int) -> str:
+    return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
 def _bar(files: list[_Whole], progress: bool) -> Any:
