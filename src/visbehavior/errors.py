@@ -24,6 +24,9 @@ error (``error.path``, ``error.name`` ...), so that a program need not read the 
 
 from __future__ import annotations
 
+import sys
+import warnings
+from types import FrameType
 from typing import Any
 
 
@@ -106,3 +109,15 @@ class AllenSDKImported(VisBehaviorError, ImportError):
 
 class VisBehaviorWarning(UserWarning):
     """The one class of warnings of visbehavior, so that one filter reaches them all."""
+
+
+def warn(text: str) -> None:
+    """Warn of something, at the user's line: the one from which this package was entered."""
+    frame: FrameType | None = sys._getframe(1)
+    level, entered = 1, 1
+    while frame is not None:
+        level += 1
+        if frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+            entered = level
+        frame = frame.f_back
+    warnings.warn(text, VisBehaviorWarning, stacklevel=entered + 1)

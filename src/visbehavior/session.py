@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import warnings
 import weakref
 from collections.abc import Callable
 from html import escape
@@ -25,7 +24,7 @@ from visbehavior.analysis.performance import (
     compute_rolling_performance,
 )
 from visbehavior.analysis.ragged import Ragged
-from visbehavior.errors import BadValue, ClosedSession, VisBehaviorError, VisBehaviorWarning
+from visbehavior.errors import BadValue, ClosedSession, VisBehaviorError, warn
 from visbehavior.nwb.road import NwbRoad
 from visbehavior.nwb.writer import to_nwb
 from visbehavior.raw.road import RawRoad
@@ -296,9 +295,7 @@ class BehaviorSession:
             frame = self._road.read_eye_tracking(self._z_threshold, self._dilation_frames)
             if frame.empty:
                 # One text for all sessions, so that a loop over thousands shows it once.
-                warnings.warn(
-                    "A session without eye tracking: its eye_tracking table is empty.", VisBehaviorWarning, stacklevel=4
-                )
+                warn("A session without eye tracking: its eye_tracking table is empty.")
             return frame
 
         return self._once(schema.EYE_TRACKING.name, read)

@@ -9,22 +9,13 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from visbehavior.errors import (
-    BadValue,
-    ChangedFile,
-    CorruptFile,
-    NotFound,
-    UnsupportedFile,
-    VisBehaviorError,
-    VisBehaviorWarning,
-)
+from visbehavior.errors import BadValue, ChangedFile, CorruptFile, NotFound, UnsupportedFile, VisBehaviorError, warn
 from visbehavior.nwb.handle import DOWNLOAD_AGAIN, Handle
 from visbehavior.progress import progress_bar
 from visbehavior.store.remote import NotHere, RemoteFile, RemoteObject
@@ -183,7 +174,7 @@ class NwbFile:
         """Once for a session."""
         if not self._said:
             self._said = True
-            warnings.warn(text, VisBehaviorWarning, stacklevel=2)
+            warn(text)
 
     def _fetch(self, remote: RemoteFile) -> None:
         missing = remote.missing()
@@ -191,7 +182,7 @@ class NwbFile:
             remote.fetch()
             return
         self._say(
-            f"{os.path.basename(self.path)} streams, and {missing / 1e6:,.0f} MB of its {remote.size / 1e6:,.0f} MB are needed for this. "
+            f"{os.path.basename(self.path)} streams, and at least {missing / 1e6:,.0f} MB of its {remote.size / 1e6:,.0f} MB are needed for this. "
             "get_behavior_session(id, download=True) fetches all of it."
         )
         with progress_bar(True, total=missing, unit="B", unit_scale=True, leave=False) as bar:
