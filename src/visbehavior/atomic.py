@@ -7,7 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from visbehavior.errors import CannotWrite, DiskFull
@@ -57,7 +57,9 @@ def whole_file(target: Path, needed: int = 0) -> Iterator[Path]:
         # h5py raises RuntimeError where closing a file fails.
         raise _cannot_write(target, error) from error
     finally:
-        part.unlink(missing_ok=True)
+        # On a disk that cannot be written there is none, and even that is refused.
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:

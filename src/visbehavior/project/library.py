@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any
 
-from visbehavior.atomic import whole_file
-from visbehavior.errors import BadValue, CannotWrite, NotCached, NotFound, TransferFailed, VisBehaviorWarning
+from visbehavior.atomic import make_folder, whole_file
+from visbehavior.errors import BadValue, CannotWrite, NotCached, NotFound, TransferFailed, VisBehaviorError, warn
 from visbehavior.project.manifest import (
     KNOWN_RELEASES,
     MOVIE,
@@ -79,15 +78,13 @@ class Library:
         try:
             return newest_first({*here, *self._listed(self.source)})
         except (TransferFailed, NotFound) as error:
+            if not here and isinstance(error, NotFound):
+                raise
             if not here:
                 raise NotCached(
                     f"No release is in {self.folder}, and none can be looked up: {error}", path=str(self.folder)
                 ) from error
-            warnings.warn(
-                f"Newer releases could not be looked up in {self.source}; what is in {self.folder} is used.",
-                VisBehaviorWarning,
-                stacklevel=6,
-            )
+            warn(f"Newer releases could not be looked up in {self.source}; what is in {self.folder} is used.")
             return here
 
     def manifest(self, name: str) -> Manifest:
@@ -212,8 +209,17 @@ class Library:
         except NotFound as error:
             known = ", ".join(self.manifests_known[::-1]) or "none"
             raise NotFound(f"{source} has no {name}; there are {known}.", name=name) from error
+        except TransferFailed as error:
+            if not getattr(error, "offline", False):
+                raise
+            here = ", ".join(self.manifests_here()[::-1]) or "none"
+            raise NotCached(
+                f"{name} is not in {self.folder}, or damaged, and {source} cannot be reached. Connect to the network, or choose a release that "
+                f"is there: {here}.",
+                name=name,
+            ) from error
         manifest = parse_manifest(content, f"{source}/{key}")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         with whole_file(path, len(content)) as part:
             part.write_bytes(content)
         return manifest
@@ -221,10 +227,17 @@ class Library:
     def _elsewhere(self, manifest: Manifest, entry: FileEntry) -> Iterator[Path]:
         """Where else the same bytes may lie: other releases' folders, and what AllenSDK has noted."""
         for name in self.manifests_here():
-            other = self.manifest(name) if name != manifest_file_name(manifest.version) else None
+            other = self._other_manifest(name) if name != manifest_file_name(manifest.version) else None
             if other is not None and other.hashes.get(entry.path) == entry.file_hash:
                 yield self.path_of(other, entry)
         yield from self._noted_by_allensdk.get(entry.file_hash, [])
+
+    def _other_manifest(self, name: str) -> Manifest | None:
+        """A release that might share files; one that cannot be read shares none."""
+        try:
+            return self.manifest(name)
+        except VisBehaviorError:
+            return None
 
     @cached_property
     def _noted_by_allensdk(self) -> dict[str, list[Path]]:

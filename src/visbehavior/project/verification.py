@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from visbehavior.errors import VisBehaviorError
+from visbehavior.errors import DiskFull, VisBehaviorError
 from visbehavior.progress import progress_bar
 from visbehavior.project.library import Library
 from visbehavior.project.manifest import FileEntry, Manifest
@@ -35,7 +35,8 @@ def verify_files(library: Library, repair: bool, progress: bool) -> pd.DataFrame
         states = [repaired.get(entry.path, state) for (_, entry), state in zip(files, states, strict=True)]
     paths = [library.path_of(*pair) for pair in files]
     index = pd.Index([path.relative_to(library.folder).as_posix() for path in paths], name="path", dtype=object)
-    return pd.DataFrame({"state": states, "size": [_size(path) for path in paths]}, index=index)
+    sizes = pd.Series([_size(path) for path in paths], index=index, dtype="int64")
+    return pd.DataFrame({"state": pd.Series(states, index=index, dtype=str), "size": sizes})
 
 
 def _states(library: Library, files: list[tuple[Manifest, FileEntry]], progress: bool) -> list[str]:
@@ -64,12 +65,15 @@ def _repaired(library: Library, wrong: list[tuple[Manifest, FileEntry]], progres
         objects[entry.path] = library.remote(manifest, entry)
         objects[entry.path].distrust()
     failures: dict[str, VisBehaviorError] = {}
-    fetch_whole(
-        list(objects.values()),
-        progress=progress,
-        failures=failures,
-        on_whole=lambda remote: library.note_verified(remote.final, str(remote.file_hash)),
-    )
+    try:
+        fetch_whole(
+            list(objects.values()),
+            progress=progress,
+            failures=failures,
+            on_whole=lambda remote: library.note_verified(remote.final, str(remote.file_hash)),
+        )
+    except DiskFull as error:
+        failures |= {remote.key: error for remote in objects.values()}
     return {
         path: f"not repaired: {failures[remote.key]}" if remote.key in failures else "repaired"
         for path, remote in objects.items()

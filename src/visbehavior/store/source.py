@@ -426,6 +426,10 @@ def _mapped(source: ObjectSource, key: str, options: Any = ()) -> Iterator[None]
             raise _NoRanges from error
         if "Request precondition failure" in said:
             raise _replaced(source, key) from error
+        if "<Code>NoSuchBucket</Code>" in said:
+            raise NotFound(
+                f"There is no {source}. Check the bucket's name and the endpoint.", place=source.address.place
+            ) from error
         if "403 Forbidden" in said:
             # Of a listing, obstore has no class for it.
             raise _denied(source, key) from error
