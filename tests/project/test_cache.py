@@ -113,6 +113,8 @@ def test_the_convention_goes_to_the_sessions(folder: pathlib.Path) -> None:
         (22, r"22 is an ophys_experiment_id, of behavior session 12\."),
         (31, r"31 is an ophys_session_id, of behavior session 12\."),
         (41, r"41 is an ophys_container_id, of behavior session 12\."),
+        (501, r"501 is a cell_roi_id, of behavior session 12\."),
+        (601, r"601 is a cell_specimen_id, of behavior session 12\."),
         (457841, r"457841 is a mouse: get_mouse\(457841\)"),
         (99, r"Release 1\.1\.0 has no behavior session 99\. get_behavior_session_table\(\) lists them"),
         (14, "names no file for behavior session 14"),
@@ -121,6 +123,21 @@ def test_the_convention_goes_to_the_sessions(folder: pathlib.Path) -> None:
 def test_ids_of_another_kind(cache: VisualBehaviorOphysProjectCache, number: int, message: str) -> None:
     with pytest.raises(NotFound, match=message):
         cache.get_behavior_session(number)
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (12, r"no imaging plane 12\. 12 is a behavior_session_id, of imaging planes 21, 22\."),
+        (31, r"31 is an ophys_session_id, of imaging planes 21, 22\."),
+        (502, r"502 is a cell_roi_id, of imaging plane 22\."),
+        (11, r"11 is a behavior session without imaging\."),
+        (99, r"no imaging plane 99\. get_ophys_experiment_table\(\) lists them"),
+    ],
+)
+def test_planes_of_another_kind(cache: VisualBehaviorOphysProjectCache, number: int, message: str) -> None:
+    with pytest.raises(NotFound, match=message):
+        cache.download(ophys_experiment_ids=number)
 
 
 @pytest.mark.parametrize("number", ["x", None, 1.5, True, [11], float("inf")])

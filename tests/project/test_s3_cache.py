@@ -21,6 +21,7 @@ from tests.servers import NGINX, RCLONE, moto_server, nginx, put_object, rclone
 from visbehavior import (
     BadValue,
     BehaviorSession,
+    CannotWrite,
     CorruptFile,
     DiskFull,
     NotCached,
@@ -190,7 +191,7 @@ def test_too_little_room_is_said_before(cache: Cache, server: FaultServer, monke
     cache.get_behavior_session_table()
     server.reset()
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))  # type: ignore[attr-defined]
-    with pytest.raises(DiskFull, match=r"1 files need 0\.0\d GB more in .*, and its disk has 0\.00 GB free"):
+    with pytest.raises(DiskFull, match=r"1 file needs .* MB more in .*, and its disk has 0\.0 MB free"):
         cache.download(11)
     assert [request.method for request in server.requests] == ["HEAD"]
 
@@ -291,7 +292,9 @@ def test_a_cut_file_is_replaced(cache: Cache, bucket: Bucket, tmp_path: pathlib.
     path = session_file(tmp_path, "1941")
     path.parent.mkdir(parents=True)
     path.write_bytes(bucket.content("1941")[:300_000])
-    with pytest.warns(VisBehaviorWarning, match="is cut short: 300000 bytes of .* It is fetched anew"):
+    with pytest.warns(
+        VisBehaviorWarning, match="cannot be opened: it was cut or damaged. What is read of it streams; verify"
+    ):
         session = cache.get_behavior_session(11)
     assert session.get_performance_metrics()["trial_count"] == 40
     # It stays until a whole one takes its place.
@@ -358,7 +361,9 @@ def test_the_performance_table(cache: Cache, server: FaultServer, bucket: Bucket
     pd.testing.assert_frame_equal(table, again)
     assert server.requests == []
     assert len(cache.get_performance_table([11], 0.5)) == 1
-    assert len(cache.get_performance_table(())) == 0
+    none = cache.get_performance_table(())
+    assert (len(none), list(none)) == (0, list(table))
+    assert (none.dtypes == table.dtypes)["trial_count"]
 
 
 def test_sessions_that_cannot_be_measured(cache: Cache) -> None:
@@ -550,3 +555,64 @@ def test_no_noise(cache: Cache, capfd: pytest.CaptureFixture[str]) -> None:
         cache.get_behavior_session(11, download=True).get_performance_metrics()
         cache.get_performance_table(13)
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_empty_cache_is_verified(cache: Cache) -> None:
+    table = cache.verify()
+    assert len(table) == 0
+    assert not table["state"].str.startswith("not").any()
+
+
+def test_a_release_that_cannot_be_fetched(cache: Cache, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(
+        NotCached, match=r"v1\.0\.1\.json is not in .*, or damaged, and .* cannot be reached.*v1\.1\.0\.json"
+    ):
+        offline(tmp_path, version="1.0.1")
+    cut_off = offline(tmp_path, version="1.1.0")
+    with pytest.raises(NotCached, match="choose a release that is there"):
+        cut_off.load_manifest(NAMES[0])
+    # What is here of another release is not needed for this one.
+    cache.get_behavior_session(11, download=True)
+    (tmp_path / NAMES[0]).write_text("{")
+    assert len(offline(tmp_path, version="1.1.0").get_behavior_session(11).licks)
+
+
+def test_a_folder_that_cannot_be_made(server: FaultServer, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(CannotWrite, match=r"The folder .*file.* cannot be made: .*\. Name another one\."):
+            opened(folder, server)
+
+
+def test_a_bucket_that_is_not_there(server: FaultServer, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(NotFound, match=r"There is no .*nowhere\. Check the bucket's name and the endpoint\.") as found:
+        Cache.from_s3_cache(tmp_path, "nowhere", endpoint=server.endpoint)
+    assert not isinstance(found.value, NotCached)
+
+
+def test_a_disk_too_full_to_repair(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.get_behavior_session(13).get_performance_metrics()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))  # type: ignore[attr-defined]
+    states = cache.verify(repair=True)["state"]
+    assert states.str.match(r"not repaired: 1 file needs .* MB more in .*, and its disk has 0\.0 MB free").sum() == 1
+    assert (states == "whole").sum() == len(states) - 1
+
+
+def test_warnings_point_at_the_users_line(cache: Cache, bucket: Bucket, tmp_path: pathlib.Path) -> None:
+    path = session_file(tmp_path, "1941")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(bucket.content("1941")[:300_000])
+    with pytest.warns(VisBehaviorWarning) as said:
+        cache.get_behavior_session(11)
+    with pytest.warns(VisBehaviorWarning) as said_again:
+        cache.download([11])
+    assert {warning.filename for warning in [*said, *said_again]} == {__file__}
+
+
+def test_arguments_that_make_no_sense(cache: Cache, server: FaultServer, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(BadValue, match=r"version is 'v1\.1\.0'; expected a release such as '1\.1\.0'"):
+        opened(tmp_path, server, version="v1.1.0")
+    with pytest.raises(BadValue, match="jobs is 0; expected 1 or more"):
+        cache.download(11, jobs=0)
+    with pytest.raises(BadValue, match=r"The ids are a DataFrame.*table\.index"):
+        cache.download(cache.get_mouse(457841))  # type: ignore[arg-type]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
@@ -14,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.atomic import whole_file
-from visbehavior.errors import BadValue, NotFound, VisBehaviorError, VisBehaviorWarning
+from visbehavior.errors import BadValue, NotFound, VisBehaviorError, warn
 from visbehavior.project.library import DOWNLOADED, Library
 from visbehavior.project.manifest import (
     MOVIE,
@@ -25,7 +24,7 @@ from visbehavior.project.manifest import (
     manifest_version,
 )
 from visbehavior.project.open_release import OpenRelease
-from visbehavior.project.performance import PerformanceLedger, compute_metrics_of
+from visbehavior.project.performance import PerformanceLedger, compute_metrics_of, metrics_without_trials
 from visbehavior.project.verification import verify_files
 from visbehavior.schema.convention import parse_convention
 from visbehavior.schema.project import (
@@ -263,6 +262,8 @@ class VisualBehaviorOphysProjectCache:
             If there is no room, before the first byte moves.
         NotFound, NotCached, TransferFailed, CorruptFile
         """
+        if jobs < 1:
+            raise BadValue(f"jobs is {jobs!r}; expected 1 or more connections.", jobs=jobs)
         sessions, planes = _listed(behavior_session_ids), _listed(ophys_experiment_ids)
         if not sessions and not planes:
             raise BadValue(
@@ -347,7 +348,8 @@ class VisualBehaviorOphysProjectCache:
         if failures is None and failed:
             raise next(iter(failed.values()))
         measured = [number for number in numbers if number in metrics]
-        computed = pd.DataFrame([metrics[number] for number in measured], index=table.loc[measured].index)
+        rows = [metrics[number] for number in measured] or [metrics_without_trials()]
+        computed = pd.DataFrame(rows).iloc[: len(measured)].set_axis(table.loc[measured].index)
         of_table = [name for name in table if name not in computed]
         return pd.concat([table.loc[measured, of_table], computed], axis=1)
 
@@ -441,7 +443,10 @@ class VisualBehaviorOphysProjectCache:
 
     def _first_manifest(self, version: str | None) -> str:
         if version is not None:
-            return manifest_file_name(version)
+            name = manifest_file_name(str(version))
+            if manifest_version(name) is None:
+                raise BadValue(f"version is {version!r}; expected a release such as '1.1.0'.", version=version)
+            return name
         last_used, known = self._library.last_used(), self._library.manifests_known
         if not known:
             raise NotFound(
@@ -449,11 +454,9 @@ class VisualBehaviorOphysProjectCache:
                 place=str(self._library.source),
             )
         if last_used and last_used != known[0] and self._library.source is not None:
-            warnings.warn(
+            warn(
                 f"{self._library.folder} was last used with release {manifest_version(last_used)}, and is again; the newest is "
-                f"{manifest_version(known[0])}. version= chooses, on the command line --data-version.",
-                VisBehaviorWarning,
-                stacklevel=4,
+                f"{manifest_version(known[0])}. version= chooses, on the command line --data-version."
             )
         return last_used or known[0]
 
@@ -480,4 +483,8 @@ def _manifest_name(given: str) -> str:
 
 
 def _listed(ids: Ids) -> list[int | str]:
+    if isinstance(ids, pd.DataFrame):
+        raise BadValue(
+            "The ids are a DataFrame; expected numbers. Those of a table of sessions are its index: table.index."
+        )
     return [ids] if isinstance(ids, (int, str, np.integer)) else list(ids)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from visbehavior.errors import CorruptFile, NotFound, UnsupportedFile, VisBehaviorError, VisBehaviorWarning
+from visbehavior.errors import CorruptFile, NotFound, UnsupportedFile, VisBehaviorError, warn
 from visbehavior.nwb.road import NwbRoad
 from visbehavior.project.library import Library
 from visbehavior.project.manifest import FileEntry, Manifest
 from visbehavior.project.tables import NO_FILE, read_project_table
 from visbehavior.schema.columns import Table
-from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, OPHYS_EXPERIMENT_TABLE
+from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, OPHYS_CELLS_TABLE, OPHYS_EXPERIMENT_TABLE
 from visbehavior.store.remote import RemoteObject
 from visbehavior.store.transfer import JOBS, fetch_whole, hash_file
+
+_KINDS = ("ophys_experiment_id", "ophys_session_id", "ophys_container_id", "behavior_session_id")
+_KINDS_OF_CELLS = ("cell_roi_id", "cell_specimen_id")
+_WORDS = {"behavior_session_id": "behavior session", "ophys_experiment_id": "imaging plane"}
 
 
 class OpenRelease:
@@ -69,11 +72,7 @@ class OpenRelease:
         return path.read_bytes()
 
     def _say_damaged(self, path: Path, what_now: str) -> None:
-        warnings.warn(
-            f"{path} is not the file of release {self.version}: it was cut or changed. It is {what_now}.",
-            VisBehaviorWarning,
-            stacklevel=5,
-        )
+        warn(f"{path} is not the file of release {self.version}: it was cut or changed. It is {what_now}.")
 
     def bring(
         self,
@@ -118,10 +117,13 @@ class OpenRelease:
         release = self.version
         try:
             return NwbRoad(path, release=release, file_hash=entry.file_hash)
-        except (CorruptFile, UnsupportedFile) as error:
+        except (CorruptFile, UnsupportedFile):
             if self._library.source is None:
                 raise
-            warnings.warn(f"{error.message} It is fetched anew.", VisBehaviorWarning, stacklevel=5)
+            warn(
+                f"{path} cannot be opened: it was cut or damaged. What is read of it streams; verify(repair=True), on the command line "
+                "visbehavior verify --repair, fetches it anew."
+            )
             remote = self._library.remote(self._manifest, entry)
             remote.distrust()
             return NwbRoad(remote, release=release, file_hash=entry.file_hash)
@@ -130,7 +132,11 @@ class OpenRelease:
         """The file of a session, or those of its planes, the first one first."""
         table = self.table(BEHAVIOR_SESSION_TABLE)
         if behavior_session_id not in table.index:
-            raise NotFound(self._what_instead(behavior_session_id), behavior_session_id=behavior_session_id)
+            what = self._what_it_is(behavior_session_id, "behavior_session_id")
+            raise NotFound(
+                f"Release {self.version} has no behavior session {behavior_session_id}.{what or ' get_behavior_session_table() lists them.'}",
+                behavior_session_id=behavior_session_id,
+            )
         file_ids = [table.at[behavior_session_id, "file_id"]]
         if not _names_a_file(file_ids[0]):
             planes = self.table(OPHYS_EXPERIMENT_TABLE)
@@ -143,7 +149,7 @@ class OpenRelease:
         ]
         if not entries:
             raise NotFound(
-                f"The manifest of release {self.version} names no file for behavior session {behavior_session_id}.",
+                f"The manifest of release {self.version} names no file for behavior session {behavior_session_id}. Another release may: list_manifest_file_names() lists them.",
                 behavior_session_id=behavior_session_id,
             )
         return entries
@@ -156,23 +162,43 @@ class OpenRelease:
         """The file of an imaging plane."""
         planes = self.table(OPHYS_EXPERIMENT_TABLE)
         if ophys_experiment_id not in planes.index:
+            what = self._what_it_is(ophys_experiment_id, "ophys_experiment_id")
             raise NotFound(
-                f"Release {self.version} has no imaging plane {ophys_experiment_id}. get_ophys_experiment_table() lists them.",
+                f"Release {self.version} has no imaging plane {ophys_experiment_id}.{what or ' get_ophys_experiment_table() lists them.'}",
                 ophys_experiment_id=ophys_experiment_id,
             )
         return self._manifest.files[str(int(planes.at[ophys_experiment_id, "file_id"]))]
 
-    def _what_instead(self, number: int) -> str:
-        """An id that is none of a behavior session: of what it is, and which session that belongs to."""
-        message = f"Release {self.version} has no behavior session {number}."
+    def _what_it_is(self, number: int, wanted: str) -> str:
+        """An id of another kind than the wanted one: which, and which of those that belongs to; "" where it is none."""
         planes = self.table(OPHYS_EXPERIMENT_TABLE).reset_index()
-        for kind in ("ophys_experiment_id", "ophys_session_id", "ophys_container_id"):
-            sessions = planes.loc[planes[kind] == number, "behavior_session_id"].drop_duplicates().tolist()
-            if sessions:
-                return f"{message} {number} is an {kind}, of behavior session{'s' * (len(sessions) > 1)} {', '.join(map(str, sessions))}."
-        if (self.table(BEHAVIOR_SESSION_TABLE)["mouse_id"].astype(str) == str(number)).any():
-            return f"{message} {number} is a mouse: get_mouse({number}) lists its sessions."
-        return f"{message} get_behavior_session_table() lists them."
+        sessions = self.table(BEHAVIOR_SESSION_TABLE)
+        if what := _kind_of(number, planes, _KINDS, wanted):
+            return what
+        if number in sessions.index:
+            return f" {number} is a behavior session without imaging."
+        if (sessions["mouse_id"].astype(str) == str(number)).any():
+            return f" {number} is a mouse: get_mouse({number}) lists its sessions."
+        try:
+            cells = self.table(OPHYS_CELLS_TABLE).reset_index()
+        except VisBehaviorError:
+            # Releases 0.x have none, and it may not be here.
+            return ""
+        of_planes = planes[["ophys_experiment_id", "behavior_session_id"]]
+        return _kind_of(number, cells.merge(of_planes, on="ophys_experiment_id"), _KINDS_OF_CELLS, wanted)
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
+
+
+def _kind_of(number: int, table: pd.DataFrame, kinds: tuple[str, ...], wanted: str) -> str:
+    for kind in kinds:
+        belongs = table.loc[table[kind] == number, wanted].drop_duplicates().tolist()
+        if belongs and kind != wanted:
+            name = _WORDS[wanted] + "s" * (len(belongs) > 1)
+            return f" {number} is {_article(kind)} {kind}, of {name} {', '.join(map(str, belongs))}."
+    return ""
 
 
 def _names_a_file(file_id: Any) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from visbehavior._version import __version__
+from visbehavior.analysis.performance import TRIAL_COLUMNS, compute_performance_metrics
 from visbehavior.errors import VisBehaviorError
 from visbehavior.nwb.road import NwbRoad
 from visbehavior.progress import progress_bar
@@ -93,6 +94,11 @@ def compute_metrics_of(
             else:
                 ledger.keep(hashes[number], found[number])
     return found
+
+
+def metrics_without_trials() -> Metrics:
+    """The metrics of a session that has no trials: their names, and the types of counts."""
+    return compute_performance_metrics({name: [] for name in TRIAL_COLUMNS}, {"volume": []})
 
 
 def _measured(open_road: Callable[[int], NwbRoad], number: int, threshold: float) -> Metrics:
