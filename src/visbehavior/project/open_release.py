@@ -19,6 +19,10 @@ from visbehavior.store.transfer import JOBS, fetch_whole, hash_file
 
 _KINDS = ("ophys_experiment_id", "ophys_session_id", "ophys_container_id", "behavior_session_id")
 _KINDS_OF_CELLS = ("cell_roi_id", "cell_specimen_id")
+_LISTS = {
+    "behavior_session_id": "get_behavior_session_table()",
+    "ophys_experiment_id": "get_ophys_experiment_table()",
+}
 _WORDS = {"behavior_session_id": "behavior session", "ophys_experiment_id": "imaging plane"}
 
 
@@ -132,11 +136,7 @@ class OpenRelease:
         """The file of a session, or those of its planes, the first one first."""
         table = self.table(BEHAVIOR_SESSION_TABLE)
         if behavior_session_id not in table.index:
-            what = self._what_it_is(behavior_session_id, "behavior_session_id")
-            raise NotFound(
-                f"Release {self.version} has no behavior session {behavior_session_id}.{what or ' get_behavior_session_table() lists them.'}",
-                behavior_session_id=behavior_session_id,
-            )
+            raise self._unknown(behavior_session_id, "behavior_session_id")
         file_ids = [table.at[behavior_session_id, "file_id"]]
         if not _names_a_file(file_ids[0]):
             planes = self.table(OPHYS_EXPERIMENT_TABLE)
@@ -162,12 +162,12 @@ class OpenRelease:
         """The file of an imaging plane."""
         planes = self.table(OPHYS_EXPERIMENT_TABLE)
         if ophys_experiment_id not in planes.index:
-            what = self._what_it_is(ophys_experiment_id, "ophys_experiment_id")
-            raise NotFound(
-                f"Release {self.version} has no imaging plane {ophys_experiment_id}.{what or ' get_ophys_experiment_table() lists them.'}",
-                ophys_experiment_id=ophys_experiment_id,
-            )
+            raise self._unknown(ophys_experiment_id, "ophys_experiment_id")
         return self._manifest.files[str(int(planes.at[ophys_experiment_id, "file_id"]))]
+
+    def _unknown(self, number: int, wanted: str) -> NotFound:
+        what = self._what_it_is(number, wanted) or f" {_LISTS[wanted]} lists them."
+        return NotFound(f"Release {self.version} has no {_WORDS[wanted]} {number}.{what}", **{wanted: number})
 
     def _what_it_is(self, number: int, wanted: str) -> str:
         """An id of another kind than the wanted one: which, and which of those that belongs to; "" where it is none."""
