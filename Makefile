@@ -42,7 +42,7 @@ docs: demo $(VENV)/installed
 	$(VENV)/$(BIN)/python scripts/tables_page.py > docs/tables.md
 	$(VENV)/$(BIN)/python -m scripts.tutorials
 	mkdir -p docs/images
-	cp demo/stretch.png demo/mouse.png docs/images/
+	cp demo/timeline.png demo/mouse.png docs/images/
 
 oracle: $(ORACLE)/installed
 

@@ -78,7 +78,7 @@ def report(ours: dict[str, float], bare: dict[str, float], allensdk: dict[str, f
     )
     name = "open_every_attribute"
     for what, target in (("every_dataset", ", target 1 or less"), ("needed_datasets", "")):
-        said = what.replace("_", " ") + (" but the pictures" if target else "")
+        said = what.replace("_", " ") + (" but the images" if target else "")
         print(f"{name}: {ours[name] / bare[what]:.2f} of bare h5py reading {said} ({bare[what] * 1e3:.1f} ms){target}")
     print(f"memory added by opening and trials: {ours['memory_open_trials_mb']:.1f} MB, target under 10")
     most = 2 * ours["tables_mb"] + 20

@@ -104,7 +104,7 @@ def time_sessions():
 
 
 def time_h5py():
-    """Reading every dataset but the pictures, and those alone from which a session's tables are made."""
+    """Reading every dataset but the images, and those alone from which a session's tables are made."""
     names = []
     with h5py.File(path, "r") as file:
         file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)

@@ -60,7 +60,7 @@ def main():
         from visbehavior import write_nwb
 
         make = our_session(data)
-        figures["raw_to_tables_without_pictures"] = timed(lambda: tables(make(), ["stimulus_templates"]))[0]
+        figures["raw_to_tables_without_images"] = timed(lambda: tables(make(), ["stimulus_templates"]))[0]
         store = write_nwb
     else:
         make, store = allensdk_session(data), write

@@ -14,7 +14,7 @@ from visbehavior.analysis.history import compute_history
 COLUMNS = ("prior_exposures_to_session_type", "prior_exposures_to_image_set", "prior_exposures_to_omissions")
 REMOVED, HABITUATION, UNNAMED = (
     "an earlier session was removed",
-    "pictures were left out on a day of habituation, by mistake",
+    "images were left out on a day of habituation, by mistake",
     "the session has no type",
 )
 

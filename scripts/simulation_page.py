@@ -46,7 +46,7 @@ LIKE_THE_PUBLISHED = Mouse(
 
 TEXT = """# The simulated mouse
 
-`visbehavior.simulate(session_type)` plays the task's rules with a model of a mouse, and gives what the rig would have written: a pickle's dictionary that takes the same road as a real
+`visbehavior.simulate(session_type)` plays the task's rules with a model of a mouse, and gives what the rig would have written: a pickle's dictionary that takes the same reader as a real
 one. `simulate_mouse()` gives a mouse's days. Nothing is downloaded, and the truth is known (`["simulation"]`).
 
 ```python
@@ -61,9 +61,9 @@ raw["simulation"]["drivers"], raw["simulation"]["engaged"].mean()
 ## The mouse
 
 At each flash that it is not busy licking, the mouse begins a bout of licks or does not, by a logistic function of what drives it: a bias; how long it has waited since its last bout
-(timing); and, where the picture changes, how well it sees that change (sensitivity, and a factor for each pair of pictures). The model is after that of Piet et al. 2024 (Neuron 112), who fit
+(timing); and, where the image changes, how well it sees that change (sensitivity, and a factor for each pair of images). The model is after that of Piet et al. 2024 (Neuron 112), who fit
 the data set with such a one; theirs has drives for omissions too, which change nothing here. A mouse that is not engaged lacks {disengaged:g} log-odds. Whether it is, is a Markov chain, and what it has drunk tips it. It answers a change after a log-normal latency
-around 0.39 s, drinks a reward with some 17 licks, slows down for it, learns from day to day, and sees new pictures worse.
+around 0.39 s, drinks a reward with some 17 licks, slows down for it, learns from day to day, and sees new images worse.
 
 `Mouse` has what is the animal's own: sensitivity, impulsivity, timing, engagement, latency, running speed, what it has seen. Zeros are the typical mouse. Without one,
 `simulate` draws a mouse of the population. Each session adds chance of its own around the habits of its stage (log-odds; the middle and the spread over sessions):
@@ -75,7 +75,7 @@ around 0.39 s, drinks a reward with some 17 licks, slows down for it, learns fro
 
 A change comes 4 to 11 flashes after a trial's start, one more with probability 0.7 (a truncated geometric distribution); one trial in eight is a catch trial; a lick before the change aborts the
 trial, which is tried again, up to 5 times, after a timeout of 0.3 s; a lick from 0.15 to 0.75 s after it is a response; the first five changes are rewarded for nothing; from OPHYS_1
-on 5 % of the pictures are left out, never a change nor the one before it. The session ends after 60 minutes or 5 mL. Gratings of TRAINING_0 and TRAINING_1 stay until they change;
+on 5 % of the images are left out, never a change nor the one before it. The session ends after 60 minutes or 5 mL. Gratings of TRAINING_0 and TRAINING_1 stay until they change;
 TRAINING_0 rewards every change. TRAINING_5 and OPHYS have five minutes of gray before, and gray and ten runs of a movie after (sessions shorter than 30 minutes have neither).
 
 ## Beside the published sessions

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from visbehavior.schema.columns import DTYPES, Column, Table
 from visbehavior.schema.project import PROJECT_TABLES
-from visbehavior.schema.rig import ENTRIES, SESSION_DATA
 from visbehavior.schema.session import SESSION_TABLES
+from visbehavior.schema.stimulus_pickle import ENTRIES, SESSION_DATA
 
 HEAD = """# The tables of a behavior session
 

@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 
 from tests.faultserver import FaultServer
 from tests.project.mouse import make_tutorial_bucket, make_tutorial_release
-from visbehavior.project.serving import serve_bucket
+from visbehavior.publish.serve import serve_bucket
 
 FOLDER = pathlib.Path(__file__).parents[1] / "docs" / "tutorials"
 NOT_EXECUTED = "skip-execution"
@@ -24,14 +24,14 @@ SECONDS = 300
 
 INSTALL = '%pip install --quiet "visbehavior[plots]"'
 MADE_UP = (
-    "The numbers and pictures that stand here are of a simulated mouse, which carries the number of a real one: run the notebook, and you have the "
+    "The numbers and images that stand here are of a simulated mouse, which carries the number of a real one: run the notebook, and you have the "
     "real one's. On Colab choose *File > Upload notebook*; the first cell installs what is needed."
 )
 
 ONE_MOUSE = [
     f"""# One mouse, day by day
 
-Does a mouse get better at seeing that a picture has changed? We take one mouse of the Allen Institute's Visual Behavior data set, look at one of its sessions, and measure all of them.
+Does a mouse get better at seeing that an image has changed? We take one mouse of the Allen Institute's Visual Behavior data set, look at one of its sessions, and measure all of them.
 
 {MADE_UP}""",
     INSTALL,
@@ -65,10 +65,10 @@ session""",
     """session.trials.query("hit")[["change_time", "initial_image_name", "change_image_name", "response_latency", "reward_volume"]].head()""",
     """### Half a minute of it
 
-Bands are pictures, a colour each; dashed ones were omitted. Ticks are licks, diamonds rewards, the line is how fast the mouse runs.""",
+Bands are images, a colour each; dashed ones were omitted. Ticks are licks, diamonds rewards, the line is how fast the mouse runs.""",
     """start = session.trials.query("hit")["start_time"].iloc[5]
 fig, ax = plt.subplots(figsize=(15, 5), layout="constrained")
-visbehavior.plot_stretch(
+visbehavior.plot_timeline(
     session.running_speed, session.licks, session.rewards, session.stimulus_presentations, ax, start, start + 30
 );""",
     """## How good is it?
@@ -121,7 +121,7 @@ moved(lambda: session.licks)""",
     """The performance of the session, and once more: what came is kept, in memory, and in a folder for the next time.""",
     """moved(lambda: session.get_performance_metrics())
 moved(lambda: cache.get_behavior_session(imaged[0]).get_performance_metrics())""",
-    """Everything of the behavior but the pictures that were shown:""",
+    """Everything of the behavior but the images that were shown:""",
     """moved(lambda: [session.trials, session.rewards, session.running_speed, session.stimulus_presentations])""",
     """Should you want the whole file after all, this finishes what was begun, verifies every byte of it, and shows how far it is:
 
@@ -150,7 +150,7 @@ def notebook_of(cells: list[str]) -> nbformat.NotebookNode:
 def execute(notebook: nbformat.NotebookNode, folder: pathlib.Path, endpoint: str) -> None:
     """Run a notebook in a folder, with its own cache, on the bucket that is served there."""
     environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint, "VISBEHAVIOR_CACHE_DIR": str(folder / "cache")}
-    # Pictures are to come into the notebook, whatever they do elsewhere.
+    # Images are to come into the notebook, whatever they do elsewhere.
     environment.pop("MPLBACKEND", None)
     client = NotebookClient(
         notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}

@@ -61,7 +61,7 @@ def public_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultSer
 def anywhere(
     public_bucket: FaultServer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FaultServer]:
-    """A machine on which that is the public bucket, the cache is empty, and pictures have no screen."""
+    """A machine on which that is the public bucket, the cache is empty, and images have no screen."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL", public_bucket.endpoint)

@@ -22,7 +22,7 @@ from visbehavior import write_nwb
 from visbehavior.schema.session import EYE_TRACKING, STIMULUS_PRESENTATIONS
 
 TEXT = h5py.string_dtype()
-PICTURES = ("im065", "im077", "im066", "im061")
+IMAGES = ("im065", "im077", "im066", "im061")
 FLASH = 0.25
 CADENCE = 0.75
 FRAME_RATE = 60.0
@@ -126,7 +126,7 @@ def make_session(
     first = np.array([times[0] if len(times) else np.nan for times in licks])
     rewarded = np.isin(drawn, ["h", "A"])
     volume = np.where(drawn == "h", 0.007, np.where(drawn == "A", 0.005, 0.0))
-    names = rng.choice(PICTURES, trials + 1)
+    names = rng.choice(IMAGES, trials + 1)
     stop_of_all = (start[-1] if trials else 10.0) + 20.0
     timestamps = np.arange(0, stop_of_all, 1 / FRAME_RATE)
     columns = {
@@ -211,14 +211,14 @@ def write_session(path: pathlib.Path, made: Made, layout: str = "1.1", templates
 def _presentations(rng: np.random.Generator, start: float, stop: float, blocks: int) -> dict[str, Any]:
     time = np.arange(start, stop, CADENCE)
     count = len(time)
-    picture = rng.integers(0, len(PICTURES), 1 + count // 6).repeat(6)[:count]
+    image = rng.integers(0, len(IMAGES), 1 + count // 6).repeat(6)[:count]
     omitted = rng.random(count) < 0.1
     omitted[:1] = False
     columns = {
         "stimulus_block": np.full(count, 1 if blocks == 4 else 0),
         "stimulus_block_name": np.full(count, "change_detection_behavior", dtype=object),
-        "image_index": np.where(omitted, len(PICTURES), picture),
-        "image_name": np.where(omitted, "omitted", np.array(PICTURES, dtype=object)[picture]),
+        "image_index": np.where(omitted, len(IMAGES), image),
+        "image_name": np.where(omitted, "omitted", np.array(IMAGES, dtype=object)[image]),
         "duration": np.full(count, FLASH),
         "start_time": time,
         "end_time": time + FLASH,
@@ -392,8 +392,8 @@ def _write_presentations(file: h5py.File, made: Made, layout: str) -> None:
 
 def _write_templates(file: h5py.File) -> None:
     group = file.create_group(f"stimulus/templates/{IMAGE_SET}.07.14")
-    _text(group, "control_description", list(PICTURES))
-    shape = (len(PICTURES), 12, 16)
+    _text(group, "control_description", list(IMAGES))
+    shape = (len(IMAGES), 12, 16)
     group["data"] = np.arange(np.prod(shape)).reshape(shape).astype(np.uint8)
     unwarped = np.arange(np.prod(shape), dtype=float).reshape(shape)
     unwarped[:, 0] = np.nan
@@ -466,13 +466,13 @@ def _presentations_frame(made: Made) -> pd.DataFrame:
 
 
 def _templates_frame() -> pd.DataFrame:
-    shape = (len(PICTURES), 12, 16)
+    shape = (len(IMAGES), 12, 16)
     warped = np.arange(np.prod(shape)).reshape(shape).astype(np.uint8)
     unwarped = np.where(np.arange(12)[:, None] == 0, np.nan, np.arange(np.prod(shape), dtype=float).reshape(shape))
     frame = pd.DataFrame(
         {"unwarped": pd.Series(list(unwarped), dtype=object), "warped": pd.Series(list(warped), dtype=object)}
     )
-    frame.index = pd.Index(PICTURES, name="image_name")
+    frame.index = pd.Index(IMAGES, name="image_name")
     frame.name = f"{IMAGE_SET}.07.14"
     return frame
 

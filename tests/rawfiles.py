@@ -14,7 +14,7 @@ import numpy as np
 
 Pickle = dict[str, Any]
 
-PICTURES = ("im065", "im077", "im066", "im061", "im063", "im062", "im085", "im069")
+IMAGES = ("im065", "im077", "im066", "im061", "im063", "im062", "im085", "im069")
 ORIENTATIONS = {0: "horizontal", 90: "vertical", 180: "horizontal", 270: "vertical"}
 IMAGE_SET = "//allen/image_dictionaries/Natural_Images_Lum_Matched_set_training_2017.07.14.pkl"
 FLASH, CYCLE = 15, 45
@@ -41,13 +41,13 @@ def event(name: str, frame: int, detail: str = "") -> list[Any]:
 
 
 def choose(stimulus: str, rng: np.random.Generator, other_than: Any = None) -> Any:
-    """A picture's name or an orientation as a rig pickles it, another one than this."""
-    choices = list(PICTURES) if stimulus == "images" else list(ORIENTATIONS)
+    """An image's name or an orientation as a rig pickles it, another one than this."""
+    choices = list(IMAGES) if stimulus == "images" else list(ORIENTATIONS)
     return [what for what in choices if what != other_than][rng.integers(len(choices) - (other_than is not None))]
 
 
 def called(what: Any) -> tuple[Any, Any]:
-    """A picture with its category."""
+    """An image with its category."""
     return (what, what) if isinstance(what, str) else (ORIENTATIONS[what], what)
 
 
@@ -122,7 +122,7 @@ def make_trials(stimulus: str, outcomes: list[str], first: int, rng: np.random.G
 
 
 def draw_screen(n: int, begins: list[int], end: int, flashes: bool, rng: np.random.Generator) -> list[int]:
-    """1 in each frame with a picture: flashes that begin in these frames, not all equally long, or all up to the end."""
+    """1 in each frame with an image: flashes that begin in these frames, not all equally long, or all up to the end."""
     log = [0] * n
     if not flashes:
         log[begins[0] : end] = [1] * (end - begins[0])
@@ -133,13 +133,13 @@ def draw_screen(n: int, begins: list[int], end: int, flashes: bool, rng: np.rand
 
 
 def leave_out(first: int, end: int, kept: set[int], rng: np.random.Generator) -> list[int]:
-    """Flashes that are left out, the last one among them, but never the first or the picture that a change shows."""
+    """Flashes that are left out, the last one among them, but never the first or the image that a change shows."""
     flashes = list(range(first + CYCLE, end, CYCLE))
     return [frame for frame in flashes if frame not in kept and (frame == flashes[-1] or rng.random() < 0.1)]
 
 
 def omission_log(left_out: list[int], first: int, early: bool) -> list[int]:
-    """As logged: one twice, two beside pictures that were shown after all, one not near enough to one."""
+    """As logged: one twice, two beside images that were shown after all, one not near enough to one."""
     beside = [first + CYCLE * 2 + 3, first + CYCLE * 3 - 3, first + CYCLE * 4 - 4]
     return sorted(([first - 20] if early else []) + left_out[:1] + left_out + beside)
 
@@ -154,21 +154,21 @@ def make_intervals(n: int, slow: int, rng: np.random.Generator) -> Any:
 def make_stimulus(stimulus: str, chosen: list[Any], draw_log: list[int], flashes: bool) -> Pickle:
     """An entry of `stimuli`."""
     groups = [[name, [0, 180] if name == "horizontal" else [90, 270]] for name in ("horizontal", "vertical")]
-    pictures = {
+    images = {
         "image_set": IMAGE_SET,
-        "stim_groups": collections.OrderedDict((name, [name]) for name in PICTURES),
+        "stim_groups": collections.OrderedDict((name, [name]) for name in IMAGES),
     }
     gratings = {"stim_groups": groups, "phase": 0.25, "sf": 0.04}
     return {
         "set_log": chosen,
         "draw_log": draw_log,
         "flash_interval_sec": [0.25, 0.5] if flashes else None,
-        **(pictures if stimulus == "images" else gratings),
+        **(images if stimulus == "images" else gratings),
     }
 
 
 def make_movie(start: int, n: int, rng: np.random.Generator) -> Pickle:
-    """A movie, two frames a picture, after some gray; some frames were dropped."""
+    """A movie, two frames an image, after some gray; some frames were dropped."""
     shown = SWEEPS * RUNS * 2
     gray = n - start - shown - 5
     indices = np.delete(np.arange(start, n), rng.choice(np.arange(gray, n - start - 1), 5, replace=False))
@@ -298,7 +298,7 @@ def session_data(path: pathlib.Path, **more: Any) -> dict[str, Any]:
         "reporter_line": ["Ai93(TITL-GCaMP6f)"],
         "driver_line": ["Slc17a7-IRES2-Cre", "Camk2a-tTA"],
         "date_of_acquisition": "2019-04-11 12:31:50",
-        "prior_images_shown": list(PICTURES[:5]),
+        "prior_images_shown": list(IMAGES[:5]),
         "project_code": "VisualBehavior",
         "behavior_stimulus_file": str(path),
         **more,

@@ -57,7 +57,7 @@ def text(value: Any) -> str:
 
 
 def is_text(value: Any) -> bool:
-    """Whether a picture is called by a name, not by an orientation."""
+    """Whether an image is called by a name, not by an orientation."""
     return isinstance(value, str | bytes)
 
 
@@ -263,20 +263,20 @@ def reward_time(start: float, stop: float, times: list[float]) -> float:
     return within[0] if within else NAN
 
 
-def trial_picture(what: Any) -> str:
-    """The name of a picture, or of a grating by the number as it was pickled."""
+def trial_image(what: Any) -> str:
+    """The name of an image, or of a grating by the number as it was pickled."""
     return text(what) if is_text(what) else f"gratings_{what}"
 
 
-def pictures_of(pickle: Pickle, trial: Pickle) -> dict[str, str]:
-    """The picture last chosen at or before the trial's first event, and the one that it changes to."""
+def images_of(pickle: Pickle, trial: Pickle) -> dict[str, str]:
+    """The image last chosen at or before the trial's first event, and the one that it changes to."""
     chosen = [entry for stimulus in behavior(pickle)["stimuli"].values() for entry in stimulus["set_log"]]
     before = [entry for entry in chosen if entry[3] <= trial["events"][0][3]]
-    initial = trial_picture(sorted(before, key=lambda entry: entry[3])[-1][1])
+    initial = trial_image(sorted(before, key=lambda entry: entry[3])[-1][1])
     changes = trial["stimulus_changes"]
     return {
         "initial_image_name": initial,
-        "change_image_name": trial_picture(changes[0][1][1]) if len(changes) else initial,
+        "change_image_name": trial_image(changes[0][1][1]) if len(changes) else initial,
     }
 
 
@@ -291,7 +291,7 @@ def trial_row(pickle: Pickle, i: int, on_screen: list[float], times: list[float]
         "trials_id": trial["index"],
         "start_time": start,
         "stop_time": stop,
-        **pictures_of(pickle, trial),
+        **images_of(pickle, trial),
         "is_change": has(trial, "stimulus_changed"),
         "change_time": change_time,
         **kind_of(trial),
@@ -330,7 +330,7 @@ def runs_of_ones(drawn: Sequence[int], begin: int, end: int) -> list[tuple[int, 
 
 
 def stimulus_name(stimulus: Pickle) -> str:
-    """The picture set's file name up to its first dot, or that it is a grating."""
+    """The image set's file name up to its first dot, or that it is a grating."""
     path = stimulus.get("image_set")
     return text(path).replace("\\", "/").split("/")[-1].split(".")[0] if path else "grating"
 
@@ -343,14 +343,14 @@ def presentation(**known: Any) -> Row:
 
 
 def looks(stimulus: Pickle, what: Any) -> Row:
-    """Name of a picture; of gratings the look as well."""
+    """Name of an image; of gratings the look as well."""
     if is_text(what):
         return {"image_name": text(what)}
     look = {"phase": stimulus["phase"], "spatial_frequency": stimulus["sf"], "orientation": float(what)}
     return {"image_name": f"gratings_{float(what)}", **look}
 
 
-def pictures(pickle: Pickle, on_screen: list[float]) -> list[Row]:
+def images(pickle: Pickle, on_screen: list[float]) -> list[Row]:
     """Each run of drawn frames within the reign of what was chosen, which lasts until the next is chosen."""
     rows = []
     for stimulus in behavior(pickle)["stimuli"].values():
@@ -366,7 +366,7 @@ def pictures(pickle: Pickle, on_screen: list[float]) -> list[Row]:
 
 
 def omissions(pickle: Pickle, shown: list[Row], on_screen: list[float]) -> list[Row]:
-    """Each frame that was logged once, unless a picture begins within 3 frames of it; as long as pictures are."""
+    """Each frame that was logged once, unless an image begins within 3 frames of it; as long as images are."""
     logs = (behavior(pickle).get("omitted_flash_frame_log") or {}).values()
     frames = sorted({int(frame) for log in logs for frame in log})
     length = int(np.median([row["end_frame"] - row["start_frame"] for row in shown]))
@@ -381,14 +381,14 @@ def omissions(pickle: Pickle, shown: list[Row], on_screen: list[float]) -> list[
 
 
 def task_rows(pickle: Pickle, on_screen: list[float]) -> list[Row]:
-    """Pictures and omissions by their first frames; an omission at the very beginning is lost."""
-    shown = pictures(pickle, on_screen)
+    """Images and omissions by their first frames; an omission at the very beginning is lost."""
+    shown = images(pickle, on_screen)
     rows = sorted(shown + omissions(pickle, shown, on_screen), key=lambda row: row["start_frame"])
     return rows[1:] if rows[0]["omitted"] else rows
 
 
 def movie_rows(pickle: Pickle, on_screen: list[float]) -> list[Row]:
-    """Each picture of the movie, counted after the gray before it; its end_frame is the last frame that shows it."""
+    """Each image of the movie, counted after the gray before it; its end_frame is the last frame that shows it."""
     movie = fingerprint(pickle)["static_stimulus"]
     sweeps, frames = movie["sweep_frames"], fingerprint(pickle)["frame_indices"]
     gray = sum(1 for frame in movie["frame_list"] if frame == -1)
@@ -404,7 +404,7 @@ def movie_rows(pickle: Pickle, on_screen: list[float]) -> list[Row]:
 
 
 def gray_between(task: list[Row], movie: list[Row]) -> Row:
-    """From the end of the last picture, in frames also of an omission, to the movie."""
+    """From the end of the last image, in frames also of an omission, to the movie."""
     start_time = max(row["end_time"] for row in task if not row["omitted"])
     at = {"start_time": start_time, "start_frame": max(row["end_frame"] for row in task)}
     at["end_time"] = min(row["start_time"] for row in movie)
@@ -413,7 +413,7 @@ def gray_between(task: list[Row], movie: list[Row]) -> Row:
 
 
 def gray_before(first: Row) -> Row:
-    """From 0 to the first picture."""
+    """From 0 to the first image."""
     at = {"start_time": 0.0, "start_frame": 0, "end_time": first["start_time"], "end_frame": first["start_frame"]}
     return presentation(stimulus_name="spontaneous", **at)
 
@@ -431,7 +431,7 @@ def all_rows(pickle: Pickle, on_screen: list[float]) -> list[Row]:
 
 
 def add_index(rows: list[Row], names: Sequence[str]) -> None:
-    """The place in the set, of gratings among the orientations; an omission comes after all pictures."""
+    """The place in the set, of gratings among the orientations; an omission comes after all images."""
     orientations = list({row["orientation"] for row in rows if not math.isnan(row["orientation"])})
     in_order = [f"gratings_{orientation}" for orientation in orientations] or [text(name) for name in names]
     for row in rows:
@@ -447,7 +447,7 @@ def add_novelty(rows: list[Row], prior_images: Sequence[str]) -> None:
 
 
 def add_changes(rows: list[Row]) -> None:
-    """Whether the picture differs from the last one shown, and how many rows ago one did."""
+    """Whether the image differs from the last one shown, and how many rows ago one did."""
     changes = reference.is_change([row["image_name"] for row in rows], [row["omitted"] is False for row in rows])
     flashes = reference.flashes_since_change(changes, [row["omitted"] is True for row in rows])
     for row, changed, count in zip(rows, changes, flashes, strict=True):
@@ -466,7 +466,7 @@ def add_trials(rows: list[Row], of_trials: Table) -> None:
 
 
 def add_active(rows: list[Row], of_trials: Table) -> None:
-    """Whether a named picture of the row's block begins strictly within the trials."""
+    """Whether a named image of the row's block begins strictly within the trials."""
     first, last = of_trials["start_time"][0], of_trials["stop_time"][-1]
     named = [row for row in rows if row["image_name"] is not None]
     blocks = {row["stimulus_block"] for row in named if first < row["start_time"] < last}
@@ -499,7 +499,7 @@ def presentations(
     names: Sequence[str] = (),
     project_code: str | None = None,
 ) -> Table:
-    """A row for each picture, grating, omission, gray and picture of the movie; `names` are the picture set's."""
+    """A row for each image, grating, omission, gray and image of the movie; `names` are the image set's."""
     rows = all_rows(pickle, clocks(pickle, delay)[1])
     for row in rows:
         row["duration"] = OMISSION_SECONDS if row["omitted"] else row["end_time"] - row["start_time"]

@@ -1,7 +1,7 @@
-"""The slow twin of `visbehavior.analysis.warp`, a pixel at a time and from the definition alone.
+"""The slow twin of `visbehavior.stimuli.warp`, a pixel at a time and from the definition alone.
 
 The definition in words: a pixel of the flat monitor shows what lies, on a sphere around the eye, as far from the middle
-as the pixel lies on the monitor; between pixels the picture is the cubic spline that passes through all of them.
+as the pixel lies on the monitor; between pixels the image is the cubic spline that passes through all of them.
 """
 
 from __future__ import annotations

@@ -44,23 +44,23 @@ def test_python_blocks_run(page: pathlib.Path, tmp_path: pathlib.Path) -> None:
 def test_the_story_of_a_mouse_runs_again_without_a_network(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tables, one mouse, all its sessions, the metrics in its table, both pictures."""
+    """Tables, one mouse, all its sessions, the metrics in its table, both images."""
     page = ROOT / "docs" / "data_set.md"
     story = "".join(code for _, code in BLOCK.findall(page.read_text())[:2])
     assert "get_performance_table" in story
-    assert "plot_stretch" in story
+    assert "plot_timeline" in story
     first: dict[str, pd.DataFrame] = {}
     exec(compile(story, str(page), "exec"), first)
-    pictures = [tmp_path / "mouse.png", tmp_path / "stretch.png"]
-    for picture in pictures:
-        picture.unlink()
+    images = [tmp_path / "mouse.png", tmp_path / "timeline.png"]
+    for image in images:
+        image.unlink()
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     second: dict[str, pd.DataFrame] = {}
     with pytest.warns(VisBehaviorWarning, match="could not be looked up"):
         exec(compile(story, str(page), "exec"), second)
     pd.testing.assert_frame_equal(first["table"], second["table"])
     assert first["table"]["max_dprime"].notna().all()
-    assert all(picture.exists() for picture in pictures)
+    assert all(image.exists() for image in images)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -94,7 +94,7 @@ def test_the_demo_runs_and_the_second_time_it_makes_nothing_anew(tmp_path: pathl
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         texts.append(done.stdout)
-    assert {path.name for path in (tmp_path / "here").glob("*.png")} == {"stretch.png", "mouse.png"}
+    assert {path.name for path in (tmp_path / "here").glob("*.png")} == {"timeline.png", "mouse.png"}
     for text in texts:
         assert "OPHYS_6_images_B" in text
         assert "36 sessions of 3 mice" in text

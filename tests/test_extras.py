@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from visbehavior import BehaviorSession, CannotWrite, MissingExtra, write_nwb
-from visbehavior.atomic import whole_file
+from visbehavior.atomic import atomic_write
 from visbehavior.extras import import_extra
 
 
@@ -36,7 +36,7 @@ def test_writing_without_pynwb(
 def test_a_file_that_is_whole_replaces_the_older(tmp_path: pathlib.Path) -> None:
     target = tmp_path / "x.txt"
     target.write_text("older")
-    with whole_file(target) as part:
+    with atomic_write(target) as part:
         part.write_text("newer")
         assert target.read_text() == "older"
     assert target.read_text() == "newer"
@@ -48,7 +48,7 @@ def test_an_error_leaves_the_older_file(tmp_path: pathlib.Path) -> None:
     target.write_text("older")
 
     def write_half() -> None:
-        with whole_file(target) as part:
+        with atomic_write(target) as part:
             part.write_text("half")
             raise OSError("broken")
 
@@ -58,5 +58,5 @@ def test_an_error_leaves_the_older_file(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_folder_for_a_file(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(CannotWrite, match=r"is a folder\. Name a file"), whole_file(tmp_path):
+    with pytest.raises(CannotWrite, match=r"is a folder\. Name a file"), atomic_write(tmp_path):
         pass

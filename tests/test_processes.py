@@ -11,18 +11,18 @@ import time
 
 import pytest
 
-from visbehavior.processes import in_processes
+from visbehavior.processes import map_in_processes
 
 PARENT = """
 import os, sys, time
-from visbehavior.processes import in_processes
+from visbehavior.processes import map_in_processes
 
 def work(folder):
     open(os.path.join(folder, str(os.getpid())), "w").close()
     time.sleep(0.2)
 
 if __name__ == "__main__":
-    for _ in in_processes(work, [(sys.argv[1],)] * 10_000, 2):
+    for _ in map_in_processes(work, [(sys.argv[1],)] * 10_000, 2):
         pass
 """
 
@@ -33,7 +33,7 @@ def double(number: int) -> int:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_results_come_with_their_places(jobs: int) -> None:
-    assert dict(in_processes(double, ((n,) for n in range(20)), jobs)) == {n: 2 * n for n in range(20)}
+    assert dict(map_in_processes(double, ((n,) for n in range(20)), jobs)) == {n: 2 * n for n in range(20)}
 
 
 def test_work_is_asked_for_as_it_is_needed() -> None:
@@ -44,7 +44,7 @@ def test_work_is_asked_for_as_it_is_needed() -> None:
             asked.append(number)
             yield (number,)
 
-    results = in_processes(double, items(), 2)
+    results = map_in_processes(double, items(), 2)
     next(results)
     assert len(asked) < 10
     results.close()

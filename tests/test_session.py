@@ -29,7 +29,7 @@ from visbehavior import (
     compute_rolling_performance,
 )
 from visbehavior._version import __version__
-from visbehavior.nwb.handle import Handle
+from visbehavior.nwb.hdf5 import Hdf5File
 from visbehavior.schema.session import SESSION_TABLES
 
 TABLES = [
@@ -61,13 +61,13 @@ def session(newer_file: pathlib.Path) -> BehaviorSession:
 def datasets_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The datasets that are opened, in order."""
     opened: list[str] = []
-    plain = Handle._dataset
+    plain = Hdf5File._dataset
 
-    def spy(self: Handle, group: str, name: str) -> object:
+    def spy(self: Hdf5File, group: str, name: str) -> object:
         opened.append(f"{group}/{name}")
         return plain(self, group, name)
 
-    monkeypatch.setattr(Handle, "_dataset", spy)
+    monkeypatch.setattr(Hdf5File, "_dataset", spy)
     return opened
 
 
@@ -193,8 +193,8 @@ def test_close_and_with(newer_file: pathlib.Path) -> None:
 
 
 def test_a_deleted_session_leaves_arrays_valid(newer_file: pathlib.Path) -> None:
-    picture = BehaviorSession.from_nwb_path(newer_file).stimulus_templates.loc["im065", "warped"]
-    assert picture[0, 5] == 5
+    image = BehaviorSession.from_nwb_path(newer_file).stimulus_templates.loc["im065", "warped"]
+    assert image[0, 5] == 5
 
 
 def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -214,7 +214,7 @@ def test_the_interpreter_ends_well_with_a_session_open(newer_file: pathlib.Path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file handles")
-def test_a_thousand_sessions_with_pictures_need_few_file_handles(newer_file: pathlib.Path) -> None:
+def test_a_thousand_sessions_with_images_need_few_file_handles(newer_file: pathlib.Path) -> None:
     done = run(
         "import resource, sys, visbehavior\n"
         "visbehavior.BehaviorSession\n"
@@ -240,14 +240,14 @@ def test_a_session_says_what_it_is(session: BehaviorSession, name: str) -> None:
         "min",
         "60",
         "300 frames",
-        "4 pictures",
+        "4 images",
     ):
         assert fact in text, fact
 
 
 def test_saying_what_it_is_reads_no_table(session: BehaviorSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Handle, "_values", None)
-    monkeypatch.setattr(Handle, "ragged", None)
+    monkeypatch.setattr(Hdf5File, "_values", None)
+    monkeypatch.setattr(Hdf5File, "ragged", None)
     assert "trials" in repr(session)
 
 

@@ -45,7 +45,7 @@ def test_a_tutorial_is_what_the_script_writes(name: str) -> None:
     nbformat.validate(written)
 
 
-def test_pictures_are_in_it_and_nothing_of_the_machine() -> None:
+def test_images_are_in_it_and_nothing_of_the_machine() -> None:
     text = (FOLDER / "one_mouse.ipynb").read_text()
     assert text.count('"image/png"') == 2
     for path in FOLDER.glob("*.ipynb"):

@@ -14,19 +14,20 @@ from visbehavior._version import __version__
 _PUBLIC = {
     "BehaviorSession": "session",
     "Mouse": "simulation.mouse",
-    "Source": "road",
+    "Source": "reader",
     "VisualBehaviorOphysProjectCache": "project.cache",
-    "build_release": "project.release",
-    "check_release": "project.release_check",
+    "build_release": "publish.build",
+    "check_release": "publish.check",
     "compute_performance_metrics": "analysis.performance",
-    "compute_performance_table": "batch",
+    "compute_performance_table": "performance_table",
     "compute_reward_rate": "analysis.performance",
     "compute_rolling_performance": "analysis.performance",
     "compute_session_rates": "analysis.performance",
-    "convert_raw": "conversion",
+    "convert_raw": "convert",
     "install_as_allensdk": "allensdk",
     "plot_max_dprime": "plots.performance",
-    "plot_stretch": "plots.stretch",
+    "plot_stretch": "plots.timeline",
+    "plot_timeline": "plots.timeline",
     "simulate": "simulation.simulate",
     "simulate_mouse": "simulation.simulate",
     "write_nwb": "nwb.writer",
@@ -61,8 +62,8 @@ if TYPE_CHECKING:
         compute_rolling_performance as compute_rolling_performance,
         compute_session_rates as compute_session_rates,
     )
-    from visbehavior.batch import compute_performance_table as compute_performance_table
-    from visbehavior.conversion import convert_raw as convert_raw
+    from visbehavior.performance_table import compute_performance_table as compute_performance_table
+    from visbehavior.convert import convert_raw as convert_raw
     from visbehavior.errors import (
         AllenSDKImported as AllenSDKImported,
         BadValue as BadValue,
@@ -83,11 +84,11 @@ if TYPE_CHECKING:
     )
     from visbehavior.nwb.writer import write_nwb as write_nwb
     from visbehavior.plots.performance import plot_max_dprime as plot_max_dprime
-    from visbehavior.plots.stretch import plot_stretch as plot_stretch
+    from visbehavior.plots.timeline import plot_stretch as plot_stretch, plot_timeline as plot_timeline
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache as VisualBehaviorOphysProjectCache
-    from visbehavior.project.release import build_release as build_release
-    from visbehavior.project.release_check import check_release as check_release
-    from visbehavior.road import Source as Source
+    from visbehavior.publish.build import build_release as build_release
+    from visbehavior.publish.check import check_release as check_release
+    from visbehavior.reader import Source as Source
     from visbehavior.session import BehaviorSession as BehaviorSession
     from visbehavior.simulation.mouse import Mouse as Mouse
     from visbehavior.simulation.simulate import simulate as simulate, simulate_mouse as simulate_mouse

@@ -18,7 +18,7 @@ _FULL_TEXTS = tuple(os.strerror(number) for number in _FULL)
 
 
 @contextmanager
-def whole_file(target: Path, needed: int = 0) -> Iterator[Path]:
+def atomic_write(target: Path, needed: int = 0) -> Iterator[Path]:
     """The path to write to; when the block ends well it becomes `target`, else nothing is left.
 
     Parameters

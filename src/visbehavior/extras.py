@@ -8,7 +8,7 @@ from typing import Any
 from visbehavior.errors import MissingExtra
 
 _EXTRAS = {"pynwb": "nwb", "hdmf": "nwb", "matplotlib": "plots", "scipy": "raw"}
-"""Library: the extra that brings it."""
+"""ReleaseFiles: the extra that brings it."""
 
 
 def import_extra(module: str) -> Any:

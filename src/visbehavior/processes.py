@@ -19,7 +19,7 @@ _WAITING = 2
 """Pieces of work for each process that are asked for ahead: more would only fill the memory."""
 
 
-def in_processes(work: Callable[..., R], items: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[tuple[int, R]]:
+def map_in_processes(work: Callable[..., R], items: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[tuple[int, R]]:
     """The results of a function for many arguments, as they come, each with its position.
 
     Parameters

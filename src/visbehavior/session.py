@@ -1,4 +1,4 @@
-"""A behavior session: its tables, read when they are asked for, from whichever road holds them."""
+"""A behavior session: its tables, read when they are asked for, from whichever reader holds them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ from visbehavior.analysis.performance import (
     compute_reward_rate,
     compute_rolling_performance,
 )
-from visbehavior.analysis.ragged import Ragged
 from visbehavior.errors import BadValue, ClosedSession, VisBehaviorError, warn
-from visbehavior.nwb.road import NwbRoad
+from visbehavior.nwb.reader import NwbReader
 from visbehavior.nwb.writer import to_nwb
-from visbehavior.raw.road import RawRoad
-from visbehavior.road import Road, Source
+from visbehavior.raw.reader import RawReader
+from visbehavior.reader import SessionReader, Source
 from visbehavior.schema import session as schema
 from visbehavior.schema.columns import Table
 from visbehavior.schema.convention import (
@@ -40,6 +39,7 @@ from visbehavior.schema.convention import (
     parse_convention,
     wanted_columns,
 )
+from visbehavior.schema.ragged import Ragged
 from visbehavior.settings import (
     DEFAULT_ALLENSDK_VERSION,
     ENGAGED_REWARD_RATE,
@@ -102,17 +102,17 @@ class BehaviorSession:
 
     def __init__(
         self,
-        road: Road,
+        reader: SessionReader,
         *,
         allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
         eye_tracking_z_threshold: float = EYE_TRACKING_Z_THRESHOLD,
         eye_tracking_dilation_frames: int = EYE_TRACKING_DILATION_FRAMES,
     ) -> None:
-        if isinstance(road, (str, os.PathLike)):
+        if isinstance(reader, (str, os.PathLike)):
             raise BadValue(
-                f"BehaviorSession({road!r}): open a file with BehaviorSession.from_nwb_path({road!r}).", path=road
+                f"BehaviorSession({reader!r}): open a file with BehaviorSession.from_nwb_path({reader!r}).", path=reader
             )
-        self._road = road
+        self._reader = reader
         self._convention = parse_convention(allensdk_version)
         self._z_threshold, self._dilation_frames = _checked_blinks(
             eye_tracking_z_threshold, eye_tracking_dilation_frames
@@ -166,7 +166,7 @@ class BehaviorSession:
             If a threshold makes no sense.
         """
         return cls(
-            NwbRoad(path),
+            NwbReader(path),
             allensdk_version=allensdk_version,
             eye_tracking_z_threshold=eye_tracking_z_threshold,
             eye_tracking_dilation_frames=eye_tracking_dilation_frames,
@@ -191,7 +191,7 @@ class BehaviorSession:
             ``behavior_stimulus_file``: the pickle's path, which must be there. Of the mouse and the session, as far as it is
             known: ``behavior_session_id``, ``external_specimen_name`` (the mouse), ``sex``, ``age`` ("P114", days),
             ``full_genotype``, ``driver_line``, ``reporter_line`` (lists), ``rig_name``, ``date_of_acquisition``,
-            ``project_code``. ``image_set_file`` and ``grating_images_dir``: the pictures, for their templates.
+            ``project_code``. ``image_set_file`` and ``grating_images_dir``: the images, for their templates.
             ``prior_images_shown``: what the mouse saw before. ``sync_file``: the clock of an imaging session.
             ``monitor_delay`` (s), where it is known. `docs/own_rig.md` has more of each.
         allensdk_version, eye_tracking_z_threshold, eye_tracking_dilation_frames
@@ -218,7 +218,7 @@ class BehaviorSession:
         ``brain_observatory/behavior/data_objects`` and ``sync_dataset``; the modules of `visbehavior.raw` name each.
         """
         return cls(
-            RawRoad(session_data),
+            RawReader(session_data),
             allensdk_version=allensdk_version,
             eye_tracking_z_threshold=eye_tracking_z_threshold,
             eye_tracking_dilation_frames=eye_tracking_dilation_frames,
@@ -227,12 +227,12 @@ class BehaviorSession:
     @property
     def behavior_session_id(self) -> int:
         """The id of the session, int."""
-        return self._once("behavior_session_id", self._road.read_behavior_session_id)
+        return self._once("behavior_session_id", self._reader.read_behavior_session_id)
 
     @property
     @_documented(schema.LICKS)
     def licks(self) -> pd.DataFrame:
-        return self._table(schema.LICKS, self._road.read_licks)
+        return self._table(schema.LICKS, self._reader.read_licks)
 
     @property
     @_documented(schema.REWARDS)
@@ -242,33 +242,33 @@ class BehaviorSession:
     @property
     @_documented(schema.RUNNING_SPEED)
     def running_speed(self) -> pd.DataFrame:
-        return self._table(schema.RUNNING_SPEED, self._road.read_running_speed)
+        return self._table(schema.RUNNING_SPEED, self._reader.read_running_speed)
 
     @property
     @_documented(schema.RAW_RUNNING_SPEED)
     def raw_running_speed(self) -> pd.DataFrame:
-        return self._table(schema.RAW_RUNNING_SPEED, self._road.read_raw_running_speed)
+        return self._table(schema.RAW_RUNNING_SPEED, self._reader.read_raw_running_speed)
 
     @property
     @_documented(schema.ENCODER)
     def encoder(self) -> pd.DataFrame:
-        return self._table(schema.ENCODER, self._road.read_encoder)
+        return self._table(schema.ENCODER, self._reader.read_encoder)
 
     @property
     @_documented(schema.STIMULUS_PRESENTATIONS)
     def stimulus_presentations(self) -> pd.DataFrame:
         wanted = wanted_columns(schema.STIMULUS_PRESENTATIONS, self._convention)
-        return self._table(schema.STIMULUS_PRESENTATIONS, lambda: self._road.read_stimulus_presentations(wanted))
+        return self._table(schema.STIMULUS_PRESENTATIONS, lambda: self._reader.read_stimulus_presentations(wanted))
 
     @property
     @_documented(schema.STIMULUS_TEMPLATES)
     def stimulus_templates(self) -> pd.DataFrame:
-        return self._once(schema.STIMULUS_TEMPLATES.name, self._road.read_stimulus_templates)
+        return self._once(schema.STIMULUS_TEMPLATES.name, self._reader.read_stimulus_templates)
 
     @property
     @_documented(schema.STIMULUS_TIMESTAMPS)
     def stimulus_timestamps(self) -> NDArray[np.float64]:
-        return self._once(schema.STIMULUS_TIMESTAMPS.name, self._road.read_stimulus_timestamps)
+        return self._once(schema.STIMULUS_TIMESTAMPS.name, self._reader.read_stimulus_timestamps)
 
     @property
     @_documented(schema.TRIALS)
@@ -285,14 +285,14 @@ class BehaviorSession:
     def task_parameters(self) -> dict[str, Any]:
         table = schema.TASK_PARAMETERS
         return self._once(
-            table.name, lambda: named_dictionary(table, self._road.read_task_parameters(), self._convention)
+            table.name, lambda: named_dictionary(table, self._reader.read_task_parameters(), self._convention)
         )
 
     @property
     @_documented(schema.EYE_TRACKING)
     def eye_tracking(self) -> pd.DataFrame:
         def read() -> pd.DataFrame:
-            frame = self._road.read_eye_tracking(self._z_threshold, self._dilation_frames)
+            frame = self._reader.read_eye_tracking(self._z_threshold, self._dilation_frames)
             if frame.empty:
                 # One text for all sessions, so that a loop over thousands shows it once.
                 warn("A session without eye tracking: its eye_tracking table is empty.")
@@ -303,14 +303,16 @@ class BehaviorSession:
     @property
     @_documented(schema.EYE_TRACKING_RIG_GEOMETRY)
     def eye_tracking_rig_geometry(self) -> dict[str, Any]:
-        return self._once(schema.EYE_TRACKING_RIG_GEOMETRY.name, self._road.read_eye_tracking_rig_geometry)
+        return self._once(schema.EYE_TRACKING_RIG_GEOMETRY.name, self._reader.read_eye_tracking_rig_geometry)
 
     @property
     def source(self) -> Source:
         """Where the session came from: location, layout of the file, release and hash if known, version of this package."""
 
         def make() -> Source:
-            return Source(self._road.location, self._road.layout, self._road.release, self._road.file_hash, __version__)
+            return Source(
+                self._reader.location, self._reader.layout, self._reader.release, self._reader.file_hash, __version__
+            )
 
         return self._once("source", make)
 
@@ -332,8 +334,8 @@ class BehaviorSession:
             As `compute_performance_metrics` gives it: 23 counts, rates and d's. NaN where there was nothing to take a
             rate from.
         """
-        with self._road.opened():
-            self._road.together(self._stored_trials, self._stored_rewards, self._response_window_start)
+        with self._reader.opened():
+            self._reader.prefetch(self._stored_trials, self._stored_rewards, self._response_window_start)
             stored = self._stored_trials(), self._stored_rewards()
             window_start = self._response_window_start()
         return compute_performance_metrics(*stored, engaged_trial_reward_rate_threshold, window_start)
@@ -416,14 +418,14 @@ class BehaviorSession:
         try:
             described = self.describe()
         except VisBehaviorError as error:
-            return f"<{type(self).__name__} {self._road.location}: {error}>"
+            return f"<{type(self).__name__} {self._reader.location}: {error}>"
         return f"{type(self).__name__}\n" + indent(described, "  ")
 
     def _repr_html_(self) -> str:
         try:
             rows = self._description()
         except VisBehaviorError as error:
-            return f"<p><b>{type(self).__name__}</b> {escape(self._road.location)}: {escape(str(error))}</p>"
+            return f"<p><b>{type(self).__name__}</b> {escape(self._reader.location)}: {escape(str(error))}</p>"
         body = "".join(
             f"<tr><th style='text-align:left'>{escape(label)}</th><td style='text-align:left'>{escape(text)}</td></tr>"
             for label, text in rows
@@ -432,9 +434,9 @@ class BehaviorSession:
 
     def _description(self) -> list[tuple[str, str]]:
         """What the session is, as labels and texts."""
-        metadata = self._once("description", self._road.read_metadata)
-        rows = self._once("rows", self._road.read_row_counts)
-        minutes = self._once("duration", self._road.read_duration) / 60
+        metadata = self._once("description", self._reader.read_metadata)
+        rows = self._once("rows", self._reader.read_row_counts)
+        minutes = self._once("duration", self._reader.read_duration) / 60
         eye = f"{rows['eye_tracking']:,} frames" if rows["eye_tracking"] else "none"
         return [
             ("session", str(metadata["behavior_session_id"])),
@@ -448,10 +450,10 @@ class BehaviorSession:
             ("trials", f"{rows['trials']:,}"),
             ("licks", f"{rows['licks']:,}"),
             ("rewards", f"{rows['rewards']:,}"),
-            ("presentations", f"{rows['stimulus_presentations']:,} rows; {rows['stimulus_templates']} pictures"),
+            ("presentations", f"{rows['stimulus_presentations']:,} rows; {rows['stimulus_templates']} images"),
             ("eye tracking", eye),
             ("column names", f"of AllenSDK {self._convention}"),
-            ("file", self._road.location),
+            ("file", self._reader.location),
         ]
 
     def _once(self, name: str, read: Callable[[], T]) -> T:
@@ -459,17 +461,17 @@ class BehaviorSession:
         with self._lock:
             if self._closed:
                 raise ClosedSession(
-                    f"The session of {self._road.location} is closed. Open it again, or read before closing.",
-                    path=self._road.location,
+                    f"The session of {self._reader.location} is closed. Open it again, or read before closing.",
+                    path=self._reader.location,
                 )
             if name not in self._kept:
-                _log.debug("reading %s of %s", name, self._road.location)
+                _log.debug("reading %s of %s", name, self._reader.location)
                 self._kept[name] = read()
             return cast(T, self._kept[name])
 
     def _table(self, table: Table, read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         def make() -> pd.DataFrame:
-            layout = self._road.layout if self._convention == "2.10" else ""
+            layout = self._reader.layout if self._convention == "2.10" else ""
             return named_table(table, read(), self._convention, layout)
 
         return self._once(table.name, make)
@@ -478,26 +480,26 @@ class BehaviorSession:
         """The columns that metrics need, as the file has them, never handed out."""
         if "stored trials" in self._kept:
             return self._all_stored_trials()
-        return self._once("stored trials for metrics", lambda: self._road.read_trials(TRIAL_COLUMNS))
+        return self._once("stored trials for metrics", lambda: self._reader.read_trials(TRIAL_COLUMNS))
 
     def _all_stored_trials(self) -> dict[str, Any]:
         known = self._kept.get("stored trials for metrics", {})
-        return self._once("stored trials", lambda: self._road.read_trials(known=known))
+        return self._once("stored trials", lambda: self._reader.read_trials(known=known))
 
     def _stored_rewards(self) -> pd.DataFrame:
-        return self._once("stored rewards", self._road.read_rewards)
+        return self._once("stored rewards", self._reader.read_rewards)
 
     def _response_window_start(self) -> float:
         name = "response_window_sec"
-        window = self._once(f"stored {name}", lambda: self._road.read_task_parameters((name,))[name])
+        window = self._once(f"stored {name}", lambda: self._reader.read_task_parameters((name,))[name])
         return float(window[0])
 
     def _read_metadata(self) -> dict[str, Any]:
-        found = self._road.read_metadata()
+        found = self._reader.read_metadata()
         if self._convention == "2.16":
             return found
         found["mouse_id"] = older_mouse_id(found["mouse_id"])
-        return self._road.read_imaging_metadata() | named_dictionary(schema.METADATA, found, self._convention)
+        return self._reader.read_imaging_metadata() | named_dictionary(schema.METADATA, found, self._convention)
 
 
 def _trials_frame(stored: dict[str, Any]) -> pd.DataFrame:

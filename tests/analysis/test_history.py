@@ -32,7 +32,7 @@ def slow_history(rows):
             and (other["date_of_acquisition"], there) < (row["date_of_acquisition"], at)
             and other["session_type"] is not None
         ]
-        pictures = None if letter(kind) is None else sum(letter(other) == letter(kind) for other in earlier)
+        images = None if letter(kind) is None else sum(letter(other) == letter(kind) for other in earlier)
         number = int(kind.split("_")[1]) if kind and kind.startswith("OPHYS") else None
         if kind and kind.startswith("TRAINING"):
             level = "Training"
@@ -41,7 +41,7 @@ def slow_history(rows):
         elif number < 4:
             level = "Familiar"
         else:
-            level = "Novel 1" if pictures == 0 else "Novel >1"
+            level = "Novel 1" if images == 0 else "Novel >1"
         yield {
             "session_number": number,
             "behavior_type": None
@@ -50,7 +50,7 @@ def slow_history(rows):
             if kind.endswith("passive")
             else "active_behavior",
             "prior_exposures_to_session_type": None if kind is None else earlier.count(kind),
-            "prior_exposures_to_image_set": pictures,
+            "prior_exposures_to_image_set": images,
             "prior_exposures_to_omissions": None if kind is None else sum(map(omits, earlier)),
             "experience_level": level,
         }

@@ -168,10 +168,10 @@ def test_plot_performance(files: list[pathlib.Path], tmp_path: pathlib.Path) -> 
     [
         (("--start", 9000, "--stop", 9100), "lies outside the session"),
         (("-o", "no/such/folder/x.png"), "There is no folder"),
-        (("-o", "x.doc"), "has no ending of a picture"),
+        (("-o", "x.doc"), "has no ending of a figure"),
     ],
 )
-def test_a_picture_that_cannot_be(
+def test_an_image_that_cannot_be(
     newer_file: pathlib.Path, tmp_path: pathlib.Path, arguments: tuple[object, ...], message: str
 ) -> None:
     done = run("plot", newer_file, *arguments, cwd=tmp_path)

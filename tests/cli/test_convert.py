@@ -218,7 +218,7 @@ def test_what_is_of_one_session_cannot_be_said_of_two(
         (("--age", "old"), "age is 'old'; expected days"),
         (("--date", "monday"), "date_of_acquisition is 'monday'"),
         (("--monitor-delay", "late"), "'late'; expected seconds"),
-        (("--pictures", "none.pkl"), "There is no file none.pkl"),
+        (("--images", "none.pkl"), "There is no file none.pkl"),
         (("--sync", "none.h5"), "There is no sync file none.h5"),
         (("--project-table", "none.csv"), "none.csv cannot be read"),
         pytest.param(
@@ -331,10 +331,10 @@ def test_performance_of_pickles_and_json(run: Any, packed: list[pathlib.Path]) -
 
 @pytest.mark.parametrize("which", [0, 1], ids=["pickle", "json"])
 def test_plot_a_pickle_and_a_json(run: Any, packed: list[pathlib.Path], tmp_path: pathlib.Path, which: int) -> None:
-    picture = tmp_path / "stretch.png"
-    done = run("plot", packed[which], "--start", 20, "--stop", 50, "-o", picture)
-    assert done == (0, "", f"Wrote {picture}\n")
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    image = tmp_path / "stretch.png"
+    done = run("plot", packed[which], "--start", 20, "--stop", 50, "-o", image)
+    assert done == (0, "", f"Wrote {image}\n")
+    assert image.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("command", ["show", "performance", "plot"])

@@ -23,7 +23,7 @@ from visbehavior import BadValue, BehaviorSession, CannotWrite, DiskFull, Missin
 from visbehavior._version import __version__
 
 FRAMES = ["licks", "rewards", "running_speed", "raw_running_speed", "encoder", "stimulus_presentations", "trials"]
-# What the inspector finds in the release's own layout: names of modules, pictures as a series without times, gray as a table
+# What the inspector finds in the release's own layout: names of modules, images as a series without times, gray as a table
 # of a single row, truth values with missing ones as floats. The rest would be ours.
 OF_THE_LAYOUT = {
     "check_processing_module_name",

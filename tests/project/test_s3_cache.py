@@ -30,7 +30,7 @@ from visbehavior import (
     VisBehaviorWarning,
     VisualBehaviorOphysProjectCache,
 )
-from visbehavior.project import library
+from visbehavior.project import files as library
 from visbehavior.project.manifest import MOVIE
 
 Cache = VisualBehaviorOphysProjectCache

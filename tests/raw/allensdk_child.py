@@ -1,6 +1,6 @@
 """Run by AllenSDK's own Python: opens a session from the rig's pickle, and one from an NWB file, and pickles their tables as plain lists.
 
-Usage: ``python allensdk_child.py SESSION_DATA.json FILE.nwb TARGET.pkl``. The pictures are not read, and what AllenSDK asks its institute's
+Usage: ``python allensdk_child.py SESSION_DATA.json FILE.nwb TARGET.pkl``. The images are not read, and what AllenSDK asks its institute's
 network for is answered from the session's data.
 """
 
@@ -49,8 +49,8 @@ def tables_of(session):
     return [(name, getattr(session, name)) for name in TABLES]
 
 
-def plain_pictures(session):
-    """Names, and of each picture type, shape and a digest: some 100 MB otherwise."""
+def plain_images(session):
+    """Names, and of each image type, shape and a digest: some 100 MB otherwise."""
     table = session.stimulus_templates
     arrays = [(name, kind, table.at[name, kind]) for name in table.index for kind in ("warped", "unwarped")]
     return [
@@ -68,7 +68,7 @@ def main():
     data = json.loads(pathlib.Path(session_data).read_text())
     stored = BehaviorSession.from_nwb_path(path)
     found = {"nwb": plain_session(stored)}
-    found["pictures"] = plain_pictures(stored) if "image_set_file" in data else []
+    found["images"] = plain_images(stored) if "image_set_file" in data else []
     stand_in(data)
     found["raw"] = plain_session(BehaviorSession.from_json(data))
     pathlib.Path(target).write_bytes(pickle.dumps(found, protocol=4))

@@ -9,7 +9,7 @@ from allensdk.brain_observatory.behavior.data_objects.stimuli import presentatio
 
 
 def stand_in(data):
-    """The mouse's date of death, its earlier sessions, and the pictures on the institute's disks."""
+    """The mouse's date of death, its earlier sessions, and the images on the institute's disks."""
     stimulus_processing.open = lambda path, mode: io.BytesIO(pathlib.Path(data["image_set_file"]).read_bytes())
     subject_metadata.db_connection_creator = lambda **credentials: None
     subject_metadata.SubjectMetadata._get_death_date_from_lims = classmethod(lambda cls, **mouse: None)

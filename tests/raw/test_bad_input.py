@@ -214,7 +214,7 @@ def events_of(b: dict[str, Any], number: int) -> list[Any]:
             lambda b: b["stimuli"]["images"]["set_log"].__setitem__(1, ("Image", "im999", 0.0, 700)),
             "stimulus_presentations",
             BadValue,
-            "shows im999, which the picture set does not hold: it has im0",
+            "shows im999, which the image set does not hold: it has im0",
         ),
         (
             lambda b: b["omitted_flash_frame_log"].update(x=[10**7]),

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from tests.oracle import PYTHON, needs_allensdk
-from tests.raw.allensdk_child import DICTIONARIES, TABLES, plain_pictures, plain_session
+from tests.raw.allensdk_child import DICTIONARIES, TABLES, plain_images, plain_session
 from tests.rawfiles import session_data
 from visbehavior import BehaviorSession, convert_raw, simulate
-from visbehavior.schema.rig import PICTURE_SHAPE
+from visbehavior.schema.stimulus_pickle import IMAGE_SHAPE
 from visbehavior.simulation.files import write_pickle
 from visbehavior.simulation.stages import parse_stage
 
-# Minutes and seeds. The first one has five minutes of gray and a movie, and leaves out the task's last picture.
+# Minutes and seeds. The first one has five minutes of gray and a movie, and leaves out the task's last image.
 SESSIONS = {"OPHYS_3_images_A": (31, 5), "TRAINING_2_gratings_flashed": (5, 2), "OPHYS_5_images_B_passive": (5, 3)}
 
 # Computed, not stored: sums and filters of another numpy and scipy.
@@ -33,18 +33,18 @@ Plain = dict[str, Any]
 
 
 def known_of(raw: Plain, session_type: str, folder: pathlib.Path) -> Plain:
-    """The pickle's file with all that a lab would know, pictures too where there are any."""
-    names = parse_stage(session_type).pictures
+    """The pickle's file with all that a lab would know, images too where there are any."""
+    names = parse_stage(session_type).images
     known = raw["session_data"] | {"prior_images_shown": names[:3], "driver_line": ["Slc17a7-IRES2-Cre", "Camk2a-tTA"]}
     data = session_data(write_pickle(lambda: raw, folder), **known)
     if names:
         rng = np.random.default_rng(7)
         # In the opposite order to the pickle's own list; a rig's set has its names as bytes.
-        shown = {name.encode(): rng.integers(0, 256, PICTURE_SHAPE, dtype=np.uint8) for name in names[::-1]}
-        data["image_set_file"] = str(folder / "pictures.pkl")
+        shown = {name.encode(): rng.integers(0, 256, IMAGE_SHAPE, dtype=np.uint8) for name in names[::-1]}
+        data["image_set_file"] = str(folder / "images.pkl")
         packed = pickle.dumps({name: {name: shown[name]} for name in shown}, protocol=2)
         # Where numpy 1 finds what makes an array.
-        (folder / "pictures.pkl").write_bytes(packed.replace(b"cnumpy._core.multiarray", b"cnumpy.core.multiarray"))
+        (folder / "images.pkl").write_bytes(packed.replace(b"cnumpy._core.multiarray", b"cnumpy.core.multiarray"))
     return data
 
 
@@ -166,5 +166,5 @@ def test_allensdk_reads_the_same_from_the_file_that_was_made_of_it(
     data, path, theirs = read_by_allensdk(session_type, folders[session_type])
     session = BehaviorSession.from_nwb_path(path)
     assert_same(plain_session(session), theirs["nwb"])
-    assert theirs["pictures"] == (plain_pictures(session) if "image_set_file" in data else [])
-    assert len(theirs["pictures"]) == 2 * len(parse_stage(session_type).pictures)
+    assert theirs["images"] == (plain_images(session) if "image_set_file" in data else [])
+    assert len(theirs["images"]) == 2 * len(parse_stage(session_type).images)

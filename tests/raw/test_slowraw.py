@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from tests import slowraw
-from tests.rawfiles import PICTURES, make_raw, session_data, write_raw
+from tests.rawfiles import IMAGES, make_raw, session_data, write_raw
 from visbehavior import BehaviorSession
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -99,13 +99,13 @@ def check(data: dict[str, Any], pickle: slowraw.Pickle, names: list[Any]) -> Non
 @pytest.mark.parametrize("options", CASES.values(), ids=CASES)
 def test_every_table_is_the_definitions(tmp_path: pathlib.Path, options: dict[str, Any]) -> None:
     pickle = make_raw(**options)
-    check(session_data(write_raw(tmp_path / "a.pkl", pickle)), pickle, list(PICTURES))
+    check(session_data(write_raw(tmp_path / "a.pkl", pickle)), pickle, list(IMAGES))
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 def test_every_form_of_the_file(tmp_path: pathlib.Path, protocol: int) -> None:
     pickle = make_raw(gray_before=False, seed=20 + protocol)
-    check(session_data(write_raw(tmp_path / "a.pkl.gz", pickle, protocol)), pickle, list(PICTURES))
+    check(session_data(write_raw(tmp_path / "a.pkl.gz", pickle, protocol)), pickle, list(IMAGES))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_every_form_of_the_file(tmp_path: pathlib.Path, protocol: int) -> None:
 def test_what_the_session_data_say(tmp_path: pathlib.Path, more: dict[str, Any]) -> None:
     pickle = make_raw(seed=30)
     data = session_data(write_raw(tmp_path / "a.pkl", pickle), **more)
-    check({key: value for key, value in data.items() if value is not None}, pickle, list(PICTURES))
+    check({key: value for key, value in data.items() if value is not None}, pickle, list(IMAGES))
 
 
 def test_each_outcome_is_in_the_made_up_session() -> None:
@@ -127,7 +127,7 @@ def test_each_outcome_is_in_the_made_up_session() -> None:
     assert any(latency < 0 for latency in trials["response_latency"])
     speeds = slowraw.raw_running_speed(make_raw())["speed"]
     assert sum(math.isnan(speed) for speed in speeds) > 3
-    assert any(slowraw.presentations(make_raw(), names=PICTURES)["is_sham_change"])
+    assert any(slowraw.presentations(make_raw(), names=IMAGES)["is_sham_change"])
 
 
 @pytest.mark.skipif(
@@ -146,7 +146,7 @@ def test_every_table_of_a_recorded_pickle(inputs: pathlib.Path) -> None:
 
 
 def names_in(path: str | None) -> list[Any]:
-    """Names of the pictures of a set, in its order."""
+    """Names of the images of a set, in its order."""
     if path is None:
         return []
     with gzip.open(path) as file:

@@ -1,4 +1,4 @@
-"""Simulated sessions take the road of real ones, and their tables say what happened."""
+"""Simulated sessions take the reader of real ones, and their tables say what happened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from tests import slowraw
 from visbehavior import BadValue, BehaviorSession, Mouse, simulate, simulate_mouse
-from visbehavior.schema.rig import ENTRIES
+from visbehavior.schema.stimulus_pickle import ENTRIES
 from visbehavior.simulation.mouse import LEARNED, draw_drivers, learned, novelty
 from visbehavior.simulation.stages import CURRICULUM, parse_stage
 
@@ -128,13 +128,13 @@ def test_chance_is_the_seed() -> None:
     )
 
 
-def test_pictures_come_when_they_are_asked_for() -> None:
-    raw = simulate("OPHYS_1_images_B", minutes=1, seed=1, pictures=True)
+def test_images_come_when_they_are_asked_for() -> None:
+    raw = simulate("OPHYS_1_images_B", minutes=1, seed=1, images=True)
     templates = session_of(raw).stimulus_templates
-    assert list(templates.index) == list(parse_stage("OPHYS_1_images_B").pictures)
+    assert list(templates.index) == list(parse_stage("OPHYS_1_images_B").images)
     assert templates["warped"].iloc[0].shape == (1200, 1920)
     assert len({array.tobytes() for array in templates["warped"]}) == 8
-    again = simulate("OPHYS_1_images_B", minutes=1, seed=2, pictures=True)["image_set"]
+    again = simulate("OPHYS_1_images_B", minutes=1, seed=2, images=True)["image_set"]
     assert all((again[name][name] == raw["image_set"][name][name]).all() for name in again)
     assert "image_set" not in simulate("OPHYS_1_images_B", minutes=1, seed=1)
 
@@ -168,19 +168,19 @@ def test_a_mouse_lives_its_days() -> None:
         seen.add(letter)
 
 
-def test_days_teach_and_new_pictures_cost() -> None:
+def test_days_teach_and_new_images_cost() -> None:
     fresh = Mouse(seen=("TRAINING_0_gratings_autorewards_15min",))
     trained = replace(fresh, seen=fresh.seen + ("TRAINING_1_gratings",) * 6)
     assert learned(fresh, "TRAINING_1_gratings") < 0 < learned(trained, "TRAINING_1_gratings")
     assert learned(Mouse(), "TRAINING_1_gratings") == 0
     life = [name for name, count in CURRICULUM for _ in range(count)]
     taught = [learned(Mouse(seen=tuple(life[:day])), life[day]) for day in range(1, len(life))]
-    pictures = [bool(parse_stage(name).image_set) for name in life[1:]]
+    images = [bool(parse_stage(name).image_set) for name in life[1:]]
     for shown in (False, True):
-        of_kind = [value for value, has in zip(taught, pictures, strict=True) if has == shown]
+        of_kind = [value for value, has in zip(taught, images, strict=True) if has == shown]
         assert (np.diff(of_kind) > 0).all()
     assert max(taught) - min(taught) <= LEARNED
-    # What a mouse has learned of pictures does not begin anew under the microscope.
+    # What a mouse has learned of images does not begin anew under the microscope.
     assert learned(Mouse(seen=tuple(life[:25])), "OPHYS_1_images_A") > learned(Mouse(seen=tuple(life[:22])), life[22])
     knows = Mouse(seen=("TRAINING_3_images_A_10uL_reward",))
     assert novelty(knows, "OPHYS_4_images_B") > 0

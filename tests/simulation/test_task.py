@@ -79,7 +79,7 @@ def test_every_trial_follows_the_rules(session_type: str, seed: int, eager: floa
         assert after is None or after.start > trial.stop
 
 
-def test_trials_begin_with_a_picture_where_pictures_flash() -> None:
+def test_trials_begin_with_a_image_where_images_flash() -> None:
     found = played("OPHYS_3_images_A")
     onsets = {frame for frame, _ in found.flashes}
     assert {trial.start for trial in found.trials} <= onsets
@@ -90,7 +90,7 @@ def test_trials_begin_with_a_picture_where_pictures_flash() -> None:
 
 def test_an_aborted_trial_is_tried_again_but_not_for_ever() -> None:
     trials = played("TRAINING_5_images_A_handoff_ready", minutes=60, impulsivity=3).trials
-    plans = [(trial.change_time, trial.catch, trial.pictures, trial.aborted is not None) for trial in trials]
+    plans = [(trial.change_time, trial.catch, trial.images, trial.aborted is not None) for trial in trials]
     tries = 1
     longest = 1
     for one, following in itertools.pairwise(plans):
@@ -132,17 +132,17 @@ def test_omissions_are_no_changes_nor_just_before_one() -> None:
     assert not played("OPHYS_0_images_A_habituation").omitted
 
 
-def test_pictures_change_to_others_and_gratings_to_the_other_orientation() -> None:
+def test_images_change_to_others_and_gratings_to_the_other_orientation() -> None:
     for session_type, groups in (
         ("OPHYS_1_images_A", np.arange(8)),
         ("TRAINING_2_gratings_flashed", np.array([0, 0, 1, 1])),
     ):
         found = played(session_type, minutes=60)
-        pairs = [trial.pictures for trial in found.trials]
+        pairs = [trial.images for trial in found.trials]
         assert all(groups[a] != groups[b] for a, b in pairs)
         assert {b for _, b in pairs} == set(range(len(groups)))
-        shown = [picture for _, picture in found.chosen]
-        changed = [t.pictures[1] for t in found.trials if t.change is not None and not t.catch]
+        shown = [image for _, image in found.chosen]
+        changed = [t.images[1] for t in found.trials if t.change is not None and not t.catch]
         assert shown[1:] == changed
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from tests.faultserver import FaultServer
 from visbehavior.store import source as module
-from visbehavior.store.blocks import BLOCKS_ENDING, JOURNAL_ENDING
-from visbehavior.store.plan import BLOCK
-from visbehavior.store.remote import RemoteObject
+from visbehavior.store.coalesce import BLOCK
+from visbehavior.store.partial_file import BLOCKS_ENDING, JOURNAL_ENDING
+from visbehavior.store.remote_file import RemoteObject
 from visbehavior.store.source import Address, ObjectSource
 
 KEY = "a/b/session.nwb"

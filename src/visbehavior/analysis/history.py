@@ -10,7 +10,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from visbehavior.schema.derived import image_set_of
+from visbehavior.schema.session_type import image_set_of
 
 _NUMBER = re.compile(r"OPHYS_(\d+)")
 _LETTER = re.compile(r"images_(\w)")
@@ -23,7 +23,7 @@ def compute_history(sessions: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     sessions : pandas.DataFrame
-        mouse_id, session_type, date_of_acquisition; all sessions of each mouse, in any order. Optional: omits, bool, whether pictures were left
+        mouse_id, session_type, date_of_acquisition; all sessions of each mouse, in any order. Optional: omits, bool, whether images were left
         out; without it those of the imaging stages that are no habituation.
 
     Returns
@@ -76,10 +76,10 @@ def _earlier_with(sessions: pd.DataFrame, of: pd.Series, known: pd.Series) -> pd
 
 def _experience(types: pd.Series, history: pd.DataFrame) -> pd.Series:
     number, before = history["session_number"], history["prior_exposures_to_image_set"]
-    new_pictures = (before == 0).fillna(False)
+    new_images = (before == 0).fillna(False)
     late = number.isin(_NOVEL)
     chosen = np.select(
-        [types.str.startswith("TRAINING"), number.isin(_FAMILIAR), late & new_pictures, late],
+        [types.str.startswith("TRAINING"), number.isin(_FAMILIAR), late & new_images, late],
         ["Training", "Familiar", "Novel 1", "Novel >1"],
         "None",
     )

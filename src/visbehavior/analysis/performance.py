@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from visbehavior.analysis.ragged import Ragged
 from visbehavior.errors import BadValue, MissingData
+from visbehavior.schema.ragged import Ragged
 from visbehavior.settings import ENGAGED_REWARD_RATE
 
 ROLLING_WINDOW = 100

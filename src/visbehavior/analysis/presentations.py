@@ -15,19 +15,19 @@ from visbehavior.schema.columns import MISSING_INTEGER
 
 
 def compute_is_change(image_name: NDArray[Any], shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether the picture differs from the last one shown.
+    """Whether the image differs from the last one shown.
 
     Parameters
     ----------
     image_name : numpy.ndarray
-        Names of the pictures.
+        Names of the images.
     shown : numpy.ndarray
         False for omissions, gray and movie, which are never a change and are skipped over.
 
     Returns
     -------
     numpy.ndarray
-        bool; the first picture is no change.
+        bool; the first image is no change.
     """
     at = np.flatnonzero(shown)
     names = image_name[at]

@@ -80,7 +80,7 @@ def open_session(argument: str, cache: CacheOptions, allensdk_version: str) -> B
     """The session of a file, or of an id."""
     if is_id(argument):
         return cache.open(allensdk_version).get_behavior_session(argument)
-    from visbehavior.batch import open_file
+    from visbehavior.performance_table import open_file
 
     return open_file(argument, allensdk_version)
 

@@ -11,7 +11,7 @@ import click
 
 from visbehavior.cli.common import errors_in_one_line, is_missing, jobs_option, say
 from visbehavior.errors import BadValue, VisBehaviorError
-from visbehavior.schema.rig import SESSION_DATA
+from visbehavior.schema.stimulus_pickle import SESSION_DATA
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,9 +48,9 @@ def convert(raw: tuple[str, ...], output_dir: Path, project_table: Path | None, 
     \b
     Examples:
       visbehavior convert rig/*.pkl -o nwb --project-table behavior_session_table.csv --jobs 4
-      visbehavior convert 891635659.pkl -o nwb --mouse 457841 --sex F --age P114 --rig BEH.D-Box2 --pictures images.pkl
+      visbehavior convert 891635659.pkl -o nwb --mouse 457841 --sex F --age P114 --rig BEH.D-Box2 --images images.pkl
     """
-    from visbehavior.conversion import convert_raw
+    from visbehavior.convert import convert_raw
 
     options = {key: value for key, value in known.items() if value is not None}
     of_one = [known.option for known in SESSION_DATA if known.key in options and known.key in _OF_ONE]

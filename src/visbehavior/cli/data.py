@@ -9,7 +9,7 @@ import click
 from visbehavior.cli.cache import CacheOptions, cache_options, mouse_option, sessions_of
 from visbehavior.cli.common import convention_option, errors_in_one_line, format_option, say, write_table
 from visbehavior.errors import VisBehaviorError, VisBehaviorWarning
-from visbehavior.store.transfer import JOBS
+from visbehavior.store.download import JOBS
 
 # What fits on a screen; CSV and JSON have every column.
 SHOWN = (

@@ -1,4 +1,4 @@
-"""``visbehavior demo``: the whole road on data that it makes itself."""
+"""``visbehavior demo``: the whole reader on data that it makes itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from visbehavior.cli.common import errors_in_one_line, write_table
-from visbehavior.cli.pictures import draw_performance, draw_stretch
+from visbehavior.cli.plot import draw_performance, draw_timeline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,11 +33,11 @@ DAYS = (
 )
 SHOWN = ["mouse_id", "session_type", "experience_level", "trial_count", "hit_trial_count", "date_of_acquisition"]
 MEASURED = ["session_type", "trial_count", "hit_trial_count", "mean_hit_rate", "mean_false_alarm_rate", "max_dprime"]
-STRETCH = 30.0
+TIMELINE = 30.0
 BEFORE = 5.0
 
 NEXT = """
-Look at {folder}/stretch.png and {folder}/mouse.png. To go on with these mice:
+Look at {folder}/timeline.png and {folder}/mouse.png. To go on with these mice:
 
     visbehavior sessions --bucket {folder}/bucket
     visbehavior performance --mouse {mouse} --bucket {folder}/bucket
@@ -79,7 +79,7 @@ def demo(output_dir: Path) -> None:
       visbehavior demo -o demo
     """
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache
-    from visbehavior.project.serving import serve_bucket
+    from visbehavior.publish.serve import serve_bucket
 
     step(f"Simulate {MICE} mice, {len(DAYS)} sessions each, and build a release of them")
     bucket = make_bucket(output_dir)
@@ -111,7 +111,7 @@ def make_bucket(folder: Path) -> Path:
     """The release, made if it is not there yet."""
     from visbehavior.cli.simulation import plan_mice
     from visbehavior.project.manifest import PROJECT, published_manifests
-    from visbehavior.project.release import build_release
+    from visbehavior.publish.build import build_release
 
     bucket = folder / "bucket"
     if published_manifests(bucket / PROJECT):
@@ -123,11 +123,11 @@ def make_bucket(folder: Path) -> Path:
 
 
 def draw(cache: VisualBehaviorOphysProjectCache, table: pd.DataFrame, folder: Path) -> None:
-    """The two pictures."""
+    """The two figures."""
     session = cache.get_behavior_session(table.index[-1])
     hits = session.trials.loc[session.trials["hit"], "change_time"]
     start = max(float(hits.iloc[len(hits) // 2]) - BEFORE, 0.0) if len(hits) else 0.0
-    draw_stretch(session, start, start + STRETCH, folder / "stretch.png")
+    draw_timeline(session, start, start + TIMELINE, folder / "timeline.png")
     draw_performance(table, folder / "mouse.png")
 
 

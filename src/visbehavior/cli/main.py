@@ -8,7 +8,7 @@ from visbehavior._version import __version__
 from visbehavior.cli.convert import convert
 from visbehavior.cli.data import fetch, sessions, verify, versions
 from visbehavior.cli.demo import demo
-from visbehavior.cli.pictures import plot, plot_performance
+from visbehavior.cli.plot import plot, plot_performance
 from visbehavior.cli.sessions import performance, show
 from visbehavior.cli.simulation import release, simulate
 

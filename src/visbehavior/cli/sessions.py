@@ -114,7 +114,7 @@ def performance_table(
 def _of_files(
     files: list[str], allensdk_version: str, engaged_threshold: float, jobs: int | None
 ) -> tuple[pd.DataFrame, list[VisBehaviorError]]:
-    from visbehavior.batch import compute_performance_table
+    from visbehavior.performance_table import compute_performance_table
 
     failures: dict[str, VisBehaviorError] = {}
     table = compute_performance_table(
@@ -131,7 +131,7 @@ def _of_files(
 def _of_ids(
     ids: list[str], cache: CacheOptions, allensdk_version: str, engaged_threshold: float
 ) -> tuple[pd.DataFrame, list[VisBehaviorError]]:
-    from visbehavior.batch import DESCRIBED_BY
+    from visbehavior.performance_table import DESCRIBED_BY
 
     failures: dict[int, VisBehaviorError] = {}
     table = cache.open(allensdk_version).get_performance_table(ids, engaged_threshold, failures=failures)

@@ -25,15 +25,15 @@ FIRST_MOUSE = 900_001
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed, the same sessions."
 )
-@click.option("--pictures", is_flag=True, help="Carry the picture sets: textures, 8 MB a session.")
+@click.option("--images", is_flag=True, help="Carry the image sets: textures, 8 MB a session.")
 @jobs_option
 @errors_in_one_line
 def simulate(
-    session_types: tuple[str, ...], output_dir: Path, mice: int, minutes: float, seed: int, pictures: bool, jobs: int
+    session_types: tuple[str, ...], output_dir: Path, mice: int, minutes: float, seed: int, images: bool, jobs: int
 ) -> None:
     """Simulate mice and write what the rig would: a pickle for each session, behavior_session_<id>.pkl.gz.
 
-    Each mouse has a life of 31 days, from gratings to new pictures under the microscope, or the session types that are named, in their order.
+    Each mouse has a life of 31 days, from gratings to new images under the microscope, or the session types that are named, in their order.
     A file that is there already is not written again. The truth about the mouse is in the pickle, under "simulation".
 
     \b
@@ -44,20 +44,20 @@ def simulate(
       visbehavior release build rig/*.pkl.gz -o bucket
     """
     from visbehavior.atomic import make_folder
-    from visbehavior.processes import in_processes
+    from visbehavior.processes import map_in_processes
     from visbehavior.progress import progress_bar
     from visbehavior.simulation.files import write_pickle
 
-    days = [day for mouse in plan_mice(session_types, mice, minutes, seed, pictures) for day in mouse]
+    days = [day for mouse in plan_mice(session_types, mice, minutes, seed, images) for day in mouse]
     make_folder(output_dir)
-    done = in_processes(write_pickle, [(day, output_dir) for day in days], min(jobs, len(days)))
+    done = map_in_processes(write_pickle, [(day, output_dir) for day in days], min(jobs, len(days)))
     found = dict(progress_bar(True, done, total=len(days), unit="session", leave=False))
     for position in sorted(found):
         click.echo(found[position])
 
 
 def plan_mice(
-    session_types: tuple[str, ...], mice: int, minutes: float, seed: int, pictures: bool = False
+    session_types: tuple[str, ...], mice: int, minutes: float, seed: int, images: bool = False
 ) -> Iterator[list[Callable[[], dict[str, Any]]]]:
     """The days of each mouse, before they are simulated."""
     import numpy as np
@@ -72,7 +72,7 @@ def plan_mice(
             sessions=session_types or None,
             minutes=minutes,
             seed=int(rng.integers(2**63)),
-            pictures=pictures,
+            images=images,
         )
 
 
@@ -106,7 +106,7 @@ def build(sessions: tuple[str, ...], output_dir: Path, data_version: str | None,
       visbehavior release build rig/*.pkl.gz nwb/*.nwb -o bucket --jobs 4
       visbehavior sessions --bucket ./bucket
     """
-    from visbehavior.project.release import build_release
+    from visbehavior.publish.build import build_release
 
     named = list(dict.fromkeys(sessions))
     click.echo(build_release(named, output_dir, version=data_version, bucket=bucket, jobs=jobs, progress=True))
@@ -124,7 +124,7 @@ def check(folder: Path) -> None:
     Example:
       visbehavior release check bucket
     """
-    from visbehavior.project.release_check import check_release
+    from visbehavior.publish.check import check_release
 
     wrong = check_release(folder, progress=True)
     for line in wrong:
@@ -147,7 +147,7 @@ def serve(folder: Path, bucket: str, port: int) -> None:
       visbehavior release serve bucket --port 9000
       visbehavior sessions --endpoint http://127.0.0.1:9000
     """
-    from visbehavior.project.serving import serve_bucket
+    from visbehavior.publish.serve import serve_bucket
 
     with serve_bucket(folder, bucket=bucket, port=port) as endpoint:
         click.echo(endpoint)

@@ -109,14 +109,14 @@ def _attribute(spec: Any, name: str, column: Column) -> Any:
 
 def _template_types(spec: Any) -> list[Any]:
     unwarped = spec.NWBDatasetSpec(
-        doc="The pictures as seen by the mouse, NaN where the screen does not reach.",
+        doc="The images as seen by the mouse, NaN where the screen does not reach.",
         name="unwarped",
         dtype="float",
         shape=(None, None, None),
     )
     return [
         spec.NWBGroupSpec(
-            doc="Pictures as sent to the screen (warped), and as seen by the mouse.",
+            doc="Images as sent to the screen (warped), and as seen by the mouse.",
             neurodata_type_def="StimulusTemplate",
             neurodata_type_inc="ImageSeries",
             datasets=[unwarped],

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from visbehavior.errors import BadValue, ChangedFile, CorruptFile, NotFound, UnsupportedFile, VisBehaviorError, warn
-from visbehavior.nwb.handle import DOWNLOAD_AGAIN, Handle
+from visbehavior.nwb.hdf5 import DOWNLOAD_AGAIN, Hdf5File
 from visbehavior.progress import progress_bar
-from visbehavior.store.remote import NotHere, RemoteFile, RemoteObject
+from visbehavior.store.remote_file import NotHere, RemoteFile, RemoteObject
 
 LARGE = 24_000_000
 """Bytes of one fetch that a user should know of before waiting for them."""
@@ -26,7 +26,7 @@ LARGE = 24_000_000
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 T = TypeVar("T")
-Piece: TypeAlias = Callable[[Handle], Any]
+Piece: TypeAlias = Callable[[Hdf5File], Any]
 
 
 class NwbFile:
@@ -76,10 +76,10 @@ class NwbFile:
         """The file on this machine's disk; None while bytes of it may have to be fetched."""
         if self._remote is None:
             return self.path
-        return str(self._remote.final) if self._remote.is_whole else None
+        return str(self._remote.final) if self._remote.is_complete else None
 
     @contextmanager
-    def opened(self) -> Iterator[Handle]:
+    def opened(self) -> Iterator[Hdf5File]:
         """The open file; reads inside the block, of the same thread, share it."""
         handle = getattr(self._of_thread, "handle", None)
         if handle is not None:
@@ -93,7 +93,7 @@ class NwbFile:
             finally:
                 self._of_thread.handle = None
 
-    def read(self, pieces: Mapping[str, Callable[[Handle], T]]) -> dict[str, T]:
+    def read(self, pieces: Mapping[str, Callable[[Hdf5File], T]]) -> dict[str, T]:
         """The value of each piece.
 
         A read within a piece of another read does not fetch: the outer one does, for all its pieces at once.
@@ -111,22 +111,22 @@ class NwbFile:
                 self._fetch(handle.remote)
         return {name: found[name] for name in pieces}
 
-    def read_one(self, piece: Callable[[Handle], T]) -> T:
+    def read_one(self, piece: Callable[[Hdf5File], T]) -> T:
         """The value of one piece."""
         return self.read({"": piece})[""]
 
-    def together(self, *reads: Callable[[], object]) -> None:
+    def prefetch(self, *reads: Callable[[], object]) -> None:
         """Call functions that read, so that what they want comes in common rounds; nothing where the file is at hand."""
         if self.local_path is None:
             self.read({str(i): partial(_without_handle, read) for i, read in enumerate(reads)})
 
-    def _ahead(self) -> dict[str, Callable[[Handle], Any]]:
+    def _ahead(self) -> dict[str, Callable[[Hdf5File], Any]]:
         self._fetching_reads += 1
         if self._fetching_reads != 2 or self._look_ahead is None:
             return {}
         return {"look ahead": partial(_unless_damaged, self._look_ahead)}
 
-    def _run(self, handle: Handle, pieces: Mapping[str, Callable[[Handle], T]], found: dict[str, T]) -> bool:
+    def _run(self, handle: Hdf5File, pieces: Mapping[str, Callable[[Hdf5File], T]], found: dict[str, T]) -> bool:
         """Run the pieces that are not found yet as far as bytes are here; whether all are."""
         inner = getattr(self._of_thread, "reading", False)
         self._of_thread.reading = True
@@ -139,18 +139,18 @@ class NwbFile:
             self._of_thread.reading = inner
         return len(found) == len(pieces)
 
-    def _open(self) -> Handle:
+    def _open(self) -> Hdf5File:
         path = self.local_path
         if path is not None:
-            return Handle(path)
+            return Hdf5File(path)
         assert self._remote is not None
         if self._must_come_whole(self._remote):
-            return Handle(str(self._remote.final))
+            return Hdf5File(str(self._remote.final))
         remote = self._remote.open()
         try:
             while True:
                 try:
-                    return Handle(self.path, remote)
+                    return Hdf5File(self.path, remote)
                 except NotHere:
                     remote.fetch()
         except BaseException:
@@ -160,14 +160,14 @@ class NwbFile:
     def _must_come_whole(self, remote: RemoteObject) -> bool:
         if remote.blocks.load() is None:
             remote.begin()
-        if not remote.comes_whole:
+        if not remote.needs_full_download:
             return False
-        from visbehavior.store.transfer import fetch_whole
+        from visbehavior.store.download import download_files
 
         self._say(
             f"{remote.final.name} cannot stream from {remote.source} to {remote.final.parent}: all of it is fetched."
         )
-        fetch_whole([remote])
+        download_files([remote])
         return True
 
     def _say(self, text: str) -> None:
@@ -188,7 +188,7 @@ class NwbFile:
         with progress_bar(True, total=missing, unit="B", unit_scale=True, leave=False) as bar:
             remote.fetch(bar.update)
 
-    def _check_is_the_same(self, handle: Handle) -> None:
+    def _check_is_the_same(self, handle: Hdf5File) -> None:
         """Tables of one session must not come from two files; a remote one that is whole by now was verified."""
         if self._remote is not None and handle.remote is None:
             return
@@ -220,16 +220,16 @@ class NwbFile:
                     )
 
 
-def optional(piece: Callable[[Handle], T], group: str) -> Callable[[Handle], T | None]:
+def optional(piece: Callable[[Hdf5File], T], group: str) -> Callable[[Hdf5File], T | None]:
     """A piece that gives None where its group is absent."""
     return lambda handle: piece(handle) if handle.has_optional(group) else None
 
 
-def _without_handle(read: Callable[[], object], _: Handle) -> object:
+def _without_handle(read: Callable[[], object], _: Hdf5File) -> object:
     return read()
 
 
-def _unless_damaged(read: Callable[[], object], _: Handle) -> None:
+def _unless_damaged(read: Callable[[], object], _: Hdf5File) -> None:
     """What is damaged is said when it is asked for."""
     with suppress(VisBehaviorError):
         read()

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from visbehavior.nwb.file import NwbFile
-from visbehavior.nwb.handle import Handle
+from visbehavior.nwb.hdf5 import Hdf5File
 from visbehavior.nwb.tables import read_dictionary
-from visbehavior.schema.derived import NO_PROJECT_CODE, cre_line_of, image_set_of
 from visbehavior.schema.session import IMAGING_ENTRIES, METADATA, TASK_PARAMETERS
+from visbehavior.schema.session_type import NO_PROJECT_CODE, cre_line_of, image_set_of
 
 # What AllenSDK writes for a reporter line that is None.
 NO_TEXT = "None"
@@ -43,5 +43,5 @@ def read_task_parameters(file: NwbFile, only: Collection[str] = ()) -> dict[str,
     return {column.name: found[column.name] for column in TASK_PARAMETERS}
 
 
-def _attribute_or_none(handle: Handle, group: str, name: str) -> Any:
+def _attribute_or_none(handle: Hdf5File, group: str, name: str) -> Any:
     return handle.attribute(group, name) if handle.has_attribute(group, name) else None

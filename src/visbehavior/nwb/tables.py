@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue
 from visbehavior.nwb.file import NwbFile, Piece, optional
-from visbehavior.nwb.handle import Handle
+from visbehavior.nwb.hdf5 import Hdf5File
 from visbehavior.schema.columns import Column, Table
 
 
@@ -36,12 +36,12 @@ def read_columns(file: NwbFile, table: Table) -> dict[str, NDArray[Any]] | None:
     return columns
 
 
-def column_pieces(table: Table) -> dict[str, Callable[[Handle], Any]]:
+def column_pieces(table: Table) -> dict[str, Callable[[Hdf5File], Any]]:
     """A piece for each stored column of a table of numbers."""
-    pieces: dict[str, Callable[[Handle], Any]] = {}
+    pieces: dict[str, Callable[[Hdf5File], Any]] = {}
     for column in table:
         if column.path is not None:
-            piece: Piece = partial(Handle.numbers, group=table.group, name=column.path)
+            piece: Piece = partial(Hdf5File.numbers, group=table.group, name=column.path)
             pieces[column.name] = optional(piece, table.group) if table.optional else piece
     return pieces
 
@@ -78,19 +78,19 @@ def read_dictionary(file: NwbFile, table: Table, only: Collection[str] = ()) -> 
     return {column.name: converted(file, table, column, found[column.name]) for column in wanted}
 
 
-def entry_piece(group: str, column: Column) -> Callable[[Handle], Any]:
+def entry_piece(group: str, column: Column) -> Callable[[Hdf5File], Any]:
     """The piece that reads an entry of a dictionary; it gives None where an entry that need not be there is not."""
     path = str(column.path)
     full = path.lstrip("/") if path.startswith("/") else f"{group}/{path}"
     if "@" in path:
         folder, name = full.split("@")
         folder = folder.rstrip("/")
-        read: Piece = partial(Handle.attribute, group=folder, name=name)
-        there: Piece = partial(Handle.has_attribute, group=folder, name=name)
+        read: Piece = partial(Hdf5File.attribute, group=folder, name=name)
+        there: Piece = partial(Hdf5File.has_attribute, group=folder, name=name)
     else:
         folder, _, name = full.rpartition("/")
-        read = partial(Handle.small, group=folder, name=name)
-        there = partial(Handle.has_dataset, group=folder, name=name)
+        read = partial(Hdf5File.small, group=folder, name=name)
+        there = partial(Hdf5File.has_dataset, group=folder, name=name)
     if column.required:
         return read
     return lambda handle: read(handle) if handle.has(folder) and there(handle) else None

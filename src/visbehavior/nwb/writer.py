@@ -14,14 +14,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior._version import __version__
-from visbehavior.analysis.ragged import Ragged
-from visbehavior.atomic import whole_file
+from visbehavior.atomic import atomic_write
 from visbehavior.errors import BadValue, CannotWrite, MissingData, VisBehaviorWarning
 from visbehavior.extras import import_extra
 from visbehavior.nwb import extensions
-from visbehavior.nwb.eye import CENTERS
+from visbehavior.nwb.eye_tracking import CENTERS
 from visbehavior.nwb.metadata import NO_TEXT
 from visbehavior.schema.columns import MISSING_TEXT, Table
+from visbehavior.schema.ragged import Ragged
 from visbehavior.schema.session import (
     ENCODER,
     EYE_TRACKING,
@@ -68,8 +68,8 @@ def write_nwb(
     path : str or os.PathLike
         The file.
     templates : bool or None
-        Whether to write the pictures, 166 MB of a file of the release; None: if the session has them, which one of a rig's pickle has where the
-        picture set is at hand.
+        Whether to write the images, 166 MB of a file of the release; None: if the session has them, which one of a rig's pickle has where the
+        image set is at hand.
     compress_templates : bool
         Whether to pack them (gzip): smaller, and slower to read than those of the release, which are mapped.
     overwrite : bool
@@ -99,7 +99,7 @@ def write_nwb(
     target = Path(path).expanduser().absolute()
     _check_may_be_written(session, target, overwrite)
     file = to_nwb(session, templates=templates, compress_templates=compress_templates)
-    with whole_file(target, needed=_bytes_of(file)) as part:
+    with atomic_write(target, needed=_bytes_of(file)) as part:
         # pynwb warns of names that do not end in .nwb, HDF5 itself does not mind.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The file path provided")
@@ -136,9 +136,9 @@ def to_nwb(session: Any, *, templates: bool | None = None, compress_templates: b
     file.trials = _intervals("trials", "Trials of the task.", _trials(_attribute(session, TRIALS.name)))
     _add_presentations(file, _with_image_set(session, presentations))
     _add_eye_tracking(file, session)
-    pictures = _templates(session, templates)
-    if pictures is not None:
-        _add_templates(file, pictures, compress_templates)
+    images = _templates(session, templates)
+    if images is not None:
+        _add_templates(file, images, compress_templates)
     return file
 
 
@@ -277,13 +277,13 @@ def _trials(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def _with_image_set(session: Any, frame: pd.DataFrame) -> pd.DataFrame:
-    """The file names the picture set too, which 2.16 does not return."""
+    """The file names the image set too, which 2.16 does not return."""
     if "image_set" in frame or "stimulus_name" not in frame:
         return frame
     try:
         name = getattr(getattr(session, "stimulus_templates", None), "name", None)
     except MissingData:
-        # Of a rig's file whose pictures are not at hand.
+        # Of a rig's file whose images are not at hand.
         name = None
     shown = frame["stimulus_name"] if name is None else pd.Series(name, index=frame.index)
     omitted = frame["image_name"] == OMITTED
@@ -390,7 +390,7 @@ def _add_rig_geometry(file: Any, geometry: dict[str, Any]) -> None:
 
 
 def _templates(session: Any, wanted: bool | None) -> pd.DataFrame | None:
-    """The pictures, if they are wanted; if that was not said, if there are any."""
+    """The images, if they are wanted; if that was not said, if there are any."""
     if wanted is False:
         return None
     try:
@@ -420,7 +420,7 @@ def _add_templates(file: Any, frame: pd.DataFrame, compress: bool) -> None:
             unwarped=stored("unwarped"),
             control=np.arange(len(names), dtype=np.uint64),
             control_description=names,
-            description="The pictures that the session shows, warped as they were sent to the screen, and unwarped.",
+            description="The images that the session shows, warped as they were sent to the screen, and unwarped.",
             unit="NA",
             format="raw",
             timestamps=np.full(len(names), np.nan),

@@ -1,1 +1,1 @@
-"""Pictures of tables: each function takes tables and an ``ax``, draws, and returns the ``ax``."""
+"""Figures of tables: each function takes tables and an ``ax``, draws, and returns the ``ax``."""

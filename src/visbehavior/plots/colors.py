@@ -1,4 +1,4 @@
-"""Colours that mean something, the same in every picture."""
+"""Colours that mean something, the same in every image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import zlib
 # Paul Tol's "muted" scheme: eight colours that colour-blind people tell apart. https://personal.sron.nl/~pault/
 MUTED = ("#88CCEE", "#CC6677", "#DDCC77", "#117733", "#332288", "#AA4499", "#44AA99", "#882255")
 
-# The release's picture sets, in the order of their files, and the gratings.
+# The release's image sets, in the order of their files, and the gratings.
 _SETS = (
     ("im065", "im077", "im066", "im061", "im063", "im062", "im085", "im069"),
     ("im000", "im106", "im075", "im073", "im045", "im054", "im031", "im035"),
@@ -23,9 +23,9 @@ OMISSION = "#666666"
 
 
 def image_color(name: str) -> str:
-    """The colour of a picture: always the same one, in every session.
+    """The colour of an image: always the same one, in every session.
 
-    Pictures of sets that are not known here get a hue of their own from their name.
+    Images of sets that are not known here get a hue of their own from their name.
     """
     known = _KNOWN.get(name)
     if known:

@@ -1,4 +1,4 @@
-"""Figures to draw on, and pictures on disk."""
+"""Figures to draw on, and figures on disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from visbehavior.atomic import whole_file
+from visbehavior.atomic import atomic_write
 from visbehavior.errors import BadValue
 from visbehavior.extras import import_extra
 
@@ -44,8 +44,8 @@ def save_figure(figure: Any, path: str | os.PathLike[str]) -> Path:
     kind = target.suffix.removeprefix(".").lower()
     if kind not in kinds:
         raise BadValue(
-            f"{target} has no ending of a picture; expected one of .{', .'.join(sorted(kinds))}.", path=str(target)
+            f"{target} has no ending of a figure; expected one of .{', .'.join(sorted(kinds))}.", path=str(target)
         )
-    with whole_file(target) as part:
+    with atomic_write(target) as part:
         figure.savefig(part, dpi=DOTS_PER_INCH, format=kind)
     return target

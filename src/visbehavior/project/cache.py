@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from visbehavior.atomic import whole_file
+from visbehavior.atomic import atomic_write
 from visbehavior.errors import BadValue, NotFound, VisBehaviorError, warn
-from visbehavior.project.library import DOWNLOADED, Library
+from visbehavior.project.files import DOWNLOADED, ReleaseFiles
 from visbehavior.project.manifest import (
     MOVIE,
     PROJECT,
@@ -23,9 +23,9 @@ from visbehavior.project.manifest import (
     manifest_file_name,
     manifest_version,
 )
-from visbehavior.project.open_release import OpenRelease
-from visbehavior.project.performance import PerformanceLedger, compute_metrics_of, metrics_without_trials
-from visbehavior.project.verification import verify_files
+from visbehavior.project.metrics_cache import MetricsCache, compute_metrics_of, metrics_without_trials
+from visbehavior.project.release import Release
+from visbehavior.project.verify import verify_files
 from visbehavior.schema.convention import parse_convention
 from visbehavior.schema.project import (
     BEHAVIOR_SESSION_TABLE,
@@ -35,8 +35,8 @@ from visbehavior.schema.project import (
 )
 from visbehavior.session import BehaviorSession
 from visbehavior.settings import BUCKET, DEFAULT_ALLENSDK_VERSION, ENGAGED_REWARD_RATE, default_cache_dir
+from visbehavior.store.download import JOBS, hash_file
 from visbehavior.store.source import Address, ObjectSource
-from visbehavior.store.transfer import JOBS, hash_file
 
 Ids = int | str | Iterable[int | str]
 
@@ -61,7 +61,7 @@ class VisualBehaviorOphysProjectCache:
 
     _session_class: ClassVar[type[BehaviorSession]] = BehaviorSession
 
-    def __init__(self, library: Library, allensdk_version: str, version: str | None) -> None:
+    def __init__(self, library: ReleaseFiles, allensdk_version: str, version: str | None) -> None:
         self._library = library
         self._convention = parse_convention(allensdk_version)
         self.load_manifest(self._first_manifest(version))
@@ -107,7 +107,7 @@ class VisualBehaviorOphysProjectCache:
         place = bucket_name_override
         folder = default_cache_dir(str(place)) if cache_dir is None else Path(cache_dir).expanduser()
         source = ObjectSource(Address(os.fspath(place) if isinstance(place, os.PathLike) else place, endpoint))
-        return cls(Library(folder.absolute(), source), allensdk_version, version)
+        return cls(ReleaseFiles(folder.absolute(), source), allensdk_version, version)
 
     @classmethod
     def from_local_cache(
@@ -142,7 +142,7 @@ class VisualBehaviorOphysProjectCache:
         folder = (default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()).absolute()
         if not folder.is_dir():
             raise NotFound(f"There is no folder {folder}. Expected a cache of {PROJECT}.", path=str(folder))
-        library = Library(folder, None, use_static_cache)
+        library = ReleaseFiles(folder, None, use_static_cache)
         if not library.manifests_here():
             other = "" if use_static_cache else " (for the bucket's own tree say use_static_cache=True)"
             raise NotFound(
@@ -222,7 +222,7 @@ class VisualBehaviorOphysProjectCache:
         if download:
             here = [entry for entry in entries if self._release.find(entry) is not None]
             self._release.bring([*here, *entries][:1])
-        return self._session_class(self._release.road(entries), allensdk_version=self._convention)
+        return self._session_class(self._release.reader(entries), allensdk_version=self._convention)
 
     def download(
         self,
@@ -342,9 +342,11 @@ class VisualBehaviorOphysProjectCache:
                 if failures is None:
                     raise
                 failed[number] = error
-        ledger = PerformanceLedger(self._library.folder, engaged_trial_reward_rate_threshold)
+        ledger = MetricsCache(self._library.folder, engaged_trial_reward_rate_threshold)
         hashes = {number: entries[0].file_hash for number, entries in files.items()}
-        metrics = compute_metrics_of(hashes, lambda number: self._release.road(files[number]), ledger, failed, progress)
+        metrics = compute_metrics_of(
+            hashes, lambda number: self._release.reader(files[number]), ledger, failed, progress
+        )
         if failures is None and failed:
             raise next(iter(failed.values()))
         measured = [number for number in numbers if number in metrics]
@@ -361,19 +363,19 @@ class VisualBehaviorOphysProjectCache:
         numpy.ndarray
             uint8, frames x rows x columns.
         """
-        from visbehavior.project.movie import read_movie
+        from visbehavior.stimuli.natural_movie import read_movie
 
         return read_movie(self._release.bring([MOVIE])[0])
 
     def get_natural_movie_template(self, n_workers: int | None = None) -> pd.DataFrame:
-        """The natural movie as the mouse saw it: see `visbehavior.project.movie.compute_movie_template`.
+        """The natural movie as the mouse saw it: see `visbehavior.stimuli.natural_movie.compute_movie_template`.
 
         Parameters
         ----------
         n_workers : int or None
             Threads; None: one a core.
         """
-        from visbehavior.project.movie import compute_movie_template
+        from visbehavior.stimuli.natural_movie import compute_movie_template
 
         return compute_movie_template(self.get_raw_natural_movie(), n_workers, progress=True)
 
@@ -411,7 +413,7 @@ class VisualBehaviorOphysProjectCache:
             If there is no such release, or it is not here and cannot be fetched.
         """
         manifest = self._library.manifest(_manifest_name(manifest_name))
-        self._release = OpenRelease(self._library, manifest, self._convention)
+        self._release = Release(self._library, manifest, self._convention)
         self._library.note_last_used(manifest_name)
 
     def load_latest_manifest(self) -> None:
@@ -434,7 +436,7 @@ class VisualBehaviorOphysProjectCache:
         library = self._library
         found = (library.path_of(manifest, entry) for manifest, entry in library.all_files())
         hashes = {str(path): hash_file(path) for path in found if path.exists()}
-        with whole_file(library.folder / DOWNLOADED) as part:
+        with atomic_write(library.folder / DOWNLOADED) as part:
             part.write_text(json.dumps(hashes, indent=2, sort_keys=True))
 
     def __repr__(self) -> str:

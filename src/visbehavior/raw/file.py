@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue, MissingData, NotFound, VisBehaviorError
 from visbehavior.raw.unpickle import read_pickle
-from visbehavior.schema.rig import BEHAVIOR, FILES, FORM_OF, FORMS, KNOWN, PICKLED, STIMULUS_FILE
+from visbehavior.schema.stimulus_pickle import BEHAVIOR, FILES, FORM_OF, FORMS, KNOWN, PICKLED, STIMULUS_FILE
 
 JSON = ".json"
 ENDINGS = (".pkl", ".pkl.gz", ".pickle", JSON)

@@ -1,4 +1,4 @@
-"""What was on the screen: pictures, gratings, omissions, gray and movie, from the rig's logs of what was set and drawn.
+"""What was on the screen: images, gratings, omissions, gray and movie, from the rig's logs of what was set and drawn.
 
 Source of the rules: AllenSDK 2.16, ``brain_observatory/behavior/stimulus_processing.py`` and
 ``data_objects/stimuli/presentations.py``.
@@ -28,13 +28,13 @@ from visbehavior.schema.session import OMITTED, STIMULUS_PRESENTATIONS
 Columns = dict[str, NDArray[Any]]
 
 OMISSION = 0.25
-"""How long an omitted picture would have been shown (s)."""
+"""How long an omitted image would have been shown (s)."""
 
 SHOWN_AFTER_ALL = 3
-"""Frames: an omission that was logged so near to a picture's start was shown."""
+"""Frames: an omission that was logged so near to an image's start was shown."""
 
 GRAY_BEFORE = 285.0
-"""Seconds before the first picture from which on they are a block of their own."""
+"""Seconds before the first image from which on they are a block of their own."""
 
 MOVIE, GRAY, GRATING = "natural_movie_one", "spontaneous", "grating"
 _BLOCKS = ("initial_gray_screen_5min", "change_detection_{}", "post_behavior_gray_screen_5min", "natural_movie_one")
@@ -50,7 +50,7 @@ def read_presentations(raw: RawSession, clock: Clock, trials: Mapping[str, Any],
     trials : dict
         Its trials.
     names : list of str
-        The pictures of the set in its order.
+        The images of the set in its order.
     """
     shown = _with_omissions(raw, clock, _drawn(raw, clock, names), len(names))
     blocks = [shown, *_movie_and_gray(raw, clock, shown)]
@@ -79,7 +79,7 @@ def stimulus_names(raw: RawSession) -> tuple[str, str]:
 
 
 def _drawn(raw: RawSession, clock: Clock, names: list[str]) -> Columns:
-    """Each run of frames in which a picture was drawn, split where another was set."""
+    """Each run of frames in which an image was drawn, split where another was set."""
     parts = []
     for name, log in set_logs(raw).items():
         with raw.reading("stimuli", name):
@@ -104,7 +104,7 @@ def _drawn_of(raw: RawSession, clock: Clock, name: str, log: list[Any], names: l
     if unknown:
         raise raw.wrong(
             ("stimuli", name, "set_log"),
-            f"shows {', '.join(unknown)}, which the picture set does not hold: it has {', '.join(names) or 'none'}",
+            f"shows {', '.join(unknown)}, which the image set does not hold: it has {', '.join(names) or 'none'}",
         )
     place = {name: number for number, name in enumerate(names)}
     grating = np.where(kinds, 1.0, np.nan)
@@ -135,7 +135,7 @@ def drawn_frames(raw: RawSession, name: str) -> NDArray[np.bool_]:
 def _runs(
     raw: RawSession, clock: Clock, name: str, log: list[Any]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], list[Any]]:
-    """The frame in which each picture appears, that after its last, and what was chosen for it."""
+    """The frame in which each image appears, that after its last, and what was chosen for it."""
     count = len(clock.frames)
     draw = drawn_frames(raw, name)[:count]
     set_at = raw.numbers([entry[3] for entry in log], "stimuli", name, "set_log", dtype=np.int64)
@@ -149,19 +149,19 @@ def _runs(
     stop = np.flatnonzero(drawn & ~np.concatenate([goes_on, [False]])) + 1
     if len(stop) and stop[-1] >= count:
         raise raw.wrong(
-            ("stimuli", name, "draw_log"), "has a picture that lasts to the last frame: when it ended is not known"
+            ("stimuli", name, "draw_log"), "has an image that lasts to the last frame: when it ended is not known"
         )
     return start, stop, [log[i] for i in reign[start]]
 
 
-def _with_omissions(raw: RawSession, clock: Clock, shown: Columns, pictures: int) -> Columns:
+def _with_omissions(raw: RawSession, clock: Clock, shown: Columns, images: int) -> Columns:
     frames = _omitted_frames(raw, clock, shown["start_frame"])
     lasts = int(np.median(shown["end_frame"] - shown["start_frame"])) if len(shown["start_frame"]) else 0
     count = len(frames)
     start = clock.shown[frames]
     nothing = np.full(count, np.nan)
     omissions: Columns = {
-        "image_index": np.full(count, pictures, dtype=np.int64),
+        "image_index": np.full(count, images, dtype=np.int64),
         "image_name": np.full(count, OMITTED, dtype=object),
         "start_frame": frames,
         "end_frame": frames + lasts,
@@ -181,7 +181,7 @@ def _with_omissions(raw: RawSession, clock: Clock, shown: Columns, pictures: int
     result["omitted"] = omitted[order]
     result["duration"] = np.where(result["omitted"], OMISSION, result["end_time"] - result["start_time"])
     prior = lines(raw.known("prior_images_shown", None))
-    # AllenSDK remembers pictures alone, so that gratings are always novel.
+    # AllenSDK remembers images alone, so that gratings are always novel.
     result["is_image_novel"] = ~np.isin(result["image_name"].astype(str), prior) | ~np.isnan(result["orientation"])
     result["stimulus_block"] = np.zeros(len(order), dtype=np.int64)
     result["stimulus_name"] = np.full(len(order), stimulus_names(raw)[0], dtype=object)
@@ -189,7 +189,7 @@ def _with_omissions(raw: RawSession, clock: Clock, shown: Columns, pictures: int
 
 
 def _omitted_frames(raw: RawSession, clock: Clock, starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Frames in which a picture was left out, but for those near which it was shown after all."""
+    """Frames in which an image was left out, but for those near which it was shown after all."""
     keys = ("omitted_flash_frame_log",)
     logged = raw.get(*keys, default=None) or {}
     with raw.reading(*keys):
@@ -213,16 +213,16 @@ def _movie_and_gray(raw: RawSession, clock: Clock, shown: Columns) -> list[Colum
         return []
     with raw.reading("items", "fingerprint"):
         film = _film(raw, clock)
-    pictures = ~shown["omitted"]
-    if not pictures.any():
+    images = ~shown["omitted"]
+    if not images.any():
         return [film]
-    ends = float(shown["end_time"][pictures].max()), int(shown["end_frame"].max())
+    ends = float(shown["end_time"][images].max()), int(shown["end_frame"].max())
     gray = _gray(ends[0], float(film["start_time"].min()), ends[1], int(film["start_frame"].min()), block=1)
     return [film, gray]
 
 
 def _film(raw: RawSession, clock: Clock) -> Columns:
-    """A row for each picture of the movie."""
+    """A row for each image of the movie."""
     keys = ("items", "fingerprint", "static_stimulus")
     sweeps = np.asarray(raw.get(*keys, "sweep_frames"), dtype=np.int64)
     indices = np.asarray(raw.get("items", "fingerprint", "frame_indices"), dtype=np.int64)
@@ -231,7 +231,7 @@ def _film(raw: RawSession, clock: Clock) -> Columns:
     time_at(raw, clock.shown, stop.max(), "items", "fingerprint", "frame_indices")
     length = len(sweeps) // whole_number(raw.get(*keys, "runs"))
     if length < 1:
-        raise raw.wrong((*keys, "runs"), f"is more than the {len(sweeps)} pictures of the movie")
+        raise raw.wrong((*keys, "runs"), f"is more than the {len(sweeps)} images of the movie")
     number = np.arange(len(sweeps), dtype=np.int64)
     after = np.minimum(stop + 1, len(clock.frames) - 1)
     times = clock.shown[start], clock.shown[after]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbehavior.extras import import_extra
-from visbehavior.schema.rig import WHEEL_RADIUS
+from visbehavior.schema.stimulus_pickle import WHEEL_RADIUS
 
 Floats = NDArray[np.float64]
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbehavior.analysis.ragged import Ragged
 from visbehavior.raw.clock import Clock
 from visbehavior.raw.file import RawSession, plain_number, text, whole_number
 from visbehavior.schema.columns import MISSING_INTEGER
-from visbehavior.schema.rig import (
+from visbehavior.schema.ragged import Ragged
+from visbehavior.schema.stimulus_pickle import (
     ABORT,
     CHANGED,
     FALSE_ALARM,
@@ -48,11 +48,11 @@ def read_trials(raw: RawSession, clock: Clock) -> dict[str, Any]:
     log = _log(raw)
     lick_frames = read_lick_frames(raw, clock)
     bounds = _bounds(raw, log)
-    pictures = _Pictures(raw)
+    images = _Images(raw)
     rows = []
     for number, trial in enumerate(log):
         with raw.reading("trial_log", number):
-            rows.append(_trial(raw, number, trial, clock, pictures))
+            rows.append(_trial(raw, number, trial, clock, images))
     columns: dict[str, Any] = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     for name in ("initial_image_name", "change_image_name"):
         columns[name] = columns[name].astype(object)
@@ -70,14 +70,14 @@ def _log(raw: RawSession) -> list[Any]:
     return log
 
 
-class _Pictures:
-    """Which picture was up at a frame, by the logs of all stimuli."""
+class _Images:
+    """Which image was up at a frame, by the logs of all stimuli."""
 
     def __init__(self, raw: RawSession) -> None:
         entries = []
         for name, log in set_logs(raw).items():
             with raw.reading("stimuli", name, "set_log"):
-                entries += [(whole_number(frame), picture_name(kind, what)) for kind, what, _, frame in log]
+                entries += [(whole_number(frame), image_name(kind, what)) for kind, what, _, frame in log]
         entries.sort(key=lambda entry: entry[0])
         self._frames = np.array([frame for frame, _ in entries], dtype=np.int64)
         self._names = [name for _, name in entries]
@@ -98,12 +98,12 @@ def set_logs(raw: RawSession) -> dict[str, list[Any]]:
 
 
 def is_grating(kind: Any) -> bool:
-    """Whether what was chosen is an orientation, not a picture."""
+    """Whether what was chosen is an orientation, not an image."""
     return text(kind).lower() == ORIENTATION.lower()
 
 
-def picture_name(kind: Any, what: Any) -> str:
-    """The name of a picture, or of a grating as its orientation was pickled."""
+def image_name(kind: Any, what: Any) -> str:
+    """The name of an image, or of a grating as its orientation was pickled."""
     return f"gratings_{what}" if is_grating(kind) else text(what)
 
 
@@ -133,7 +133,7 @@ def _event(raw: RawSession, number: int, trial: Any, name: str) -> Any:
     raise raw.wrong(("trial_log", number, "events"), f"has no event {name!r}")
 
 
-def _trial(raw: RawSession, number: int, trial: Any, clock: Clock, pictures: _Pictures) -> dict[str, Any]:
+def _trial(raw: RawSession, number: int, trial: Any, clock: Clock, images: _Images) -> dict[str, Any]:
     events = trial["events"]
     start, stop = (
         time_at(raw, clock.stored, _event(raw, number, trial, name)[3], "trial_log", number, "events")
@@ -141,7 +141,7 @@ def _trial(raw: RawSession, number: int, trial: Any, clock: Clock, pictures: _Pi
     )
     names = {event[0] for event in events}
     kinds = _kinds_of(raw, number, trial["trial_params"], names)
-    initial = pictures.at(events[0][3])
+    initial = images.at(events[0][3])
     changes = trial.get("stimulus_changes") or []
     change_frame, change_time = _change(raw, number, events, kinds, clock)
     given = [reward[0] for reward in trial.get("rewards") or []]

@@ -52,7 +52,7 @@ _STAGE = (
         "Intended place of an imaging day, 0 to 6: not its order, for days are repeated.",
         "session_number",
     ),
-    Column("image_set", "text", "", "Pictures of the session.", "image_set"),
+    Column("image_set", "text", "", "Images of the session.", "image_set"),
     Column("behavior_type", "text", "", "active_behavior or passive_viewing.", "behavior_type"),
 )
 _EXPERIENCE = (
@@ -68,7 +68,7 @@ _EXPERIENCE = (
         "prior_exposures_to_image_set",
         "Int64",
         "sessions",
-        "Earlier sessions with these pictures; missing for gratings.",
+        "Earlier sessions with these images; missing for gratings.",
         "prior_exposures_to_image_set",
     ),
     Column(

@@ -143,11 +143,11 @@ STIMULUS_TIMESTAMPS = Table(
 PRESENTATIONS_ENDING = "_presentations"
 """How the names of the groups of presentations end in a file."""
 OMITTED = "omitted"
-"""The name that an omission has among those of the pictures."""
+"""The name that an omission has among those of the images."""
 
 STIMULUS_PRESENTATIONS = Table(
     name="stimulus_presentations",
-    summary="What the screen showed: one row for each picture, omission, grating, gray stretch or movie frame.",
+    summary="What the screen showed: one row for each image, omission, grating, gray stretch or movie frame.",
     group="intervals",
     index="stimulus_presentations_id",
     index_meaning="counts the presentations in order of start_time.",
@@ -174,14 +174,14 @@ STIMULUS_PRESENTATIONS = Table(
             "image_index",
             "int64",
             "",
-            "Place of the picture in its set (and in `stimulus_templates`); the number of pictures for an omission; -99 for gray and movie.",
+            "Place of the image in its set (and in `stimulus_templates`); the number of images for an omission; -99 for gray and movie.",
             "image_index",
         ),
         Column(
             "image_name",
             "text",
             "",
-            "Name of the picture (im065), `omitted`, or gratings_90.0; missing for gray and movie.",
+            "Name of the image (im065), `omitted`, or gratings_90.0; missing for gray and movie.",
             "image_name",
         ),
         Column(
@@ -221,7 +221,7 @@ STIMULUS_PRESENTATIONS = Table(
             "is_change",
             "bool",
             "",
-            "True if the picture differs from the last one shown, omissions skipped; never the first. Holds auto-rewarded changes too, so it is not `go`.",
+            "True if the image differs from the last one shown, omissions skipped; never the first. Holds auto-rewarded changes too, so it is not `go`.",
             "is_change",
             required=False,
         ),
@@ -229,7 +229,7 @@ STIMULUS_PRESENTATIONS = Table(
             "is_image_novel",
             "boolean",
             "",
-            "True if the mouse had not seen the picture in an earlier session; missing for gray, movie and omissions. Newer files only.",
+            "True if the mouse had not seen the image in an earlier session; missing for gray, movie and omissions. Newer files only.",
             "is_image_novel",
             name_2_10=None,
             required=False,
@@ -238,7 +238,7 @@ STIMULUS_PRESENTATIONS = Table(
             "omitted",
             "boolean",
             "",
-            "True if the picture was left out; missing for gray and movie.",
+            "True if the image was left out; missing for gray and movie.",
             "omitted",
             required=False,
         ),
@@ -255,7 +255,7 @@ STIMULUS_PRESENTATIONS = Table(
             "flashes_since_change",
             "int64",
             "flashes",
-            "Pictures since the last change: 0 at a change, an omission repeats the count. Counts on through gray and movie; where gray comes first the first picture has 1.",
+            "Images since the last change: 0 at a change, an omission repeats the count. Counts on through gray and movie; where gray comes first the first image has 1.",
             name_2_10=None,
         ),
         Column(
@@ -280,7 +280,7 @@ STIMULUS_PRESENTATIONS = Table(
             "is_sham_change",
             "bool",
             "",
-            "True where a catch trial would have changed the picture. Newer files only.",
+            "True where a catch trial would have changed the image. Newer files only.",
             "is_sham_change",
             name_2_10=None,
             required=False,
@@ -289,7 +289,7 @@ STIMULUS_PRESENTATIONS = Table(
             "stimulus_name",
             "text",
             "",
-            "The picture set's file name, `grating`, `spontaneous` (gray) or natural_movie_one. Newer files only.",
+            "The image set's file name, `grating`, `spontaneous` (gray) or natural_movie_one. Newer files only.",
             "stimulus_name",
             name_2_10=None,
             required=False,
@@ -313,12 +313,12 @@ STIMULUS_PRESENTATIONS = Table(
             "orientation",
             required=False,
         ),
-        Column("image_set", "text", "", "Name of the picture set.", "image_set", in_2_16=False, required=False),
+        Column("image_set", "text", "", "Name of the image set.", "image_set", in_2_16=False, required=False),
         Column(
             "index",
             "int64",
             "",
-            "Row within the shown pictures, and counted anew within the omissions.",
+            "Row within the shown images, and counted anew within the omissions.",
             "index",
             in_2_16=False,
             required=False,
@@ -350,22 +350,22 @@ STIMULUS_PRESENTATIONS = Table(
 
 STIMULUS_TEMPLATES = Table(
     name="stimulus_templates",
-    summary="The pictures: one row each, as drawn and as the mouse saw them.",
+    summary="The images: one row each, as drawn and as the mouse saw them.",
     group="stimulus/templates",
     index="image_name",
-    index_meaning="name of the picture.",
+    index_meaning="name of the image.",
     columns=(
         Column(
             "unwarped",
             "image",
             "gray level",
-            "The picture as seen by the mouse, (1200, 1920), NaN where the screen does not reach (gratings: none).",
+            "The image as seen by the mouse, (1200, 1920), NaN where the screen does not reach (gratings: none).",
             "unwarped",
         ),
-        Column("warped", "image", "gray level", "The picture as sent to the screen, (1200, 1920) uint8.", "data"),
+        Column("warped", "image", "gray level", "The image as sent to the screen, (1200, 1920) uint8.", "data"),
     ),
     notes=(
-        "The frame's attribute `name` is the picture set's. Arrays of a local file are mapped into memory, copy on write: they take "
+        "The frame's attribute `name` is the image set's. Arrays of a local file are mapped into memory, copy on write: they take "
         "no memory until looked at, and writing to them changes no file. A file that is cut short while it is mapped ends the "
         "process when the lost part is touched (SIGBUS); Windows cannot delete a file while it is mapped."
     ),
@@ -380,15 +380,15 @@ TRIALS = Table(
     columns=(
         Column("start_time", "float64", "s", "Start of the trial.", "start_time"),
         Column("stop_time", "float64", "s", "End of the trial.", "stop_time"),
-        Column("initial_image_name", "text", "", "Picture before the change.", "initial_image_name"),
+        Column("initial_image_name", "text", "", "Image before the change.", "initial_image_name"),
         Column(
             "change_image_name",
             "text",
             "",
-            "Picture after the change; the same as before on catch trials; on aborted ones no change happened.",
+            "Image after the change; the same as before on catch trials; on aborted ones no change happened.",
             "change_image_name",
         ),
-        Column("is_change", "bool", "", "True if the picture changed.", "is_change", name_2_10="stimulus_change"),
+        Column("is_change", "bool", "", "True if the image changed.", "is_change", name_2_10="stimulus_change"),
         Column(
             "change_time",
             "float64",
@@ -400,10 +400,10 @@ TRIALS = Table(
             "go",
             "bool",
             "",
-            "True if the picture changed and a lick was wanted; False on aborted and auto-rewarded trials.",
+            "True if the image changed and a lick was wanted; False on aborted and auto-rewarded trials.",
             "go",
         ),
-        Column("catch", "bool", "", "True if the picture did not change at the time at which it could have.", "catch"),
+        Column("catch", "bool", "", "True if the image did not change at the time at which it could have.", "catch"),
         Column("lick_times", "times", "s", "Licks of the trial; an empty array for none.", "lick_times"),
         Column(
             "response_time",
@@ -573,7 +573,7 @@ TASK_PARAMETERS = Table(
             "blank_duration_sec",
             "floats",
             "s",
-            "Least and greatest length of the gray between pictures.",
+            "Least and greatest length of the gray between images.",
             "@blank_duration_sec",
         ),
         Column(
@@ -584,12 +584,12 @@ TASK_PARAMETERS = Table(
             None,
             name_2_10=None,
         ),
-        Column("n_stimulus_frames", "integer", "frames", "Frames in which a picture was drawn.", "@n_stimulus_frames"),
+        Column("n_stimulus_frames", "integer", "frames", "Frames in which an image was drawn.", "@n_stimulus_frames"),
         Column(
             "omitted_flash_fraction",
             "float64",
             "",
-            "Probability that a picture is left out; NaN where the rig does not say.",
+            "Probability that an image is left out; NaN where the rig does not say.",
             "@omitted_flash_fraction",
         ),
         Column(
@@ -613,14 +613,14 @@ TASK_PARAMETERS = Table(
             "stimulus_duration_sec",
             "float64",
             "s",
-            "How long a picture is shown; NaN for gratings without a break.",
+            "How long an image is shown; NaN for gratings without a break.",
             "@stimulus_duration_sec",
         ),
         Column(
             "stimulus_name",
             "text",
             "",
-            "The picture set's file name; None in files of release 1.0.x.",
+            "The image set's file name; None in files of release 1.0.x.",
             "@stimulus_name",
             name_2_10=None,
             required=False,

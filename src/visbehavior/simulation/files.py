@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from visbehavior.atomic import whole_file
-from visbehavior.schema.rig import KNOWN
+from visbehavior.atomic import atomic_write
+from visbehavior.schema.stimulus_pickle import KNOWN
 
 _PROTOCOL = 2
 """Python 2's newest, which the rigs' programs write and AllenSDK reads."""
@@ -27,7 +27,7 @@ def write_pickle(day: Callable[[], dict[str, Any]], folder: str | os.PathLike[st
     if not target.exists():
         # Neither a name nor a time in the header: the same session, the same bytes.
         with (
-            whole_file(target) as part,
+            atomic_write(target) as part,
             open(part, "wb") as plain,
             gzip.GzipFile("", "wb", compresslevel=_PACKED, fileobj=plain, mtime=0) as file,
         ):

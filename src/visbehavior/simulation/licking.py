@@ -7,7 +7,7 @@ from bisect import bisect_left
 
 import numpy as np
 
-from visbehavior.schema.rig import FRAME_RATE
+from visbehavior.schema.stimulus_pickle import FRAME_RATE
 from visbehavior.simulation.mouse import (
     BOUT_OF_ENGAGEMENT,
     DISENGAGED,

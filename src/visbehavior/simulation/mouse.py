@@ -2,7 +2,7 @@
 
 The model: at every flash that it is not busy licking, the mouse begins to lick or does not, by a logistic function of what drives it
 (after Piet et al. 2024, Neuron 112, who fit such a model to the data set, with drives for omissions too, which this one has not). When
-it is engaged, that is a bias; how long it has waited (timing); and, where the picture changes, how well it sees that change
+it is engaged, that is a bias; how long it has waited (timing); and, where the image changes, how well it sees that change
 (sensitivity). When it is not, it hardly licks. Which of both it is, is a Markov chain; the more it has drunk, the sooner it stops.
 """
 
@@ -153,13 +153,13 @@ SATIATION = 1.2
 TYPICAL_VOLUME = 0.7
 """mL."""
 LEARNING = 4.0
-"""Sessions with gratings, or with pictures, in which most of what they teach is learned."""
+"""Sessions with gratings, or with images, in which most of what they teach is learned."""
 LEARNED = 0.8
 """Log-odds of sensitivity from the first of them to the last."""
 NOVELTY = 0.5
-"""Log-odds of sensitivity that pictures cost that were never seen before."""
+"""Log-odds of sensitivity that images cost that were never seen before."""
 VISIBILITY = 0.35
-"""Spread of the sensitivity over pairs of pictures, as a share of it."""
+"""Spread of the sensitivity over pairs of images, as a share of it."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class Drivers:
     running_speed : float
         When it runs (cm/s).
     visibility : numpy.ndarray
-        Of the change from one picture (row) to another (column), as a factor of the sensitivity.
+        Of the change from one image (row) to another (column), as a factor of the sensitivity.
     """
 
     bias: float
@@ -225,7 +225,7 @@ def draw_drivers(mouse: Mouse, session_type: str, rng: np.random.Generator) -> D
     stage = parse_stage(session_type)
     habits = HABITS[stage.group]
     day = rng.normal(size=3) * np.sqrt(1 - MOUSE_SHARE)
-    count = max(len(stage.pictures), 4)
+    count = max(len(stage.images), 4)
     return Drivers(
         bias=habits.bias[0] + habits.bias[1] * (mouse.impulsivity + day[0]),
         sensitivity=habits.sensitivity[0]
@@ -241,16 +241,16 @@ def draw_drivers(mouse: Mouse, session_type: str, rng: np.random.Generator) -> D
 
 
 def learned(mouse: Mouse, session_type: str) -> float:
-    """What earlier days have taught (log-odds of sensitivity), around that of a mouse in the middle: of gratings, or of pictures."""
+    """What earlier days have taught (log-odds of sensitivity), around that of a mouse in the middle: of gratings, or of images."""
     if not mouse.seen:
         return 0.0
-    shows_pictures = bool(parse_stage(session_type).image_set)
-    days = sum(bool(parse_stage(seen).image_set) == shows_pictures for seen in mouse.seen)
+    shows_images = bool(parse_stage(session_type).image_set)
+    days = sum(bool(parse_stage(seen).image_set) == shows_images for seen in mouse.seen)
     return float(LEARNED * (0.5 - np.exp(-days / LEARNING)))
 
 
 def novelty(mouse: Mouse, session_type: str) -> float:
-    """What pictures cost that a mouse with a past has never seen (log-odds of sensitivity)."""
-    pictures = parse_stage(session_type).image_set
+    """What images cost that a mouse with a past has never seen (log-odds of sensitivity)."""
+    images = parse_stage(session_type).image_set
     known = {parse_stage(seen).image_set for seen in mouse.seen} - {""}
-    return NOVELTY if pictures and known and pictures not in known else 0.0
+    return NOVELTY if images and known and images not in known else 0.0

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbehavior.schema.rig import (
+from visbehavior.schema.stimulus_pickle import (
     ABORT,
     CHANGED,
     FALSE_ALARM,
@@ -39,8 +39,8 @@ from visbehavior.simulation.task import (
 
 GRAY = round(300 * FRAME_RATE)
 """Frames of gray before the task, and between it and the movie."""
-MOVIE_PICTURES, MOVIE_RUNS, MOVIE_FRAMES = 900, 10, 2
-"""Pictures of the movie, how often it is shown, and frames that a picture stays."""
+MOVIE_IMAGES, MOVIE_RUNS, MOVIE_FRAMES = 900, 10, 2
+"""Images of the movie, how often it is shown, and frames that an image stays."""
 
 INTERVAL, JITTER = 16.68, 0.03
 """From frame to frame (ms): mean and spread."""
@@ -87,7 +87,7 @@ def write_behavior(
     times = np.concatenate([[0.0], np.cumsum(intervals)]) / 1000
     log = _trial_log(stage, played, times, offset)
     v_sig, v_in, dx = encoder
-    name = _STIMULUS if stage.pictures else _GRATING
+    name = _STIMULUS if stage.images else _GRATING
     params = _params(stage, minutes)
     items: dict[str, Any] = {}
     if stage.surrounded:
@@ -146,8 +146,8 @@ def _config(stage: Stage, params: dict[str, Any]) -> dict[str, Any]:
 
 def _stimulus(stage: Stage, played: Played, times: NDArray[np.float64], offset: int) -> dict[str, Any]:
     """What was chosen and drawn."""
-    named = [(frame + offset if frame else 0, _named(stage, picture)) for frame, picture in played.chosen]
-    kind = IMAGE if stage.pictures else ORIENTATION
+    named = [(frame + offset if frame else 0, _named(stage, image)) for frame, image in played.chosen]
+    kind = IMAGE if stage.images else ORIENTATION
     changes = [
         ((before, after), float(times[frame]), frame) for (_, before), (frame, after) in itertools.pairwise(named)
     ]
@@ -157,29 +157,29 @@ def _stimulus(stage: Stage, played: Played, times: NDArray[np.float64], offset: 
         "draw_log": _drawn(stage, played, len(times), offset).tolist(),
         "flash_interval_sec": [0.25, 0.5] if stage.flashed else None,
     }
-    if not stage.pictures:
+    if not stage.images:
         made["stim_groups"] = [[name, list(degrees)] for name, degrees in ORIENTATIONS.items()]
         return made | {"obj_type": "DoCGratingStimulus", "phase": _PHASE, "sf": _FREQUENCY}
     path = FOLDER + SET_FILES[stage.image_set]
-    made["stim_groups"] = {name: [name] for name in stage.pictures}
+    made["stim_groups"] = {name: [name] for name in stage.images}
     return made | {"obj_type": "DoCImageStimulus", "image_set": path, "image_path": path}
 
 
-def _named(stage: Stage, picture: int) -> str | int:
+def _named(stage: Stage, image: int) -> str | int:
     degrees = [angle for group in ORIENTATIONS.values() for angle in group]
-    return stage.pictures[picture] if stage.pictures else degrees[picture]
+    return stage.images[image] if stage.images else degrees[image]
 
 
 def _category(name: str | int) -> str:
-    """Each picture is a category of its own; gratings have two."""
+    """Each image is a category of its own; gratings have two."""
     return str(name) if isinstance(name, str) else next(k for k, angles in ORIENTATIONS.items() if name in angles)
 
 
 def _drawn(stage: Stage, played: Played, count: int, offset: int) -> NDArray[np.int64]:
-    """1 in each frame in which a picture was up."""
+    """1 in each frame in which an image was up."""
     drawn = np.zeros(count, dtype=np.int64)
     if not stage.flashed:
-        # The last frame is gray: when a picture ended would not be known otherwise.
+        # The last frame is gray: when an image ended would not be known otherwise.
         drawn[offset : played.end + offset - 1] = 1
         return drawn
     omitted = set(played.omitted)
@@ -211,7 +211,7 @@ def _logged(stage: Stage, trial: Trial, times: NDArray[np.float64], offset: int)
         volume, frame = trial.reward
         rewards.append((volume, float(times[frame + offset]), frame + offset))
     if trial.change is not None and not trial.catch:
-        before, after = (_named(stage, picture) for picture in trial.pictures)
+        before, after = (_named(stage, image) for image in trial.images)
         frame = trial.change + offset
         changes.append(((_category(before), before), (_category(after), after), float(times[frame]), frame))
     return {
@@ -259,12 +259,12 @@ def _of_change(trial: Trial) -> list[tuple[str, str, int]]:
 
 def movie_frames() -> int:
     """Frames of the gray before the movie, and of the movie."""
-    return GRAY + MOVIE_PICTURES * MOVIE_RUNS * MOVIE_FRAMES
+    return GRAY + MOVIE_IMAGES * MOVIE_RUNS * MOVIE_FRAMES
 
 
 def _fingerprint(start: int, count: int) -> dict[str, Any]:
-    sweeps = MOVIE_PICTURES * MOVIE_RUNS
-    shown = np.repeat(np.tile(np.arange(MOVIE_PICTURES), MOVIE_RUNS), MOVIE_FRAMES)
+    sweeps = MOVIE_IMAGES * MOVIE_RUNS
+    shown = np.repeat(np.tile(np.arange(MOVIE_IMAGES), MOVIE_RUNS), MOVIE_FRAMES)
     return {
         "name": "fingerprint",
         "starting_frame": start,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from visbehavior.schema.rig import WHEEL_RADIUS
+from visbehavior.schema.stimulus_pickle import WHEEL_RADIUS
 
 Floats = NDArray[np.float64]
 

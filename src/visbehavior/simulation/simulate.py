@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from visbehavior.errors import BadValue
-from visbehavior.schema.rig import BEHAVIOR, KNOWN, PICTURE_SET
+from visbehavior.schema.stimulus_pickle import BEHAVIOR, IMAGE_SET, KNOWN
 from visbehavior.simulation import rig
+from visbehavior.simulation.images import make_images
 from visbehavior.simulation.licking import Licker
 from visbehavior.simulation.mouse import Drivers, Mouse, check_number, draw_drivers, draw_mouse
-from visbehavior.simulation.pictures import make_pictures
 from visbehavior.simulation.running import compute_speed, read_encoder
 from visbehavior.simulation.stages import CURRICULUM, FIRST_DAY, Stage, parse_stage
 from visbehavior.simulation.task import Played, frames_of, play
@@ -41,7 +41,7 @@ def simulate(
     minutes: float = 60,
     seed: int | None = None,
     date: datetime.datetime | None = None,
-    pictures: bool = False,
+    images: bool = False,
 ) -> dict[str, Any]:
     """A session of a simulated mouse, as the rig's pickle would hold it.
 
@@ -53,7 +53,7 @@ def simulate(
     session_type : str
         A stage of the data set, such as "TRAINING_5_images_A_handoff_ready" or "OPHYS_3_images_A".
     mouse : Mouse or None
-        None: one of the population, drawn, without a past: pictures are novel to it.
+        None: one of the population, drawn, without a past: images are novel to it.
     minutes : float
         How long the task lasts; TRAINING_0 lasts 15 minutes at most. From 30 minutes on, stages that have them have five minutes of gray
         before, and gray and a movie after.
@@ -61,13 +61,13 @@ def simulate(
         The same seed gives the same session; None: chance.
     date : datetime.datetime or None
         When it began, by the rig's clock.
-    pictures : bool
-        Whether the pickle carries the picture set: eight textures, in place of the photographs. Gratings have none.
+    images : bool
+        Whether the pickle carries the image set: eight textures, in place of the photographs. Gratings have none.
 
     Returns
     -------
     dict
-        As a camstim pickle of the change detection task: `visbehavior.schema.rig` lists its entries.
+        As a camstim pickle of the change detection task: `visbehavior.schema.stimulus_pickle` lists its entries.
 
     Raises
     ------
@@ -94,8 +94,8 @@ def simulate(
     played.drinks = [frame for frame in licker.drinks if frame < played.end]
     behavior = _recorded(stage, played, drivers, minutes, rng)
     began = FIRST_DATE + datetime.timedelta(days=len(mouse.seen)) if date is None else date
-    identity = _identity(mouse, stage, began, minutes, pictures, rng)
-    return _pickle(stage, mouse, behavior, began, identity, pictures) | {TRUTH: _truth(mouse, drivers, played)}
+    identity = _identity(mouse, stage, began, minutes, images, rng)
+    return _pickle(stage, mouse, behavior, began, identity, images) | {TRUTH: _truth(mouse, drivers, played)}
 
 
 def simulate_mouse(
@@ -105,9 +105,9 @@ def simulate_mouse(
     minutes: float = 60,
     seed: int | None = None,
     first_date: datetime.datetime = FIRST_DATE,
-    pictures: bool = False,
+    images: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """The days of a mouse, one after the other: it learns, and meets pictures that it does not know.
+    """The days of a mouse, one after the other: it learns, and meets images that it does not know.
 
     Parameters
     ----------
@@ -115,8 +115,8 @@ def simulate_mouse(
         None: one of the population, drawn.
     sessions : iterable of str or None
         The session types of its days, in order; the first is TRAINING_0 unless the mouse has a past (`Mouse.seen`). None: a whole life, from
-        gratings to novel pictures under the microscope, 31 days.
-    minutes, seed, pictures
+        gratings to novel images under the microscope, 31 days.
+    minutes, seed, images
         As for `simulate`; each day has chance of its own.
     first_date : datetime.datetime
         When the first day began.
@@ -131,7 +131,7 @@ def simulate_mouse(
     BadValue
         If there is no such stage, or the mouse has no first day.
     """
-    days = plan_mouse(mouse, sessions=sessions, minutes=minutes, seed=seed, first_date=first_date, pictures=pictures)
+    days = plan_mouse(mouse, sessions=sessions, minutes=minutes, seed=seed, first_date=first_date, images=images)
     return (day() for day in days)
 
 
@@ -142,7 +142,7 @@ def plan_mouse(
     minutes: float = 60,
     seed: int | None = None,
     first_date: datetime.datetime = FIRST_DATE,
-    pictures: bool = False,
+    images: bool = False,
 ) -> list[Callable[[], dict[str, Any]]]:
     """The days of `simulate_mouse` before they are simulated: a function for each, which other processes can call."""
     types = [name for name, count in CURRICULUM for _ in range(count)] if sessions is None else list(sessions)
@@ -173,7 +173,7 @@ def plan_mouse(
                 minutes=minutes,
                 seed=chance,
                 date=first_date + later,
-                pictures=pictures,
+                images=images,
             )
         )
         drawn = drawn.after(session_type)
@@ -213,7 +213,7 @@ def _pickle(
     behavior: dict[str, Any],
     began: datetime.datetime,
     identity: uuid.UUID,
-    pictures: bool,
+    images: bool,
 ) -> dict[str, Any]:
     lasted = datetime.timedelta(milliseconds=float(behavior["intervalsms"].sum()))
     for part in (behavior["params"], behavior["cl_params"], behavior["config"]["behavior"]):
@@ -222,9 +222,7 @@ def _pickle(
     found: dict[str, Any] = {last: behavior}
     for key in reversed(above):
         found = {key: found}
-    image_set = (
-        {PICTURE_SET: {name: {name: made} for name, made in make_pictures(stage.pictures).items()}} if pictures else {}
-    )
+    image_set = {IMAGE_SET: {name: {name: made} for name, made in make_images(stage.images).items()}} if images else {}
     return {
         **found,
         **image_set,
@@ -239,10 +237,10 @@ def _pickle(
 
 
 def _identity(
-    mouse: Mouse, stage: Stage, began: datetime.datetime, minutes: float, pictures: bool, rng: np.random.Generator
+    mouse: Mouse, stage: Stage, began: datetime.datetime, minutes: float, images: bool, rng: np.random.Generator
 ) -> uuid.UUID:
     """Another one for whatever makes another session."""
-    said = repr((mouse.mouse_id, stage.name, began, float(minutes), pictures)).encode()
+    said = repr((mouse.mouse_id, stage.name, began, float(minutes), images)).encode()
     return uuid.UUID(bytes=hashlib.blake2b(said + rng.bytes(16), digest_size=16).digest(), version=4)
 
 
@@ -257,7 +255,7 @@ def _known(mouse: Mouse, stage: Stage) -> dict[str, Any]:
         "driver_line": lines[:-1],
         "reporter_line": lines[-1:],
         "project_code": PROJECT,
-        "prior_images_shown": sorted({name for one in seen for name in one.pictures}),
+        "prior_images_shown": sorted({name for one in seen for name in one.images}),
     }
 
 

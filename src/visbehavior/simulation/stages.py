@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from visbehavior.errors import BadValue
 
-PICTURES = {
+IMAGES = {
     "A": ("im061", "im062", "im063", "im065", "im066", "im069", "im077", "im085"),
     "B": ("im000", "im031", "im035", "im045", "im054", "im073", "im075", "im106"),
     "G": ("im012", "im036", "im044", "im047", "im078", "im083", "im111", "im115"),
     "H": ("im005", "im024", "im034", "im083", "im087", "im104", "im111", "im114"),
 }
-"""Names of the eight pictures of each set."""
+"""Names of the eight images of each set."""
 
 SET_FILES = {
     "A": "Natural_Images_Lum_Matched_set_TRAINING_2017.07.14.pkl",
@@ -65,15 +65,15 @@ class Stage:
     group : str
         The stages that are alike: TRAINING_0 to TRAINING_5, OPHYS_active, OPHYS_passive.
     image_set : str
-        Letter of the picture set; "" for gratings.
+        Letter of the image set; "" for gratings.
     flashed : bool
-        Whether pictures come and go, or stay until they change.
+        Whether images come and go, or stay until they change.
     auto_rewarded : bool
         Whether every change is rewarded for nothing, and licks abort no trial.
     passive : bool
         Whether the spout is away.
     omits : bool
-        Whether pictures are left out.
+        Whether images are left out.
     surrounded : bool
         Whether gray comes first, and gray and a movie last.
     reward_volume : float
@@ -100,9 +100,9 @@ class Stage:
     go_on: float
 
     @property
-    def pictures(self) -> tuple[str, ...]:
-        """Names of its pictures; none for gratings."""
-        return PICTURES[self.image_set] if self.image_set else ()
+    def images(self) -> tuple[str, ...]:
+        """Names of its images; none for gratings."""
+        return IMAGES[self.image_set] if self.image_set else ()
 
 
 def parse_stage(session_type: str) -> Stage:
@@ -117,7 +117,7 @@ def parse_stage(session_type: str) -> Stage:
     if found is None or not _is_known(found):
         raise BadValue(
             f"There is no session type {session_type!r}. Those of a mouse's life are {', '.join(name for name, _ in CURRICULUM)}; "
-            "pictures may be of the set A, B, G or H.",
+            "images may be of the set A, B, G or H.",
             value=session_type,
         )
     kind, number, letter = found[1], int(found[2]), found[4] or ""
@@ -141,7 +141,7 @@ def parse_stage(session_type: str) -> Stage:
 
 
 def _is_known(found: re.Match[str]) -> bool:
-    kind, number, has_pictures = found[1], int(found[2]), found[4] is not None
-    if number > _LAST[kind] or has_pictures != (kind == "OPHYS" or number > _GRATINGS_UNTIL):
+    kind, number, has_images = found[1], int(found[2]), found[4] is not None
+    if number > _LAST[kind] or has_images != (kind == "OPHYS" or number > _GRATINGS_UNTIL):
         return False
     return (kind == "OPHYS" and number in _PASSIVE) == (found[5] == "passive")

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbehavior.schema.rig import FRAME_RATE
+from visbehavior.schema.stimulus_pickle import FRAME_RATE
 from visbehavior.simulation.licking import Licker
 from visbehavior.simulation.stages import ORIENTATIONS, Stage
 
 FLASH, CYCLE = 15, 45
-"""Frames that a picture is shown, and from one to the next."""
+"""Frames that an image is shown, and from one to the next."""
 LATE = 0.13
-"""Probability that the next picture is a frame late."""
+"""Probability that the next image is a frame late."""
 
 FLASHES_MAX = 8
 """A change comes at one of as many flashes, from the first at which it may come."""
@@ -30,7 +30,7 @@ REPEATS = 5
 WARM_UP = 5
 """The first trials are rewarded for nothing."""
 OMITTED = 0.05
-"""Probability that a picture is left out; never a change, nor the one before it."""
+"""Probability that an image is left out; never a change, nor the one before it."""
 
 WINDOW = (10, 46)
 """Frames after a change in which a lick is a response (0.15 s, the grace period, to 0.75 s)."""
@@ -62,7 +62,7 @@ class Trial:
         The frame of the lick that ended it.
     change : int or None
         The frame of the change, or of the sham change.
-    pictures : tuple of int
+    images : tuple of int
         Before and after.
     response : int or None
         The frame of the first lick within the response window.
@@ -74,7 +74,7 @@ class Trial:
     change_time: int
     catch: bool
     auto: bool
-    pictures: tuple[int, int]
+    images: tuple[int, int]
     stop: int = 0
     aborted: int | None = None
     change: int | None = None
@@ -91,7 +91,7 @@ class Played:
     trials : list of Trial
         In order.
     flashes : list of tuple of int
-        First frame, and picture, of each that was shown or left out.
+        First frame, and image, of each that was shown or left out.
     omitted : list of int
         First frames of those that were left out.
     licks : list of int
@@ -99,7 +99,7 @@ class Played:
     drinks : list of int
         Frames in which a reward began to be drunk.
     chosen : list of tuple of int
-        Frame and picture of each choice: the first one, and the changes.
+        Frame and image of each choice: the first one, and the changes.
     engaged : list of bool
         At each flash.
     end : int
@@ -125,10 +125,10 @@ class Planner:
         self._catches: list[bool] = []
         self._plan = 0, False, 0
 
-    def next(self, picture: int) -> tuple[int, bool, int]:
-        """Flashes to the change, whether it is a sham one, and the picture that comes."""
+    def next(self, image: int) -> tuple[int, bool, int]:
+        """Flashes to the change, whether it is a sham one, and the image that comes."""
         if self._again == 0:
-            self._plan = self._draw(picture)
+            self._plan = self._draw(image)
         return self._plan
 
     def was_aborted(self) -> None:
@@ -146,11 +146,11 @@ class Planner:
         warm_up = self._completed < WARM_UP and not self._stage.passive
         return self._stage.auto_rewarded or warm_up
 
-    def _draw(self, picture: int) -> tuple[int, bool, int]:
+    def _draw(self, image: int) -> tuple[int, bool, int]:
         weights = self._stage.go_on ** np.arange(FLASHES_MAX)
         flashes = self._stage.fewest_flashes + int(self._rng.choice(FLASHES_MAX, p=weights / weights.sum()))
         catch = False if self.is_auto else self._next_catch()
-        return flashes, catch, int(self._rng.choice(others(self._stage, picture)))
+        return flashes, catch, int(self._rng.choice(others(self._stage, image)))
 
     def _next_catch(self) -> bool:
         if not self._catches:
@@ -159,13 +159,13 @@ class Planner:
         return self._catches.pop()
 
 
-def others(stage: Stage, picture: int) -> NDArray[np.intp]:
-    """What a picture may change to; of gratings, those of the other group."""
-    if stage.pictures:
-        return np.delete(np.arange(len(stage.pictures)), picture)
+def others(stage: Stage, image: int) -> NDArray[np.intp]:
+    """What an image may change to; of gratings, those of the other group."""
+    if stage.images:
+        return np.delete(np.arange(len(stage.images)), image)
     sizes = [len(degrees) for degrees in ORIENTATIONS.values()]
     group = np.repeat(np.arange(len(sizes)), sizes)
-    return np.flatnonzero(group != group[picture])
+    return np.flatnonzero(group != group[image])
 
 
 def play(stage: Stage, licker: Licker, frames: int, rng: np.random.Generator) -> Played:
@@ -179,11 +179,11 @@ class _Game:
         self._planner = Planner(stage, rng)
         self._played = Played()
         self._volume = 0.0
-        self._picture = 0
+        self._image = 0
 
     def play(self, frames: int) -> Played:
         onset = 0
-        self._played.chosen.append((0, self._picture))
+        self._played.chosen.append((0, self._image))
         while onset < frames and self._volume < VOLUME_LIMIT:
             onset = self._play_trial(onset)
         self._played.end = onset
@@ -191,9 +191,9 @@ class _Game:
 
     def _play_trial(self, onset: int) -> int:
         """Play a trial that begins with the flash of this frame; the frame with which the next one begins."""
-        flashes, catch, picture = self._planner.next(self._picture)
+        flashes, catch, image = self._planner.next(self._image)
         auto = self._planner.is_auto
-        trial = Trial(onset, flashes, catch, auto, (self._picture, picture))
+        trial = Trial(onset, flashes, catch, auto, (self._image, image))
         self._played.trials.append(trial)
         for ahead in range(flashes, 0, -1):
             early = self._flash(onset, may_be_omitted=ahead > 1)
@@ -207,8 +207,8 @@ class _Game:
         return self._change(trial, onset)
 
     def _flash(self, onset: int, may_be_omitted: bool = True, change: tuple[int, int] | None = None) -> int | None:
-        """Show or leave out a picture; the frame of the lick with which a bout began, if one did."""
-        self._played.flashes.append((onset, self._picture))
+        """Show or leave out an image; the frame of the lick with which a bout began, if one did."""
+        self._played.flashes.append((onset, self._image))
         may_be_omitted &= self._stage.omits and len(self._played.flashes) > 1
         if may_be_omitted and self._rng.random() < OMITTED:
             self._played.omitted.append(onset)
@@ -236,10 +236,10 @@ class _Game:
 
     def _change(self, trial: Trial, onset: int) -> int:
         trial.change = onset
-        before, after = trial.pictures
+        before, after = trial.images
         changed = None if trial.catch else (before, after)
         if changed:
-            self._picture = after
+            self._image = after
             self._played.chosen.append((onset, after))
         lick = self._flash(onset, may_be_omitted=False, change=changed)
         if lick is not None and onset + WINDOW[0] <= lick <= onset + WINDOW[1]:
@@ -268,7 +268,7 @@ class _Game:
         while onset <= stop:
             self._idle(onset)
             onset = self._next_onset(onset)
-        # Pictures that stay have no rhythm: the next trial begins at once.
+        # Images that stay have no rhythm: the next trial begins at once.
         return onset if self._stage.flashed else stop + 1
 
     def _idle(self, onset: int) -> None:

@@ -1,0 +1,1 @@
+"""Releases of one's own sessions: build, check and serve a bucket."""
