@@ -1,7 +1,7 @@
-"""The vocabulary in which tables are declared: `Column` and `Table`.
+"""`Column` and `Table`: the vocabulary in which tables are declared.
 
-Instances stand in the modules beside this one; whatever needs to know a column (the readers, the two naming conventions,
-the docstrings) asks them.
+The declarations are in the other modules of this package. Readers, the writer, both naming conventions, docstrings,
+reference pages and test data are derived from them.
 """
 
 from __future__ import annotations
@@ -9,17 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 DTYPES = {
     "bool": "bool",
     "boolean": "bool, or boolean with <NA> where some rows have no value",
     "int64": "int64",
-    "Int64": "Int64, <NA> where there is none",
+    "Int64": "Int64, <NA> if missing",
     "float64": "float64",
-    "number": "int64 or float64, as the file has it",
+    "number": "int64 or float64, as stored",
     "text": "text",
     "times": "arrays of float64",
-    "list": "lists, NaN where there is none",
+    "list": "lists, NaN if missing",
     "image": "2-dimensional arrays",
     # Values of dictionaries.
     "integer": "int",
@@ -29,43 +34,49 @@ DTYPES = {
     "uuid": "uuid.UUID",
     "datetime": "datetime.datetime",
 }
+"""Name of a type in a declaration, and its description in the docs."""
+
 MISSING_INTEGER = -99
-"""What stands for "none" in integer columns, as in AllenSDK 2.16."""
+"""Missing value of integer columns, as in AllenSDK 2.16."""
 MISSING_TEXT = "N/A"
-"""What the release's files store for a missing text."""
+"""Missing text in the release's files."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """A column of a table, or an entry of a dictionary.
 
     Parameters
     ----------
     name : str
-        Its name in the convention of AllenSDK 2.16, the only one used inside the package.
+        Name in the convention of AllenSDK 2.16, the only one used inside the package.
     dtype : str
         One of `DTYPES`.
-    unit : str
-        Unit; "" for what has none (counts, names, truth values).
     meaning : str
-        What it is, and what to look out for.
+        One or more sentences: what the values are, and pitfalls.
+    unit : str
+        Unit; "" for counts, names and truth values.
     path : str or None
-        Where it lies in an NWB file, relative to the table's group; ``group@name`` is an attribute. None: computed.
-    name_2_10 : str or None
-        Its name in the convention of AllenSDK 2.10, where that differs; None where 2.10 does not have it.
-    in_2_16 : bool
-        Whether the convention of 2.16 returns it.
+        Path in an NWB file, relative to the table's group; ``group@name`` is an attribute. "" means the column's own
+        name, None that the column is computed.
+    renamed_2_10 : str
+        Name in the convention of AllenSDK 2.10 if it differs.
+    absent_2_10 : bool
+        True if AllenSDK 2.10 does not return the column.
+    only_2_10 : bool
+        True if AllenSDK 2.16 does not return the column.
     required : bool
-        Whether its absence from a file is an error.
+        True if every file of the release has the column, so that the writer must write it.
     """
 
     name: str
     dtype: str
-    unit: str
     meaning: str
-    path: str | None = None
-    name_2_10: str | None = ""
-    in_2_16: bool = True
+    unit: str = ""
+    path: str | None = ""
+    renamed_2_10: str = ""
+    absent_2_10: bool = False
+    only_2_10: bool = False
     required: bool = True
 
     def __post_init__(self) -> None:
@@ -73,47 +84,49 @@ class Column:
             raise TypeError(f"column {self.name!r}: unknown dtype {self.dtype!r}; one of {sorted(DTYPES)}")
         if not self.meaning.endswith("."):
             raise TypeError(f"column {self.name!r}: its meaning must be a sentence")
+        if self.path == "":
+            object.__setattr__(self, "path", self.name)
 
-    def named(self, convention: str) -> str | None:
-        """Its name in a convention; None where the convention does not have it."""
+    def name_in(self, convention: str) -> str | None:
+        """Return the name in a convention, None if the convention does not have the column."""
         if convention == "2.10":
-            return self.name if self.name_2_10 == "" else self.name_2_10
-        return self.name if self.in_2_16 else None
+            return None if self.absent_2_10 else self.renamed_2_10 or self.name
+        return None if self.only_2_10 else self.name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table, a dictionary or an array that a session gives.
+    """A table, a dictionary or an array of a session or project.
 
     Parameters
     ----------
     name : str
-        The attribute of the session.
+        Name of the session's attribute, or of the project table.
     summary : str
         One line.
     group : str
-        The group of the NWB file that holds it.
+        Group of the NWB file that holds the columns.
     columns : tuple of Column
-        In the order of AllenSDK 2.16; empty for an array.
+        In the order of AllenSDK 2.16.
     kind : str
-        What it is: "table", "dictionary" or "array".
+        "table", "dictionary" or "array".
     index : str
-        Name of the index; "" where it has none.
+        Name of the index; "" if it has none.
     index_meaning : str
-        What the index is.
+        What the index counts or names.
     index_dtype : str
-        Its type, of a project table.
+        dtype of the index of a project table.
     order_2_10 : tuple of str
-        The order of AllenSDK 2.10, where that is not the order of `columns`.
+        Order of the columns in AllenSDK 2.10 if it differs from `columns`.
     notes : str
         Pitfalls of the table as a whole.
     optional : bool
-        Whether a session may have none; the table is then empty.
+        True if a session may have no such table; it is then empty.
     """
 
     name: str
     summary: str
-    group: str
+    group: str = ""
     columns: tuple[Column, ...] = ()
     kind: str = "table"
     index: str = ""
@@ -128,44 +141,72 @@ class Table:
     def __post_init__(self) -> None:
         by_name = {column.name: column for column in self.columns}
         if len(by_name) != len(self.columns):
-            raise TypeError(f"table {self.name!r}: two columns of one name")
+            raise TypeError(f"table {self.name!r}: two columns have the same name")
         unknown = set(self.order_2_10) - set(by_name)
         if unknown:
-            raise TypeError(f"table {self.name!r}: order_2_10 names {sorted(unknown)}, which are no columns")
+            raise TypeError(f"table {self.name!r}: order_2_10 names {sorted(unknown)}, which are not columns")
         object.__setattr__(self, "by_name", by_name)
         object.__setattr__(self, "by_path", {column.path: column for column in self.columns if column.path})
 
     def __iter__(self) -> Iterator[Column]:
         return iter(self.columns)
 
+    @property
+    def is_series(self) -> bool:
+        """True if every column is part of a time series, so that no code but the declaration is needed to read it."""
+        ends = ("/data", "/timestamps")
+        return self.kind != "dictionary" and all((column.path or "").endswith(ends) for column in self)
+
     def names(self, convention: str = "2.16") -> list[str]:
-        """The names of its columns in a convention, in that convention's order."""
-        ordered = (
-            [self.by_name[n] for n in self.order_2_10] if convention == "2.10" and self.order_2_10 else self.columns
-        )
-        return [name for column in ordered if (name := column.named(convention)) is not None]
+        """Return the names of the columns in a convention, in that convention's order."""
+        in_2_10 = convention == "2.10" and self.order_2_10
+        columns = [self.by_name[name] for name in self.order_2_10] if in_2_10 else self.columns
+        return [name for column in columns if (name := column.name_in(convention)) is not None]
+
+    def empty(self) -> pd.DataFrame:
+        """Return the table without rows. All columns are float64, as in AllenSDK."""
+        import numpy as np
+        import pandas as pd
+
+        index = pd.Index(np.empty(0), name=self.index) if self.index else None
+        return pd.DataFrame(np.empty((0, len(self.names()))), columns=self.names(), index=index)
+
+    def sample(self, rows: int, rng: np.random.Generator) -> dict[str, Any]:
+        """Return random values of every stored column, for tests."""
+        return {column.name: _sample(column.dtype, rows, rng) for column in self if column.path}
 
     def docstring(self) -> str:
-        """The docstring of the attribute that gives this table, in numpydoc's form."""
+        """Return the docstring of the attribute that returns this table, in numpydoc form."""
         returned = {"table": "pandas.DataFrame", "dictionary": "dict", "array": "numpy.ndarray"}[self.kind]
         lines = [self.summary, "", "Returns", "-------", returned]
         if self.index_meaning:
             lines.append(_indented(f"Index {self.index or '0, 1, 2, ...'}: {self.index_meaning}"))
         for column in self.columns:
             lines += ["", f"    {column.name} : {DTYPES[column.dtype]}{', ' + column.unit if column.unit else ''}"]
-            lines.append(_indented(column.meaning + _other_name(column), 8))
+            lines.append(_indented(column.meaning + _note_on_2_10(column), 8))
         if self.notes:
             lines += ["", "Notes", "-----", fill(self.notes, 100)]
         return "\n".join(lines) + "\n"
+
+
+def _sample(dtype: str, rows: int, rng: np.random.Generator) -> Any:
+    if dtype in ("bool", "boolean"):
+        return rng.random(rows) < 0.5
+    if dtype in ("int64", "number"):
+        return rng.integers(0, 1000, rows)
+    if dtype in ("text", "float64"):
+        numbers = rng.normal(size=rows)
+        return numbers if dtype == "float64" else numbers.astype(str).astype(object)
+    raise TypeError(f"no random values of dtype {dtype!r}")
 
 
 def _indented(text: str, spaces: int = 4) -> str:
     return fill(text, 100, initial_indent=" " * spaces, subsequent_indent=" " * spaces)
 
 
-def _other_name(column: Column) -> str:
-    if not column.in_2_16:
+def _note_on_2_10(column: Column) -> str:
+    if column.only_2_10:
         return " Only in the convention of AllenSDK 2.10."
-    if column.name_2_10 is None:
+    if column.absent_2_10:
         return " Not in the convention of AllenSDK 2.10."
-    return f" AllenSDK 2.10 calls it `{column.name_2_10}`." if column.name_2_10 else ""
+    return f" `{column.renamed_2_10}` in the convention of AllenSDK 2.10." if column.renamed_2_10 else ""

@@ -1,8 +1,8 @@
-"""The project tables: what the release knows of every session, plane and cell.
+"""The project tables: one row per session, imaging plane or cell of a release.
 
-Sources: the tables of releases 1.0.1 and 1.1.0, and AllenSDK's ``behavior_project_cache/tables`` (2.10.2, 2.16.2). The columns
-stand in the order of 2.16, which appends the last ones of each table in an order that differs from process to process.
-A release need not have every column.
+Sources: the tables of releases 1.0.1 and 1.1.0, and AllenSDK's ``behavior_project_cache/tables`` (2.10.2, 2.16.2). Columns
+are in the order of 2.16, which appends the last columns of each table in an order that varies from process to process.
+A release may lack some columns.
 """
 
 from __future__ import annotations
@@ -10,102 +10,81 @@ from __future__ import annotations
 from visbehavior.schema.columns import Column, Table
 
 
-def _id(name: str, meaning: str, dtype: str = "Int64") -> Column:
-    return Column(name, dtype, "", meaning, name)
+def _column(name: str, dtype: str, meaning: str, unit: str = "") -> Column:
+    return Column(name=name, dtype=dtype, unit=unit, meaning=meaning)
 
 
-_BEHAVIOR_SESSION = _id("behavior_session_id", "The behavior session: what get_behavior_session takes.", "int64")
-_OPHYS_SESSION = _id(
-    "ophys_session_id",
-    "The imaging session; missing where there is no imaging, which OPHYS_ session types need not have.",
+_BEHAVIOR_SESSION = _column("behavior_session_id", "int64", "Behavior session: the argument of get_behavior_session.")
+_OPHYS_SESSION = _column(
+    "ophys_session_id", "Int64", "Imaging session. Missing without imaging, which some OPHYS_ sessions lack."
 )
-_CONTAINER_LIST = _id(
-    "ophys_container_id", "Containers: the same field of view over days; missing without imaging.", "list"
+_CONTAINERS = _column(
+    "ophys_container_id",
+    "list",
+    "Containers of the session's planes: the same field of view on several days. Missing without imaging.",
 )
-_EXPERIMENT_LIST = _id("ophys_experiment_id", "Planes of the session; missing without imaging.", "list")
+_EXPERIMENTS = _column("ophys_experiment_id", "list", "Imaging planes of the session. Missing without imaging.")
 
 _MOUSE = (
-    Column(
+    _column(
         "mouse_id",
         "text",
-        "",
-        "The mouse. Text in 2.16: a query that compares it with a number selects nothing. A number in 2.10.",
-        "mouse_id",
+        "Mouse. Text in 2.16, so comparing it with a number selects nothing; a number in 2.10.",
     ),
-    Column("indicator", "text", "", "Calcium indicator.", "indicator"),
-    Column("full_genotype", "text", "", "Genotype.", "full_genotype"),
-    Column("driver_line", "list", "", "Driver lines.", "driver_line"),
-    Column("cre_line", "text", "", "Cre line.", "cre_line"),
-    Column("reporter_line", "text", "", "Reporter line.", "reporter_line"),
-    Column("sex", "text", "", "M or F.", "sex"),
-    Column("age_in_days", "Int64", "days", "Age on the day.", "age_in_days"),
+    _column("indicator", "text", "Calcium indicator."),
+    _column("full_genotype", "text", "Genotype."),
+    _column("driver_line", "list", "Driver lines."),
+    _column("cre_line", "text", "Cre line."),
+    _column("reporter_line", "text", "Reporter line."),
+    _column("sex", "text", "M or F."),
+    _column("age_in_days", "Int64", "Age on the day of the session.", "days"),
 )
-_PROJECT = Column(
-    "project_code", "text", "", "Project; missing for training sessions in release 1.0.x.", "project_code"
-)
+_PROJECT = _column("project_code", "text", "Project. Missing for training sessions in release 1.0.x.")
 _STAGE = (
-    Column("session_type", "text", "", "Stage of training or imaging; missing for 8 sessions.", "session_type"),
-    Column(
-        "session_number",
-        "Int64",
-        "",
-        "Intended place of an imaging day, 0 to 6: not its order, for days are repeated.",
-        "session_number",
+    _column("session_type", "text", "Stage of training or imaging. Missing for 8 sessions."),
+    _column(
+        "session_number", "Int64", "Planned number of an imaging day, 0 to 6. Days are repeated, so it is not an order."
     ),
-    Column("image_set", "text", "", "Images of the session.", "image_set"),
-    Column("behavior_type", "text", "", "active_behavior or passive_viewing.", "behavior_type"),
+    _column("image_set", "text", "Image set of the session."),
+    _column("behavior_type", "text", "active_behavior or passive_viewing."),
 )
 _EXPERIENCE = (
-    Column("experience_level", "text", "", "Training, Familiar, Novel 1 or Novel >1.", "experience_level"),
-    Column(
+    _column("experience_level", "text", "Training, Familiar, Novel 1 or Novel >1."),
+    _column(
         "prior_exposures_to_session_type",
         "Int64",
+        "Earlier sessions of this type, including sessions that were not published.",
         "sessions",
-        "Earlier sessions of this type, removed ones too.",
-        "prior_exposures_to_session_type",
     ),
-    Column(
+    _column(
         "prior_exposures_to_image_set",
         "Int64",
+        "Earlier sessions with this image set. Missing for gratings.",
         "sessions",
-        "Earlier sessions with these images; missing for gratings.",
-        "prior_exposures_to_image_set",
     ),
-    Column(
-        "prior_exposures_to_omissions",
-        "Int64",
-        "sessions",
-        "Earlier sessions with omissions.",
-        "prior_exposures_to_omissions",
-    ),
-    Column(
+    _column("prior_exposures_to_omissions", "Int64", "Earlier sessions with omissions.", "sessions"),
+    _column(
         "date_of_acquisition",
         "datetime",
-        "",
-        "When the session began: the rig's local time (Seattle), labelled UTC. Text in 2.10.",
-        "date_of_acquisition",
+        "Start of the session: the rig's local time (Seattle), labeled UTC. Text in 2.10.",
     ),
-    Column("equipment_name", "text", "", "The rig.", "equipment_name"),
+    _column("equipment_name", "text", "Rig."),
 )
-_GROUP_COUNT = Column(
-    "imaging_plane_group_count", "Int64", "", "Groups of planes imaged together.", "imaging_plane_group_count"
-)
+_GROUP_COUNT = _column("imaging_plane_group_count", "Int64", "Groups of planes imaged together.")
 _PLANES = (
-    Column("num_depths_per_area", "Int64", "", "Depths imaged in each area.", "num_depths_per_area"),
-    _EXPERIMENT_LIST,
-    Column("num_targeted_structures", "Int64", "", "Areas imaged.", "num_targeted_structures"),
+    _column("num_depths_per_area", "Int64", "Depths imaged in each area."),
+    _EXPERIMENTS,
+    _column("num_targeted_structures", "Int64", "Areas imaged."),
 )
-_FILE = Column(
+_FILE = _column(
     "file_id",
     "number",
-    "",
-    "The file in the release's manifest; none (NaN or -999) for imaging sessions, whose planes have files.",
-    "file_id",
+    "File in the release's manifest. NaN or -999 for imaging sessions, whose files are those of the planes.",
 )
 
 
-def _count(name: str, what: str) -> Column:
-    return Column(name, "int64", "trials", what, name)
+def _count(name: str, meaning: str) -> Column:
+    return _column(name, "int64", meaning, "trials")
 
 
 COUNTS = (
@@ -116,18 +95,17 @@ COUNTS = (
     _count("miss_trial_count", "Misses."),
     _count("false_alarm_trial_count", "False alarms."),
     _count("correct_reject_trial_count", "Correct rejects."),
-    _count("engaged_trial_count", "Engaged trials: counted otherwise than get_performance_metrics counts them."),
+    _count("engaged_trial_count", "Engaged trials. Not the definition of get_performance_metrics."),
 )
 
 BEHAVIOR_SESSION_TABLE = Table(
     name="behavior_session_table",
-    summary="Every behavior session of the release, with imaging or without.",
-    group="project_metadata",
+    summary="Every behavior session of the release, with and without imaging.",
     index="behavior_session_id",
-    index_meaning="the behavior session: what get_behavior_session takes.",
+    index_meaning="behavior session: the argument of get_behavior_session.",
     columns=(
         _OPHYS_SESSION,
-        _CONTAINER_LIST,
+        _CONTAINERS,
         *_MOUSE,
         _GROUP_COUNT,
         _PROJECT,
@@ -141,48 +119,47 @@ BEHAVIOR_SESSION_TABLE = Table(
 OPHYS_SESSION_TABLE = Table(
     name="ophys_session_table",
     summary="Every imaging session of the release.",
-    group="project_metadata",
     index="ophys_session_id",
-    index_meaning="the imaging session.",
-    # AllenSDK types it before it becomes the index.
+    index_meaning="imaging session.",
+    # AllenSDK converts the column before it becomes the index.
     index_dtype="Int64",
-    columns=(_BEHAVIOR_SESSION, _CONTAINER_LIST, *_MOUSE, _GROUP_COUNT, _PROJECT, *_STAGE, *_EXPERIENCE, *_PLANES),
+    columns=(_BEHAVIOR_SESSION, _CONTAINERS, *_MOUSE, _GROUP_COUNT, _PROJECT, *_STAGE, *_EXPERIENCE, *_PLANES),
 )
 OPHYS_EXPERIMENT_TABLE = Table(
     name="ophys_experiment_table",
     summary="Every imaging plane of the release.",
-    group="project_metadata",
     index="ophys_experiment_id",
-    index_meaning="the plane: what get_behavior_ophys_experiment takes.",
+    index_meaning="imaging plane: the argument of get_behavior_ophys_experiment.",
     columns=(
         _BEHAVIOR_SESSION,
         _OPHYS_SESSION,
-        _id("ophys_container_id", "The container: the same field of view over days.", "int64"),
+        _column("ophys_container_id", "int64", "Container: the same field of view on several days."),
         *_MOUSE,
-        Column("imaging_depth", "int64", "um", "Depth of the plane.", "imaging_depth"),
-        Column("targeted_structure", "text", "", "Area of the cortex.", "targeted_structure"),
-        Column(
-            "targeted_imaging_depth", "int64", "um", "Mean depth of the container's planes.", "targeted_imaging_depth"
-        ),
-        Column("imaging_plane_group", "Int64", "", "Planes of one number were imaged together.", "imaging_plane_group"),
+        _column("imaging_depth", "int64", "Depth of the plane.", "um"),
+        _column("targeted_structure", "text", "Cortical area."),
+        _column("targeted_imaging_depth", "int64", "Mean depth of the container's planes.", "um"),
+        _column("imaging_plane_group", "Int64", "Planes with the same number were imaged together."),
         _PROJECT,
         *_STAGE,
-        Column("passive", "bool", "", "True if the spout was away.", "passive"),
+        _column("passive", "bool", "True if the lick spout was removed."),
         *_EXPERIENCE,
-        Column("published_at", "text", "", "Day of publication.", "published_at"),
-        _id("isi_experiment_id", "The mouse's map of visual areas.", "int64"),
+        _column("published_at", "text", "Day of publication."),
+        _column("isi_experiment_id", "int64", "Map of the mouse's visual areas."),
         _FILE,
     ),
 )
 OPHYS_CELLS_TABLE = Table(
     name="ophys_cells_table",
-    summary="Every region of interest of every plane.",
-    group="project_metadata",
+    summary="Every ROI of every imaging plane.",
     index="cell_roi_id",
-    index_meaning="the region of interest.",
+    index_meaning="ROI (region of interest).",
     columns=(
-        _id("cell_specimen_id", "The cell, the same over the days of a container; missing where it was not matched."),
-        _id("ophys_experiment_id", "The plane.", "int64"),
+        _column(
+            "cell_specimen_id",
+            "Int64",
+            "Cell, the same over the sessions of a container. Missing if the ROI was not matched.",
+        ),
+        _column("ophys_experiment_id", "int64", "Imaging plane."),
     ),
 )
 

@@ -1,327 +1,347 @@
 """The tables and dictionaries of a behavior session.
 
-Sources: the files of releases 1.0.x and 1.1.0 and AllenSDK's ``brain_observatory/behavior`` (2.10.2, 2.16.2).
+Sources: files of releases 1.0.x and 1.1.0, and AllenSDK's ``brain_observatory/behavior`` (2.10.2, 2.16.2).
 """
 
 from __future__ import annotations
 
 from visbehavior.schema.columns import Column, Table
 
-OLDER_NAMES_NOTE = (
-    "A session opened with allensdk_version='2.10' has the names of AllenSDK 2.10 instead, where they are given above; "
-    "each session has one set of names, so a column asked for by the other one's name is a KeyError."
+_NAMES_NOTE = (
+    "A session opened with allensdk_version='2.10' uses the names of AllenSDK 2.10, where those are given above. A session "
+    "has one set of names: asking for a column by the other name raises KeyError."
 )
 
 LICKS = Table(
     name="licks",
-    summary="Licks: one row for each lick that the sensor of the spout detected.",
+    summary="Licks detected by the spout sensor, one row each.",
     group="processing/licking",
     optional=True,
-    index_meaning="counts the licks.",
+    index_meaning="number of the lick.",
     columns=(
         Column(
-            "timestamps",
-            "float64",
-            "s",
-            "When the lick was seen: the time of its stimulus frame, so known to one frame (1/60 s).",
-            "licks/timestamps",
+            name="timestamps",
+            dtype="float64",
+            unit="s",
+            path="licks/timestamps",
+            meaning="Time of the stimulus frame in which the lick was detected, so precise to one frame (1/60 s).",
         ),
         Column(
-            "frame",
-            "number",
-            "frames",
-            "Stimulus frame of the lick: a position in `stimulus_timestamps`.",
-            "licks/data",
+            name="frame",
+            dtype="number",
+            unit="frames",
+            path="licks/data",
+            meaning="Stimulus frame of the lick: a position in `stimulus_timestamps`.",
         ),
     ),
     notes=(
-        "Times do not hold the delay of the monitor; those of `stimulus_presentations` do. A session without licks "
-        "(all passive ones) has an empty table, both columns float64; with allensdk_version='2.10' its columns are "
-        "then `time` and `frame`, as AllenSDK 2.10 has it."
+        "Lick times do not include the monitor delay; times of `stimulus_presentations` do. A session without licks, such as "
+        "a passive one, has an empty table with float64 columns; with allensdk_version='2.10' the columns are then `time` "
+        "and `frame`, as in AllenSDK 2.10."
     ),
 )
 EMPTY_LICKS_2_10 = {"timestamps": "time"}
-"""AllenSDK 2.10 names the columns of an empty licks table otherwise."""
+"""Columns that AllenSDK 2.10 renames if the session has no group of licks."""
 
 REWARDS = Table(
     name="rewards",
-    summary="Rewards: one row for each drop of water, earned or given for nothing.",
+    summary="Water rewards, earned and free, one row each.",
     group="processing/rewards",
     optional=True,
-    index_meaning="counts the rewards.",
+    index_meaning="number of the reward.",
     columns=(
-        Column("volume", "number", "mL", "Volume of the drop.", "volume/data"),
+        Column(name="volume", dtype="number", unit="mL", path="volume/data", meaning="Volume of water."),
         Column(
-            "timestamps",
-            "float64",
-            "s",
-            "When it was given: the time of its stimulus frame.",
-            "autorewarded/timestamps",
+            name="timestamps",
+            dtype="float64",
+            unit="s",
+            path="autorewarded/timestamps",
+            meaning="Time of the stimulus frame in which the reward was delivered.",
         ),
         Column(
-            "auto_rewarded",
-            "bool",
-            "",
-            "True if the drop was given without a lick. float64 where the table is empty.",
-            "autorewarded/data",
-            name_2_10="autorewarded",
+            name="auto_rewarded",
+            dtype="bool",
+            path="autorewarded/data",
+            renamed_2_10="autorewarded",
+            meaning="True if the reward was free. float64 if the table is empty.",
         ),
     ),
-    notes="A session without rewards (all passive ones) has an empty table, every column float64. " + OLDER_NAMES_NOTE,
+    notes=f"A session without rewards, such as a passive one, has an empty table with float64 columns. {_NAMES_NOTE}",
 )
 
-_TIMESTAMPS = "When the encoder was read, once each stimulus frame (about 60 Hz)."
+_SAMPLE_TIME = "Time of the encoder sample: one sample per stimulus frame (about 60 Hz)."
 
 RUNNING_SPEED = Table(
     name="running_speed",
-    summary="Running speed of the mouse on its wheel, smoothed.",
+    summary="Running speed of the mouse on the wheel, low-pass filtered.",
     group="processing/running",
-    index_meaning="counts the stimulus frames.",
+    index_meaning="number of the stimulus frame.",
     columns=(
-        Column("timestamps", "float64", "s", _TIMESTAMPS, "speed/timestamps"),
-        Column("speed", "float64", "cm/s", "Speed, forward positive; small negative values are common.", "speed/data"),
+        Column(name="timestamps", dtype="float64", unit="s", path="speed/timestamps", meaning=_SAMPLE_TIME),
+        Column(
+            name="speed",
+            dtype="float64",
+            unit="cm/s",
+            path="speed/data",
+            meaning="Speed; forward is positive, small negative values are common.",
+        ),
     ),
     notes=(
-        "`raw_running_speed` with NaN as 0, through a low-pass filter forward and backward (Butterworth, order 3, 4 Hz at 60 Hz)."
+        "`raw_running_speed` with NaN replaced by 0, filtered forward and backward (Butterworth low-pass of order 3, 4 Hz cutoff "
+        "at 60 Hz)."
     ),
 )
 
 RAW_RUNNING_SPEED = Table(
     name="raw_running_speed",
-    summary="Running speed of the mouse on its wheel, unfiltered.",
+    summary="Running speed of the mouse on the wheel, unfiltered.",
     group="processing/running",
-    index_meaning="counts the stimulus frames.",
+    index_meaning="number of the stimulus frame.",
     columns=(
-        Column("timestamps", "float64", "s", _TIMESTAMPS, "speed_unfiltered/timestamps"),
+        Column(name="timestamps", dtype="float64", unit="s", path="speed_unfiltered/timestamps", meaning=_SAMPLE_TIME),
         Column(
-            "speed",
-            "float64",
-            "cm/s",
-            "Speed, forward positive; NaN for outliers and the first frames.",
-            "speed_unfiltered/data",
+            name="speed",
+            dtype="float64",
+            unit="cm/s",
+            path="speed_unfiltered/data",
+            meaning="Speed; forward is positive. NaN for outliers and the first frames.",
         ),
     ),
 )
 
 ENCODER = Table(
     name="encoder",
-    summary="What the running wheel's encoder gave, from which the speed was computed.",
-    group="",
-    index_meaning="counts the stimulus frames.",
+    summary="Samples of the running wheel's encoder, from which the speed was computed.",
+    index_meaning="number of the stimulus frame.",
     columns=(
-        Column("timestamps", "float64", "s", _TIMESTAMPS, "processing/running/dx/timestamps"),
         Column(
-            "dx",
-            "number",
-            "deg",
-            "Rotation of the wheel since the last frame, as the rig's program saw it.",
-            "processing/running/dx/data",
+            name="timestamps",
+            dtype="float64",
+            unit="s",
+            path="processing/running/dx/timestamps",
+            meaning=_SAMPLE_TIME,
         ),
-        Column("v_sig", "float64", "V", "Voltage of the encoder: its angle.", "acquisition/v_sig/data"),
-        Column("v_in", "float64", "V", "Supply voltage of the encoder: a full turn.", "acquisition/v_in/data"),
+        Column(
+            name="dx",
+            dtype="number",
+            unit="deg",
+            path="processing/running/dx/data",
+            meaning="Rotation of the wheel since the previous frame, computed by the rig.",
+        ),
+        Column(
+            name="v_sig",
+            dtype="float64",
+            unit="V",
+            path="acquisition/v_sig/data",
+            meaning="Voltage of the encoder, proportional to the wheel's angle.",
+        ),
+        Column(
+            name="v_in",
+            dtype="float64",
+            unit="V",
+            path="acquisition/v_in/data",
+            meaning="Supply voltage of the encoder, which corresponds to a full turn.",
+        ),
     ),
-    notes="Not among AllenSDK's attributes; kept so that a session can be written again.",
+    notes="Not an attribute of AllenSDK's sessions. `write_nwb` needs it.",
 )
 
 STIMULUS_TIMESTAMPS = Table(
     name="stimulus_timestamps",
-    summary="Time of each stimulus frame: float64, one value a frame, in s.",
+    summary="Time of each stimulus frame: float64, one value per frame, in seconds.",
     group="processing/stimulus",
     kind="array",
     columns=(
         Column(
-            "timestamps",
-            "float64",
-            "s",
-            "Time of the frame, without the delay of the monitor.",
-            "timestamps/timestamps",
+            name="timestamps",
+            dtype="float64",
+            unit="s",
+            path="timestamps/timestamps",
+            meaning="Time of the frame, without the monitor delay.",
         ),
     ),
-    notes="In imaging sessions the clock is that of the sync file: it does not begin at 0.",
+    notes="In imaging sessions the clock is the sync file's and does not start at 0.",
 )
 
-PRESENTATIONS_ENDING = "_presentations"
-"""How the names of the groups of presentations end in a file."""
+PRESENTATIONS_SUFFIX = "_presentations"
+"""End of the names of the groups of presentations in a file."""
 OMITTED = "omitted"
-"""The name that an omission has among those of the images."""
+"""Image name of an omission."""
 
 STIMULUS_PRESENTATIONS = Table(
     name="stimulus_presentations",
-    summary="What the screen showed: one row for each image, omission, grating, gray stretch or movie frame.",
+    summary="Stimuli on the monitor: one row per image, omission, grating, gray period or movie frame.",
     group="intervals",
     index="stimulus_presentations_id",
-    index_meaning="counts the presentations in order of start_time.",
+    index_meaning="number of the presentation in order of start_time.",
     columns=(
         Column(
-            "stimulus_block",
-            "int64",
-            "",
-            "Number of the block: in files of four blocks 0 gray, 1 the task, 2 gray, 3 the movie; in the others the task is block 0. Newer files only.",
-            "stimulus_block",
-            name_2_10=None,
+            name="stimulus_block",
+            dtype="int64",
+            absent_2_10=True,
             required=False,
+            meaning=(
+                "Number of the block. Files with four blocks: 0 gray, 1 task, 2 gray, 3 movie. Files with one block: 0 task. "
+                "Release 1.1.0 only."
+            ),
         ),
         Column(
-            "stimulus_block_name",
-            "text",
-            "",
-            "initial_gray_screen_5min, change_detection_behavior or change_detection_passive, post_behavior_gray_screen_5min, natural_movie_one. Named by the number of the block. Newer files only.",
-            "stimulus_block_name",
-            name_2_10=None,
+            name="stimulus_block_name",
+            dtype="text",
+            absent_2_10=True,
             required=False,
+            meaning=(
+                "initial_gray_screen_5min, change_detection_behavior or change_detection_passive, "
+                "post_behavior_gray_screen_5min, natural_movie_one: a name for each block number. Release 1.1.0 only."
+            ),
         ),
         Column(
-            "image_index",
-            "int64",
-            "",
-            "Place of the image in its set (and in `stimulus_templates`); the number of images for an omission; -99 for gray and movie.",
-            "image_index",
+            name="image_index",
+            dtype="int64",
+            meaning=(
+                "Position of the image in its set and in `stimulus_templates`. For an omission the number of images in the "
+                "set, for gray and movie -99."
+            ),
         ),
         Column(
-            "image_name",
-            "text",
-            "",
-            "Name of the image (im065), `omitted`, or gratings_90.0; missing for gray and movie.",
-            "image_name",
+            name="image_name",
+            dtype="text",
+            meaning="Name of the image (im065), `omitted`, or gratings_90.0. Missing for gray and movie.",
         ),
         Column(
-            "movie_frame_index",
-            "int64",
-            "frames",
-            "Frame of the movie; -99 elsewhere. Files with a movie only.",
-            "movie_frame_index",
-            name_2_10=None,
+            name="movie_frame_index",
+            dtype="int64",
+            unit="frames",
+            absent_2_10=True,
             required=False,
+            meaning="Frame of the movie; -99 for other stimuli. Files with a movie only.",
         ),
-        Column("duration", "float64", "s", "How long it was shown; 0.25 for an omission.", "duration"),
+        Column(name="duration", dtype="float64", unit="s", meaning="Duration; 0.25 for an omission."),
         Column(
-            "start_time",
-            "float64",
-            "s",
-            "When it appeared on the screen, the delay of the monitor included (in files of release 1.0.x not): not the clock of licks.",
-            "start_time",
-        ),
-        Column(
-            "end_time",
-            "float64",
-            "s",
-            "When it disappeared; start_time + 0.25 for an omission.",
-            "stop_time",
-            name_2_10="stop_time",
-        ),
-        Column("start_frame", "number", "frames", "Stimulus frame of its start.", "start_frame"),
-        Column(
-            "end_frame",
-            "number",
-            "frames",
-            "Stimulus frame of its end; of omissions start_frame + 15 in newer files, NaN in older ones.",
-            "end_frame",
+            name="start_time",
+            dtype="float64",
+            unit="s",
+            meaning=(
+                "Onset on the monitor. Includes the monitor delay in release 1.1.0, not in 1.0.x; lick and reward times never do."
+            ),
         ),
         Column(
-            "is_change",
-            "bool",
-            "",
-            "True if the image differs from the last one shown, omissions skipped; never the first. Holds auto-rewarded changes too, so it is not `go`.",
-            "is_change",
+            name="end_time",
+            dtype="float64",
+            unit="s",
+            path="stop_time",
+            renamed_2_10="stop_time",
+            meaning="Offset on the monitor; start_time + 0.25 for an omission.",
+        ),
+        Column(name="start_frame", dtype="number", unit="frames", meaning="Stimulus frame of the onset."),
+        Column(
+            name="end_frame",
+            dtype="number",
+            unit="frames",
+            meaning=(
+                "Stimulus frame of the offset. For omissions start_frame + 15 in release 1.1.0, NaN in release 1.0.x."
+            ),
+        ),
+        Column(
+            name="is_change",
+            dtype="bool",
             required=False,
+            meaning=(
+                "True if the image differs from the previous image; omissions are skipped, the first image is never a "
+                "change. Includes auto-rewarded changes, so it is not the same as `go` of the trials."
+            ),
         ),
         Column(
-            "is_image_novel",
-            "boolean",
-            "",
-            "True if the mouse had not seen the image in an earlier session; missing for gray, movie and omissions. Newer files only.",
-            "is_image_novel",
-            name_2_10=None,
+            name="is_image_novel",
+            dtype="boolean",
+            absent_2_10=True,
             required=False,
+            meaning=(
+                "True if the mouse saw the image in no earlier session. Missing for gray, movie and omissions. Release "
+                "1.1.0 only."
+            ),
         ),
         Column(
-            "omitted",
-            "boolean",
-            "",
-            "True if the image was left out; missing for gray and movie.",
-            "omitted",
+            name="omitted",
+            dtype="boolean",
             required=False,
+            meaning="True if the image was omitted. Missing for gray and movie.",
         ),
         Column(
-            "movie_repeat",
-            "int64",
-            "",
-            "How often the movie had been shown before; -99 elsewhere. Files with a movie only.",
-            "movie_repeat",
-            name_2_10=None,
+            name="movie_repeat",
+            dtype="int64",
+            absent_2_10=True,
             required=False,
+            meaning="Earlier showings of the movie; -99 for other stimuli. Files with a movie only.",
         ),
         Column(
-            "flashes_since_change",
-            "int64",
-            "flashes",
-            "Images since the last change: 0 at a change, an omission repeats the count. Counts on through gray and movie; where gray comes first the first image has 1.",
-            name_2_10=None,
+            name="flashes_since_change",
+            dtype="int64",
+            unit="flashes",
+            absent_2_10=True,
+            meaning=(
+                "Images since the last change: 0 at a change; an omission repeats the count. Gray and movie are counted too: if "
+                "the session starts with gray, the first image has 1."
+            ),
         ),
         Column(
-            "trials_id",
-            "int64",
-            "",
-            "The trial that it belongs to (index of `trials`); -99 for none.",
-            "trials_id",
-            name_2_10=None,
+            name="trials_id",
+            dtype="int64",
+            absent_2_10=True,
             required=False,
+            meaning="Trial of the presentation (index of `trials`); -99 if it belongs to none.",
         ),
         Column(
-            "active",
-            "bool",
-            "",
-            "True in the block of the task, in passive sessions too.",
-            "active",
-            name_2_10=None,
+            name="active",
+            dtype="bool",
+            absent_2_10=True,
             required=False,
+            meaning="True in the block of the task, also in passive sessions.",
         ),
         Column(
-            "is_sham_change",
-            "bool",
-            "",
-            "True where a catch trial would have changed the image. Newer files only.",
-            "is_sham_change",
-            name_2_10=None,
+            name="is_sham_change",
+            dtype="bool",
+            absent_2_10=True,
             required=False,
+            meaning="True at the sham change of a catch trial. Release 1.1.0 only.",
         ),
         Column(
-            "stimulus_name",
-            "text",
-            "",
-            "The image set's file name, `grating`, `spontaneous` (gray) or natural_movie_one. Newer files only.",
-            "stimulus_name",
-            name_2_10=None,
+            name="stimulus_name",
+            dtype="text",
+            absent_2_10=True,
             required=False,
+            meaning=(
+                "File name of the image set, `grating`, `spontaneous` (gray) or natural_movie_one. Release 1.1.0 only."
+            ),
         ),
         Column(
-            "phase", "float64", "cycles", "Phase of the grating. Sessions with gratings only.", "phase", required=False
-        ),
-        Column(
-            "spatial_frequency",
-            "float64",
-            "cycles/deg",
-            "Spatial frequency of the grating. Sessions with gratings only.",
-            "spatial_frequency",
+            name="phase",
+            dtype="float64",
+            unit="cycles",
             required=False,
+            meaning="Phase of the grating. Sessions with gratings only.",
         ),
         Column(
-            "orientation",
-            "float64",
-            "deg",
-            "Orientation of the grating. Sessions with gratings only.",
-            "orientation",
+            name="spatial_frequency",
+            dtype="float64",
+            unit="cycles/deg",
             required=False,
+            meaning="Spatial frequency of the grating. Sessions with gratings only.",
         ),
-        Column("image_set", "text", "", "Name of the image set.", "image_set", in_2_16=False, required=False),
         Column(
-            "index",
-            "int64",
-            "",
-            "Row within the shown images, and counted anew within the omissions.",
-            "index",
-            in_2_16=False,
+            name="orientation",
+            dtype="float64",
+            unit="deg",
             required=False,
+            meaning="Orientation of the grating. Sessions with gratings only.",
+        ),
+        Column(name="image_set", dtype="text", only_2_10=True, required=False, meaning="Name of the image set."),
+        Column(
+            name="index",
+            dtype="int64",
+            only_2_10=True,
+            required=False,
+            meaning="Row number among the shown images, and separately among the omissions.",
         ),
     ),
     order_2_10=(
@@ -341,107 +361,132 @@ STIMULUS_PRESENTATIONS = Table(
         "end_time",
     ),
     notes=(
-        "Newer files (release 1.1.0) hold gray and movie too, two thirds of the rows: select the task with "
-        "`active`. `omitted` then has <NA>: use `omitted.fillna(False)` in conditions. TRAINING_0 and TRAINING_1 "
-        "show gratings without a break, so nothing there is a flash of 0.25 s. With allensdk_version='2.10' the "
-        "table holds the task alone. " + OLDER_NAMES_NOTE
+        "Files of release 1.1.0 include gray periods and the movie, two thirds of the rows: select the task with `active`. "
+        "`omitted` then has <NA>: use `omitted.fillna(False)` in conditions. TRAINING_0 and TRAINING_1 show gratings without "
+        f"gray between them, so their rows are not flashes of 0.25 s. With allensdk_version='2.10' the table has the task only. {_NAMES_NOTE}"
     ),
 )
 
 STIMULUS_TEMPLATES = Table(
     name="stimulus_templates",
-    summary="The images: one row each, as drawn and as the mouse saw them.",
+    summary="The images of the session: one row each, unwarped and warped for the monitor.",
     group="stimulus/templates",
     index="image_name",
     index_meaning="name of the image.",
     columns=(
         Column(
-            "unwarped",
-            "image",
-            "gray level",
-            "The image as seen by the mouse, (1200, 1920), NaN where the screen does not reach (gratings: none).",
-            "unwarped",
+            name="unwarped",
+            dtype="image",
+            unit="gray level",
+            meaning=(
+                "Image as the mouse saw it, (1200, 1920); NaN outside the visible part of the monitor (no NaN for gratings)."
+            ),
         ),
-        Column("warped", "image", "gray level", "The image as sent to the screen, (1200, 1920) uint8.", "data"),
+        Column(
+            name="warped",
+            dtype="image",
+            unit="gray level",
+            path="data",
+            meaning="Image as sent to the monitor, (1200, 1920) uint8.",
+        ),
     ),
     notes=(
-        "The frame's attribute `name` is the image set's. Arrays of a local file are mapped into memory, copy on write: they take "
-        "no memory until looked at, and writing to them changes no file. A file that is cut short while it is mapped ends the "
-        "process when the lost part is touched (SIGBUS); Windows cannot delete a file while it is mapped."
+        "The frame's attribute `name` is the name of the image set. Arrays of a local file are memory-mapped copy-on-write: they "
+        "use no memory until they are accessed, and writing to them does not change the file. Accessing a mapped file that "
+        "was truncated meanwhile ends the process (SIGBUS). On Windows a mapped file cannot be deleted."
     ),
 )
 
 TRIALS = Table(
     name="trials",
-    summary="Trials: one row each, aborted ones included.",
+    summary="Trials, including aborted ones, one row each.",
     group="intervals/trials",
     index="trials_id",
     index_meaning="number of the trial.",
     columns=(
-        Column("start_time", "float64", "s", "Start of the trial.", "start_time"),
-        Column("stop_time", "float64", "s", "End of the trial.", "stop_time"),
-        Column("initial_image_name", "text", "", "Image before the change.", "initial_image_name"),
+        Column(name="start_time", dtype="float64", unit="s", meaning="Start of the trial."),
+        Column(name="stop_time", dtype="float64", unit="s", meaning="End of the trial."),
+        Column(name="initial_image_name", dtype="text", meaning="Image before the change."),
         Column(
-            "change_image_name",
-            "text",
-            "",
-            "Image after the change; the same as before on catch trials; on aborted ones no change happened.",
-            "change_image_name",
+            name="change_image_name",
+            dtype="text",
+            meaning=(
+                "Image after the change. Equal to initial_image_name on catch trials; on aborted trials no change occurred."
+            ),
         ),
-        Column("is_change", "bool", "", "True if the image changed.", "is_change", name_2_10="stimulus_change"),
+        Column(name="is_change", dtype="bool", renamed_2_10="stimulus_change", meaning="True if the image changed."),
         Column(
-            "change_time",
-            "float64",
-            "s",
-            "When the change, or the sham change, was on the screen: monitor delay included, unlike licks. NaN on aborted trials.",
-            "change_time",
-        ),
-        Column(
-            "go",
-            "bool",
-            "",
-            "True if the image changed and a lick was wanted; False on aborted and auto-rewarded trials.",
-            "go",
-        ),
-        Column("catch", "bool", "", "True if the image did not change at the time at which it could have.", "catch"),
-        Column("lick_times", "times", "s", "Licks of the trial; an empty array for none.", "lick_times"),
-        Column(
-            "response_time",
-            "float64",
-            "s",
-            "First lick of the trial, even outside the response window; NaN without one and on aborted trials.",
-            "response_time",
+            name="change_time",
+            dtype="float64",
+            unit="s",
+            meaning=(
+                "Onset of the change or sham change on the monitor. Includes the monitor delay, unlike lick times. NaN on "
+                "aborted trials."
+            ),
         ),
         Column(
-            "response_latency",
-            "float64",
-            "s",
-            "response_time - change_time. The lick is without and the change with the monitor's delay, so it is some 20 ms short, and may be negative. inf without a lick, NaN on aborted trials.",
-            "response_latency",
+            name="change_time_no_display_delay",
+            dtype="float64",
+            unit="s",
+            absent_2_10=True,
             required=False,
+            meaning="Frame time of the change, without the monitor delay. Visual Behavior Neuropixels only.",
         ),
-        Column("reward_time", "float64", "s", "When the reward was given; NaN without one.", "reward_time"),
         Column(
-            "reward_volume",
-            "number",
-            "mL",
-            "Water given in the trial; 0 for none (int64 where no trial has any).",
-            "reward_volume",
+            name="go",
+            dtype="bool",
+            meaning="True if the image changed and a lick was rewarded; False on aborted and auto-rewarded trials.",
         ),
-        Column("hit", "bool", "", "A go trial with a lick in the response window, as the rig judged it.", "hit"),
-        Column("false_alarm", "bool", "", "A catch trial with a lick in the response window.", "false_alarm"),
-        Column("miss", "bool", "", "A go trial without one.", "miss"),
-        Column("correct_reject", "bool", "", "A catch trial without one.", "correct_reject"),
-        Column("aborted", "bool", "", "The mouse licked before the change, which then did not come.", "aborted"),
-        Column("auto_rewarded", "bool", "", "The reward was given for nothing.", "auto_rewarded"),
+        Column(name="catch", dtype="bool", meaning="True for a sham change: the image stayed the same."),
+        Column(name="lick_times", dtype="times", unit="s", meaning="Licks of the trial; an empty array if none."),
         Column(
-            "change_frame",
-            "number",
-            "frames",
-            "Stimulus frame of the change; -99 for none (2.10: NaN). Not to be used as a position unchecked.",
-            "change_frame",
+            name="response_time",
+            dtype="float64",
+            unit="s",
+            meaning=(
+                "First lick of the trial, also outside the response window. NaN without licks and on aborted trials."
+            ),
         ),
-        Column("trial_length", "float64", "s", "stop_time less start_time.", "trial_length"),
+        Column(
+            name="response_latency",
+            dtype="float64",
+            unit="s",
+            required=False,
+            meaning=(
+                "response_time - change_time. The change includes the monitor delay and the lick does not, so the latency is "
+                "about 20 ms too short and can be negative. inf without licks, NaN on aborted trials."
+            ),
+        ),
+        Column(name="reward_time", dtype="float64", unit="s", meaning="Time of the reward; NaN if none."),
+        Column(
+            name="reward_volume",
+            dtype="number",
+            unit="mL",
+            meaning="Water delivered in the trial; 0 if none. int64 if no trial has a reward.",
+        ),
+        Column(
+            name="hit",
+            dtype="bool",
+            meaning="True for a go trial with a lick in the response window, as scored by the rig.",
+        ),
+        Column(name="false_alarm", dtype="bool", meaning="True for a catch trial with a lick in the response window."),
+        Column(name="miss", dtype="bool", meaning="True for a go trial without a lick in the response window."),
+        Column(
+            name="correct_reject", dtype="bool", meaning="True for a catch trial without a lick in the response window."
+        ),
+        Column(
+            name="aborted",
+            dtype="bool",
+            meaning="True if the mouse licked before the change, which ended the trial.",
+        ),
+        Column(name="auto_rewarded", dtype="bool", meaning="True if the reward was free."),
+        Column(
+            name="change_frame",
+            dtype="number",
+            unit="frames",
+            meaning="Stimulus frame of the change or sham change; -99 if none (NaN in 2.10).",
+        ),
+        Column(name="trial_length", dtype="float64", unit="s", meaning="stop_time - start_time."),
     ),
     order_2_10=(
         "start_time",
@@ -468,164 +513,189 @@ TRIALS = Table(
     ),
     notes=(
         "Exactly one of hit, miss, false_alarm, correct_reject, aborted and auto_rewarded is True. The response window is "
-        "task_parameters['response_window_sec'] after the change. A trial is not a flash: it spans many. "
-        + OLDER_NAMES_NOTE
+        f"task_parameters['response_window_sec'] after the change. A trial spans many flashes. {_NAMES_NOTE}"
     ),
 )
 
 METADATA = Table(
     name="metadata",
-    summary="Who, when and where: the mouse, the session and the rig.",
+    summary="Mouse, session and rig.",
     group="general",
     kind="dictionary",
     columns=(
         Column(
-            "equipment_name",
-            "text",
-            "",
-            "The rig: BEH.* training boxes, CAM2P.* and MESO.* microscopes.",
-            "metadata@equipment_name",
+            name="equipment_name",
+            dtype="text",
+            path="metadata@equipment_name",
+            meaning="The rig: BEH.* training boxes, CAM2P.* and MESO.* microscopes.",
         ),
-        Column("sex", "text", "", "M or F.", "subject/sex", required=False),
-        Column("age_in_days", "days", "days", "Age of the mouse.", "subject/age", required=False),
+        Column(name="sex", dtype="text", path="subject/sex", required=False, meaning="M or F."),
         Column(
-            "stimulus_frame_rate",
-            "float64",
-            "Hz",
-            "Frames a second of the screen, rounded.",
-            "metadata@stimulus_frame_rate",
-        ),
-        Column(
-            "session_type",
-            "text",
-            "",
-            "Stage of training or imaging, such as OPHYS_3_images_A.",
-            "metadata@session_type",
-        ),
-        Column(
-            "date_of_acquisition",
-            "datetime",
-            "",
-            "When the session began. The release labels the rig's local time (Seattle) as UTC in many files; it is passed on unchanged.",
-            "/session_start_time",
-        ),
-        Column(
-            "reporter_line", "text", "", "The line that carries the indicator.", "subject@reporter_line", required=False
-        ),
-        Column(
-            "cre_line",
-            "text",
-            "",
-            "Cre line: the genotype up to its first `;`, without `/wt`; None where there is no `;`.",
-            "subject/genotype",
+            name="age_in_days",
+            dtype="days",
+            unit="days",
+            path="subject/age",
             required=False,
+            meaning="Age of the mouse.",
         ),
         Column(
-            "behavior_session_uuid",
-            "uuid",
-            "",
-            "The rig's own identity of the session.",
-            "metadata@behavior_session_uuid",
-            required=False,
+            name="stimulus_frame_rate",
+            dtype="float64",
+            unit="Hz",
+            path="metadata@stimulus_frame_rate",
+            meaning="Frame rate of the monitor, rounded.",
         ),
-        Column("driver_line", "texts", "", "Driver lines, sorted.", "subject@driver_line", required=False),
-        Column("mouse_id", "text", "", "The mouse. A number in the convention of AllenSDK 2.10.", "subject/subject_id"),
         Column(
-            "project_code",
-            "text",
-            "",
-            "Project of the release; `Not Available` in files of release 1.0.x.",
-            "metadata@project_code",
-            name_2_10=None,
-            required=False,
+            name="session_type",
+            dtype="text",
+            path="metadata@session_type",
+            meaning="Stage of training or imaging, such as OPHYS_3_images_A.",
         ),
-        Column("full_genotype", "text", "", "Genotype of the mouse.", "subject/genotype", required=False),
-        Column("behavior_session_id", "integer", "", "The session.", "metadata@behavior_session_id"),
+        Column(
+            name="date_of_acquisition",
+            dtype="datetime",
+            path="/session_start_time",
+            meaning=(
+                "Start of the session, as stored: in many files of the release the rig's local time (Seattle) is labeled UTC."
+            ),
+        ),
+        Column(
+            name="reporter_line",
+            dtype="text",
+            path="subject@reporter_line",
+            required=False,
+            meaning="Reporter line, which carries the calcium indicator.",
+        ),
+        Column(
+            name="cre_line",
+            dtype="text",
+            path="subject/genotype",
+            required=False,
+            meaning="Cre line: the genotype up to the first `;`, without `/wt`. None if the genotype has no `;`.",
+        ),
+        Column(
+            name="behavior_session_uuid",
+            dtype="uuid",
+            path="metadata@behavior_session_uuid",
+            required=False,
+            meaning="Unique id assigned by the rig.",
+        ),
+        Column(
+            name="driver_line",
+            dtype="texts",
+            path="subject@driver_line",
+            required=False,
+            meaning="Driver lines, sorted.",
+        ),
+        Column(
+            name="mouse_id",
+            dtype="text",
+            path="subject/subject_id",
+            meaning="The mouse. A number in the convention of AllenSDK 2.10.",
+        ),
+        Column(
+            name="project_code",
+            dtype="text",
+            path="metadata@project_code",
+            absent_2_10=True,
+            required=False,
+            meaning="Project of the release; `Not Available` in files of release 1.0.x.",
+        ),
+        Column(
+            name="full_genotype",
+            dtype="text",
+            path="subject/genotype",
+            required=False,
+            meaning="Genotype of the mouse.",
+        ),
+        Column(
+            name="behavior_session_id", dtype="integer", path="metadata@behavior_session_id", meaning="The session."
+        ),
     ),
     notes=(
-        "With allensdk_version='2.10' an imaging file's dictionary holds its imaging entries too (ophys_experiment_id, "
-        "imaging_depth, field_of_view_width ...), as they stand in the file."
+        "With allensdk_version='2.10' the dictionary of an imaging file also has the imaging entries (ophys_experiment_id, "
+        "imaging_depth, field_of_view_width ...), as stored."
     ),
 )
-
-IMAGING_ENTRIES = (
-    "ophys_experiment_id",
-    "ophys_session_id",
-    "experiment_container_id",
-    "ophys_container_id",
-    "field_of_view_width",
-    "field_of_view_height",
-    "imaging_depth",
-    "targeted_imaging_depth",
-    "imaging_plane_group",
-    "imaging_plane_group_count",
-)
-"""Attributes of an imaging file's metadata, in the order in which AllenSDK 2.10 gives them; newer files name the container otherwise."""
 
 TASK_PARAMETERS = Table(
     name="task_parameters",
-    summary="How the task was set.",
+    summary="Settings of the task.",
     group="general/task_parameters",
     kind="dictionary",
     columns=(
-        Column("auto_reward_volume", "float64", "mL", "Water of a reward given for nothing.", "@auto_reward_volume"),
         Column(
-            "blank_duration_sec",
-            "floats",
-            "s",
-            "Least and greatest length of the gray between images.",
-            "@blank_duration_sec",
+            name="auto_reward_volume",
+            dtype="float64",
+            unit="mL",
+            path="@auto_reward_volume",
+            meaning="Volume of a free reward.",
         ),
         Column(
-            "image_set",
-            "text",
-            "",
-            "images_A, images_B, ... or gratings, from the session type; None where that names neither.",
-            None,
-            name_2_10=None,
-        ),
-        Column("n_stimulus_frames", "integer", "frames", "Frames in which an image was drawn.", "@n_stimulus_frames"),
-        Column(
-            "omitted_flash_fraction",
-            "float64",
-            "",
-            "Probability that an image is left out; NaN where the rig does not say.",
-            "@omitted_flash_fraction",
+            name="blank_duration_sec",
+            dtype="floats",
+            unit="s",
+            path="@blank_duration_sec",
+            meaning="Shortest and longest gray period between images.",
         ),
         Column(
-            "response_window_sec",
-            "floats",
-            "s",
-            "Start and end of the window after the change in which a lick counts.",
-            "@response_window_sec",
-        ),
-        Column("reward_volume", "float64", "mL", "Water of an earned reward.", "@reward_volume"),
-        Column("session_type", "text", "", "Stage of training or imaging.", "@session_type"),
-        Column("stimulus", "text", "", "images or grating.", "@stimulus"),
-        Column(
-            "stimulus_distribution",
-            "text",
-            "",
-            "Distribution of the time of change: geometric or exponential.",
-            "@stimulus_distribution",
+            name="image_set",
+            dtype="text",
+            path=None,
+            absent_2_10=True,
+            meaning="images_A, images_B, ... or gratings, from the session type; None if that names neither.",
         ),
         Column(
-            "stimulus_duration_sec",
-            "float64",
-            "s",
-            "How long an image is shown; NaN for gratings without a break.",
-            "@stimulus_duration_sec",
+            name="n_stimulus_frames",
+            dtype="integer",
+            unit="frames",
+            path="@n_stimulus_frames",
+            meaning="Stimulus frames with an image on the monitor.",
         ),
         Column(
-            "stimulus_name",
-            "text",
-            "",
-            "The image set's file name; None in files of release 1.0.x.",
-            "@stimulus_name",
-            name_2_10=None,
+            name="omitted_flash_fraction",
+            dtype="float64",
+            path="@omitted_flash_fraction",
+            meaning="Probability that an image is omitted; NaN if the rig did not record it.",
+        ),
+        Column(
+            name="response_window_sec",
+            dtype="floats",
+            unit="s",
+            path="@response_window_sec",
+            meaning="Start and end of the response window after a change.",
+        ),
+        Column(
+            name="reward_volume",
+            dtype="float64",
+            unit="mL",
+            path="@reward_volume",
+            meaning="Volume of an earned reward.",
+        ),
+        Column(name="session_type", dtype="text", path="@session_type", meaning="Stage of training or imaging."),
+        Column(name="stimulus", dtype="text", path="@stimulus", meaning="images or grating."),
+        Column(
+            name="stimulus_distribution",
+            dtype="text",
+            path="@stimulus_distribution",
+            meaning="Distribution of the change time: geometric or exponential.",
+        ),
+        Column(
+            name="stimulus_duration_sec",
+            dtype="float64",
+            unit="s",
+            path="@stimulus_duration_sec",
+            meaning="Duration of an image; NaN for gratings without gray between them.",
+        ),
+        Column(
+            name="stimulus_name",
+            dtype="text",
+            path="@stimulus_name",
+            absent_2_10=True,
             required=False,
+            meaning="File name of the image set; None in files of release 1.0.x.",
         ),
-        Column("task", "text", "", "change detection.", "@task"),
+        Column(name="task", dtype="text", path="@task", meaning="change detection."),
     ),
     order_2_10=(
         "n_stimulus_frames",
@@ -643,93 +713,98 @@ TASK_PARAMETERS = Table(
 )
 
 
-def _ellipse_columns(prefix: str, group: str, what: str, blinks: str) -> tuple[Column, ...]:
+def _ellipse_columns(prefix: str, group: str, object_name: str, at_blinks: str) -> tuple[Column, ...]:
+    def column(part: str, unit: str, path: str | None, meaning: str) -> Column:
+        return Column(name=f"{prefix}_{part}", dtype="float64", unit=unit, path=path, meaning=meaning)
+
     return (
-        Column(f"{prefix}_center_x", "float64", "pixels", f"Centre of the {what}, x."),
-        Column(f"{prefix}_center_y", "float64", "pixels", f"Centre of the {what}, y."),
-        Column(f"{prefix}_width", "float64", "pixels", f"Half axis of the {what}.{blinks}", f"{group}/width"),
-        Column(
-            f"{prefix}_height", "float64", "pixels", f"The other half axis of the {what}.{blinks}", f"{group}/height"
-        ),
-        Column(f"{prefix}_phi", "float64", "rad", f"Rotation of the {what}.{blinks}", f"{group}/angle"),
+        column("center_x", "pixels", None, f"x of the center of the {object_name}."),
+        column("center_y", "pixels", None, f"y of the center of the {object_name}."),
+        column("width", "pixels", f"{group}/width", f"First half axis of the {object_name}.{at_blinks}"),
+        column("height", "pixels", f"{group}/height", f"Second half axis of the {object_name}.{at_blinks}"),
+        column("phi", "rad", f"{group}/angle", f"Rotation of the {object_name}.{at_blinks}"),
     )
 
 
-_AT_BLINKS = " NaN at likely blinks."
+def _area_column(name: str, meaning: str, path: str | None = None) -> Column:
+    return Column(name=name, dtype="float64", unit="pixels^2", path=path, meaning=meaning)
+
+
+_NAN_AT_BLINKS = " NaN at likely blinks."
 
 EYE_TRACKING = Table(
     name="eye_tracking",
-    summary="Ellipses fitted to eye, pupil and corneal reflection: one row a frame of the eye camera.",
+    summary="Ellipses fitted to eye, pupil and corneal reflection: one row per frame of the eye camera.",
     group="acquisition/EyeTracking",
     optional=True,
     index="frame",
     index_meaning="frame of the eye camera.",
     columns=(
-        Column("timestamps", "float64", "s", "When the frame was taken.", "eye_tracking/timestamps"),
-        Column("cr_area", "float64", "pixels^2", "Area of the corneal reflection." + _AT_BLINKS),
-        Column("eye_area", "float64", "pixels^2", "Area of the eye." + _AT_BLINKS),
         Column(
-            "pupil_area",
-            "float64",
-            "pixels^2",
-            "Area of the pupil, taken as a circle of its greater half axis." + _AT_BLINKS,
+            name="timestamps",
+            dtype="float64",
+            unit="s",
+            path="eye_tracking/timestamps",
+            meaning="Time of the camera frame.",
         ),
+        _area_column("cr_area", f"Area of the corneal reflection.{_NAN_AT_BLINKS}"),
+        _area_column("eye_area", f"Area of the eye.{_NAN_AT_BLINKS}"),
+        _area_column("pupil_area", f"Area of a circle with the pupil's longer half axis.{_NAN_AT_BLINKS}"),
         Column(
-            "likely_blink",
-            "bool",
-            "",
-            "True near an outlier of eye or pupil area; found anew on reading (eye_tracking_z_threshold, eye_tracking_dilation_frames).",
+            name="likely_blink",
+            dtype="bool",
+            path=None,
+            meaning=(
+                "True near an outlier of eye or pupil area; computed on reading (eye_tracking_z_threshold, "
+                "eye_tracking_dilation_frames)."
+            ),
         ),
-        Column(
-            "pupil_area_raw", "float64", "pixels^2", "Area of the pupil, blinks included.", "pupil_tracking/area_raw"
-        ),
-        Column(
+        _area_column("pupil_area_raw", "Area of the pupil, blinks included.", "pupil_tracking/area_raw"),
+        _area_column(
             "cr_area_raw",
-            "float64",
-            "pixels^2",
             "Area of the corneal reflection, blinks included.",
             "corneal_reflection_tracking/area_raw",
         ),
-        Column("eye_area_raw", "float64", "pixels^2", "Area of the eye, blinks included.", "eye_tracking/area_raw"),
+        _area_column("eye_area_raw", "Area of the eye, blinks included.", "eye_tracking/area_raw"),
         *_ellipse_columns("cr", "corneal_reflection_tracking", "corneal reflection", ""),
-        *_ellipse_columns("eye", "eye_tracking", "eye", _AT_BLINKS),
-        *_ellipse_columns("pupil", "pupil_tracking", "pupil", _AT_BLINKS),
+        *_ellipse_columns("eye", "eye_tracking", "eye", _NAN_AT_BLINKS),
+        *_ellipse_columns("pupil", "pupil_tracking", "pupil", _NAN_AT_BLINKS),
     ),
     notes=(
-        "Training boxes have no eye camera, and a few imaging sessions have no eye tracking: the table is then empty, every column float64, "
-        "and a warning says so. Widths, heights and angles are stored without the blinks found when the file was written (z 3, "
-        "2 frames): a milder threshold cannot bring them back."
+        "Training boxes have no eye camera, and a few imaging sessions have no eye tracking: the table is then empty, all columns "
+        "float64, with a warning. Widths, heights and angles are stored as NaN at the blinks found when the file was "
+        "written (z 3, 2 frames): a higher threshold cannot restore them."
     ),
 )
+ELLIPSE_CENTERS = {
+    "cr": "corneal_reflection_tracking/data",
+    "eye": "eye_tracking/data",
+    "pupil": "pupil_tracking/data",
+}
+"""Dataset of each ellipse that holds both center columns, x and y."""
+
+
+def _position(name: str, unit: str, path: str, meaning: str) -> Column:
+    return Column(name=name, dtype="floats", unit=unit, path=path, meaning=meaning)
+
 
 EYE_TRACKING_RIG_GEOMETRY = Table(
     name="eye_tracking_rig_geometry",
-    summary="Where monitor, eye camera and LED stood, against the mouse's eye; {} without eye tracking.",
+    summary="Positions of monitor, eye camera and LED relative to the eye; {} without eye tracking.",
     group="processing/eye_tracking_rig_metadata/eye_tracking_rig_metadata",
     kind="dictionary",
     optional=True,
     columns=(
-        Column("camera_position_mm", "floats", "mm", "Camera: x, y, z.", "camera_position"),
-        Column("camera_rotation_deg", "floats", "deg", "Camera: rotation about x, y, z.", "camera_rotation"),
-        Column("equipment", "text", "", "The rig.", "@equipment"),
-        Column("led_position", "floats", "mm", "LED: x, y, z.", "led_position"),
-        Column("monitor_position_mm", "floats", "mm", "Monitor: x, y, z.", "monitor_position"),
-        Column("monitor_rotation_deg", "floats", "deg", "Monitor: rotation about x, y, z.", "monitor_rotation"),
+        _position("camera_position_mm", "mm", "camera_position", "Position of the camera: x, y, z."),
+        _position("camera_rotation_deg", "deg", "camera_rotation", "Rotation of the camera about x, y, z."),
+        Column(name="equipment", dtype="text", path="@equipment", meaning="The rig."),
+        _position("led_position", "mm", "led_position", "Position of the LED: x, y, z."),
+        _position("monitor_position_mm", "mm", "monitor_position", "Position of the monitor: x, y, z."),
+        _position("monitor_rotation_deg", "deg", "monitor_rotation", "Rotation of the monitor about x, y, z."),
     ),
 )
 
-SESSION_TABLES = (
-    LICKS,
-    REWARDS,
-    RUNNING_SPEED,
-    RAW_RUNNING_SPEED,
-    ENCODER,
-    STIMULUS_TIMESTAMPS,
-    STIMULUS_PRESENTATIONS,
-    STIMULUS_TEMPLATES,
-    TRIALS,
-    METADATA,
-    TASK_PARAMETERS,
-    EYE_TRACKING,
-    EYE_TRACKING_RIG_GEOMETRY,
-)
+SESSION_TABLES = tuple(value for value in tuple(globals().values()) if isinstance(value, Table))
+"""Every table of this module, in the order above."""
+SERIES_TABLES = tuple(table for table in SESSION_TABLES if table.is_series)
+"""Tables that the declaration alone is enough to read and write."""

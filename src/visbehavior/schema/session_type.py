@@ -1,28 +1,75 @@
-"""What is read out of the text of another entry: the same whatever reader a session takes."""
+"""Parsing of the texts from which other entries are derived: session type, genotype, reporter line."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 NO_PROJECT_CODE = "Not Available"
+"""project_code of a session without one."""
+
+_SESSION_TYPE = re.compile(r"(?P<phase>TRAINING|OPHYS)_(?P<number>\d+)", re.ASCII)
+_IMAGE_SET = re.compile(r"images_(\w)")
 
 
-def cre_line_of(genotype: str | None) -> str | None:
-    """The Cre line in a genotype: Sst-IRES-Cre of Sst-IRES-Cre/wt;Ai148(...)/wt; None where it names one locus alone."""
+@dataclass(frozen=True)
+class SessionType:
+    """The parts of a session type, such as OPHYS_2_images_A_passive.
+
+    Parameters
+    ----------
+    text : str
+        The session type.
+    phase : str
+        TRAINING or OPHYS; "" for other texts.
+    number : int or None
+        Number of the stage within the phase.
+    image_set_letter : str or None
+        Letter of the image set: A in images_A. None without images.
+    image_set : str or None
+        images_A, gratings, or None, by AllenSDK's rule: the second part of the text must be ``images`` or ``gratings``.
+    is_passive : bool
+        True if the mouse could not lick: the text ends with ``passive``.
+    is_habituation : bool
+        True for a session of habituation to the microscope.
+    """
+
+    text: str
+    phase: str
+    number: int | None
+    image_set_letter: str | None
+    image_set: str | None
+    is_passive: bool
+    is_habituation: bool
+
+
+def parse_session_type(text: str) -> SessionType:
+    """Return the parts of a session type; any text is accepted."""
+    stage, letter = _SESSION_TYPE.match(text), _IMAGE_SET.search(text)
+    parts = text.split("_")
+    image_set = f"images_{parts[3]}" if len(parts) > 3 and parts[2] == "images" else None
+    if len(parts) > 2 and parts[2] == "gratings":
+        image_set = "gratings"
+    phase, number = (stage["phase"], int(stage["number"])) if stage else ("", None)
+    return SessionType(
+        text=text,
+        phase=phase,
+        number=number,
+        image_set_letter=letter[1] if letter else None,
+        image_set=image_set,
+        is_passive=text.endswith("passive"),
+        is_habituation="habituation" in text or (phase, number) == ("OPHYS", 0),
+    )
+
+
+def parse_cre_line(genotype: str | None) -> str | None:
+    """Return the Cre line of a genotype: Sst-IRES-Cre for Sst-IRES-Cre/wt;Ai148(...)/wt. None without a `;`."""
     if genotype is None or ";" not in genotype:
         return None
     return genotype.split(";")[0].replace("/wt", "")
 
 
-def indicator_of(reporter_line: str | None) -> str | None:
-    """The calcium indicator in a reporter line: GCaMP6f of Ai148(TIT2L-GC6f-ICL-tTA2); None where it names none."""
-    found = re.search(r"GC(?:aMP)?(\d\w)", reporter_line or "")
-    return f"GCaMP{found[1]}" if found else None
-
-
-def image_set_of(session_type: str) -> str | None:
-    """images_A of OPHYS_3_images_A, gratings of TRAINING_1_gratings; None of a stage that shows neither."""
-    parts = session_type.split("_")
-    if len(parts) > 3 and parts[2] == "images":
-        return f"images_{parts[3]}"
-    return "gratings" if len(parts) > 2 and parts[2] == "gratings" else None
+def parse_indicator(reporter_line: str | None) -> str | None:
+    """Return the calcium indicator of a reporter line: GCaMP6f for Ai148(TIT2L-GC6f-ICL-tTA2). None if it names none."""
+    match = re.search(r"GC(?:aMP)?(\d\w)", reporter_line or "")
+    return f"GCaMP{match[1]}" if match else None
