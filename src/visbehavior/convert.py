@@ -1,4 +1,4 @@
-"""The rig's files to NWB files, many at once."""
+"""Conversion of rigs' stimulus pickles to NWB files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from visbehavior.processes import map_in_processes
 from visbehavior.progress import progress_bar
 from visbehavior.raw.file import read_session_data
 from visbehavior.raw.reader import RawReader
-from visbehavior.schema.stimulus_pickle import STIMULUS_FILE
+from visbehavior.schema.session_data import STIMULUS_FILE
 from visbehavior.session import BehaviorSession
 
 Result = Path | VisBehaviorError
@@ -30,112 +30,132 @@ def convert_raw(
     progress: bool = False,
     failures: dict[str, VisBehaviorError] | None = None,
 ) -> list[Path]:
-    """Write sessions of the rig's pickles as NWB files, which AllenSDK opens too.
+    """Convert rigs' stimulus pickles to NWB files, which AllenSDK can open too.
 
-    A file of the same session that is there already is passed over: what was broken off goes on. A file takes its name when it is whole.
+    A session whose file exists is skipped, so that an interrupted conversion can be continued. No incomplete file is left behind.
 
     Parameters
     ----------
     sessions : sequence
-        Pickles (or .json of what is known of one), by path, or dictionaries as `BehaviorSession.from_json` takes them. Where there are no
-        images, none are written.
+        Paths of pickles or of JSON files of session data, or dictionaries as for `BehaviorSession.from_json`. Images are written
+        for sessions that have them.
     out_dir : str or os.PathLike
-        Made if need be; files are named ``behavior_session_<id>.nwb``.
+        Folder for the files, created if needed. They are named ``behavior_session_<id>.nwb``.
     jobs : int
-        Processes. More than one import your script: guard its start with ``if __name__ == "__main__":``.
+        Number of processes. With more than one, the processes import your script: protect its entry point with
+        ``if __name__ == "__main__":``.
     progress : bool
         Whether to show a progress bar.
     failures : dict or None
-        Takes the error of each session that could not be converted, by the path of its pickle; None: the first is raised.
+        Receives the error of each session that could not be converted, by the path of its pickle; None: the first one is raised.
 
     Returns
     -------
     list of pathlib.Path
-        The files, in the order of `sessions`; those that failed are left out.
+        The files in the order of `sessions`, without those that failed.
 
     Raises
     ------
     BadValue
-        If two sessions have one id, or a file of that name holds another session; and what `from_json` and `write_nwb` raise.
+        If two sessions have one id, or a file of that name contains another session.
+    VisBehaviorError
+        As raised by `BehaviorSession.from_json` and `write_nwb`.
     """
     folder = Path(out_dir).expanduser().absolute()
     make_folder(folder)
     if isinstance(sessions, (str, os.PathLike, Mapping)):
         sessions = [sessions]
-    results: dict[int, Result] = {}
-    work = [(data, folder) for data in sessions]
-    done = map_in_processes(_converted, work, min(jobs, len(work)))
-    for position, result in progress_bar(progress, done, total=len(work), unit="session", leave=False):
-        results[position] = result
-        if failures is None and isinstance(result, VisBehaviorError):
-            raise result
-    _check_none_lost(sessions, results)
+    results = _convert_all(sessions, folder, jobs, progress, stop_at_error=failures is None)
+    _recheck_shared_files(sessions, results)
     for position, result in sorted(results.items()):
         if isinstance(result, VisBehaviorError):
             if failures is None:
                 raise result
-            failures[_named(sessions[position], position)] = result
+            failures[_label(sessions[position], position)] = result
     return [result for _, result in sorted(results.items()) if isinstance(result, Path)]
 
 
-def _check_none_lost(sessions: Sequence[Any], results: dict[int, Result]) -> None:
-    """Two processes that write one file at once both think that it is theirs: the one whose session it is not has failed."""
-    files = Counter(result for result in results.values() if isinstance(result, Path))
-    for position, result in results.items():
-        if isinstance(result, Path) and files[result] > 1:
-            results[position] = _converted(sessions[position], result.parent)
-
-
-def _named(session: Any, position: int) -> str:
-    """How a session is called in `failures`."""
-    given = session.get(STIMULUS_FILE) if isinstance(session, Mapping) else session
-    return os.fspath(given) if isinstance(given, (str, os.PathLike)) else f"session {position}"
-
-
 def write_session(session: BehaviorSession, target: Path, compress_templates: bool = False) -> Path:
-    """Write a session, unless its file is there already; the file."""
+    """Write a session as an NWB file unless the file exists, and return the path.
+
+    Raises
+    ------
+    BadValue
+        If the existing file contains another session, or other metadata of this one.
+    """
     if target.exists():
-        _check_same(session, target)
+        _check_same_metadata(session, target)
         return target
     return write_nwb(session, target, compress_templates=compress_templates)
 
 
 def session_file_name(behavior_session_id: int) -> str:
-    """The name of a session's file, in the data set and everywhere."""
+    """Return the file name of a session, as in the published data set."""
     return f"behavior_session_{behavior_session_id}.nwb"
 
 
-def _converted(session: Any, folder: Path) -> Result:
+def different_metadata(session: BehaviorSession, path: Path) -> list[str]:
+    """Return the names of the metadata entries in which a file differs from a session."""
+    with BehaviorSession.from_nwb_path(path) as written:
+        return [name for name, value in session.metadata.items() if written.metadata.get(name) != value]
+
+
+def is_same_session(session: BehaviorSession, path: Path) -> bool:
+    """Return True if a file contains the same recording: the same session UUID or, without one, the same mouse and date."""
+    identity = {_UUID} if session.metadata[_UUID] is not None else {"mouse_id", "date_of_acquisition"}
+    return identity.isdisjoint(different_metadata(session, path))
+
+
+def _convert_all(
+    sessions: Sequence[Any], folder: Path, jobs: int, progress: bool, stop_at_error: bool
+) -> dict[int, Result]:
+    """Return the file or the error of each session by position."""
+    results: dict[int, Result] = {}
+    work = [(session, folder) for session in sessions]
+    finished = map_in_processes(_convert, work, min(jobs, len(work)))
+    for position, result in progress_bar(progress, finished, total=len(work), unit="session", leave=False):
+        results[position] = result
+        if stop_at_error and isinstance(result, VisBehaviorError):
+            raise result
+    return results
+
+
+def _convert(session: Any, folder: Path) -> Result:
     try:
         reader = RawReader(read_session_data(session) if isinstance(session, (str, os.PathLike)) else session)
         with BehaviorSession(reader) as opened:
             target = folder / session_file_name(opened.behavior_session_id)
-            # Images that a simulated pickle carries need not be read fast.
+            # Images inside a pickle come from a simulation, where a small file matters more than fast reading.
             return write_session(opened, target, reader.carries_images())
     except VisBehaviorError as error:
         return error
 
 
-def _check_same(session: BehaviorSession, target: Path) -> None:
-    """Sessions of one id would otherwise be taken for each other, or what was corrected be passed over."""
-    different = differing(session, target)
+def _recheck_shared_files(sessions: Sequence[Any], results: dict[int, Result]) -> None:
+    """Convert sessions again whose results are one file.
+
+    Two processes that write the same file at the same time both succeed. Converting again compares each session with the file,
+    which fails for the session that was overwritten.
+    """
+    counts = Counter(result for result in results.values() if isinstance(result, Path))
+    for position, result in results.items():
+        if isinstance(result, Path) and counts[result] > 1:
+            results[position] = _convert(sessions[position], result.parent)
+
+
+def _check_same_metadata(session: BehaviorSession, path: Path) -> None:
+    different = different_metadata(session, path)
     if different:
         raise BadValue(
-            f"{target} is there already and is not the session of {session.source.location}: they differ in {', '.join(different)}. Give "
-            "each session an id of its own (behavior_session_id; --id); or, if it was corrected, delete that file or name another folder.",
-            path=str(target),
+            f"{path} exists and is not the session of {session.source.location}: they differ in {', '.join(different)}. Give each "
+            "session its own id (behavior_session_id, on the command line --id). If the session was corrected, delete the file or name "
+            "another folder.",
+            path=str(path),
             name="behavior_session_id",
         )
 
 
-def differing(session: BehaviorSession, target: Path) -> list[str]:
-    """The entries of the metadata in which a file differs from a session."""
-    with BehaviorSession.from_nwb_path(target) as there:
-        return [name for name, value in session.metadata.items() if there.metadata.get(name) != value]
-
-
-def is_same_session(session: BehaviorSession, target: Path) -> bool:
-    """Whether a file is of this session, whatever else was said of it: by the rig's identity, else by mouse and date."""
-    different = differing(session, target)
-    identity = (_UUID,) if session.metadata[_UUID] is not None else ("mouse_id", "date_of_acquisition")
-    return not set(identity) & set(different)
+def _label(session: Any, position: int) -> str:
+    """Return the key of a session in `failures`: the path of its pickle, or its position."""
+    pickle = session.get(STIMULUS_FILE.key) if isinstance(session, Mapping) else session
+    return os.fspath(pickle) if isinstance(pickle, (str, os.PathLike)) else f"session {position}"

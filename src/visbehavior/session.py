@@ -1,4 +1,4 @@
-"""A behavior session: its tables, read when they are asked for, from whichever reader holds them."""
+"""A behavior session, whose tables are read when they are requested."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
-from html import escape
-from textwrap import indent
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -17,13 +15,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior._version import __version__
+from visbehavior.analysis.eye_tracking import compute_eye_tracking
 from visbehavior.analysis.performance import (
     TRIAL_COLUMNS,
     compute_performance_metrics,
     compute_reward_rate,
     compute_rolling_performance,
 )
-from visbehavior.errors import BadValue, ClosedSession, VisBehaviorError, warn
+from visbehavior.analysis.presentations import to_nullable
+from visbehavior.analysis.running import correct_polarity
+from visbehavior.errors import BadValue, ClosedSession, warn
 from visbehavior.nwb.reader import NwbReader
 from visbehavior.nwb.writer import to_nwb
 from visbehavior.raw.reader import RawReader
@@ -33,13 +34,17 @@ from visbehavior.schema.columns import Table
 from visbehavior.schema.convention import (
     LISTED_2_10,
     LISTED_2_16,
-    named_dictionary,
-    named_table,
-    older_mouse_id,
+    absent_table,
+    dictionary_to_convention,
+    is_in_convention,
+    mouse_id_2_10,
     parse_convention,
-    wanted_columns,
+    to_convention,
 )
+from visbehavior.schema.imaging import IMAGING_METADATA
 from visbehavior.schema.ragged import Ragged
+from visbehavior.schema.session_type import parse_session_type
+from visbehavior.session_repr import describe, describe_html, to_repr
 from visbehavior.settings import (
     DEFAULT_ALLENSDK_VERSION,
     ENGAGED_REWARD_RATE,
@@ -51,12 +56,11 @@ _log = logging.getLogger("visbehavior")
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
-
 _sessions: weakref.WeakSet[BehaviorSession] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    """In a forked child the lock may be held by a thread that does not exist there."""
+    """Renew the locks in a forked child: a thread that does not exist there may hold them."""
     for session in _sessions:
         session._lock = threading.RLock()
 
@@ -66,7 +70,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _documented(table: Table) -> Callable[[F], F]:
-    """The docstring of an attribute, from the declaration of its table."""
+    """Set the docstring of an attribute from the declaration of its table."""
 
     def document(function: F) -> F:
         function.__doc__ = table.docstring()
@@ -75,14 +79,18 @@ def _documented(table: Table) -> Callable[[F], F]:
     return document
 
 
+def _as_read(columns: dict[str, Any]) -> dict[str, Any]:
+    return columns
+
+
 class BehaviorSession:
     """One session of one mouse in the change detection task.
 
     Open it with `from_nwb_path`. Opening reads no data: each attribute reads its own part of the file when it is first
-    asked for, and gives the same object from then on. A table is yours to change; no method looks at the change.
+    accessed and returns the same object from then on. Tables may be changed; no method uses a changed table.
 
-    A session can be used from several threads, pickled (its path and options go along, not what was read), and used
-    in a ``with`` block. No file stays open between reads.
+    A session can be used from several threads, pickled (only its path and options are stored), and used in a ``with``
+    block. No file stays open between reads.
 
     Attributes
     ----------
@@ -114,13 +122,11 @@ class BehaviorSession:
             )
         self._reader = reader
         self._convention = parse_convention(allensdk_version)
-        self._z_threshold, self._dilation_frames = _checked_blinks(
-            eye_tracking_z_threshold, eye_tracking_dilation_frames
-        )
+        self._blink_options = _checked_blink_options(eye_tracking_z_threshold, eye_tracking_dilation_frames)
         self._start()
 
     def _start(self) -> None:
-        self._kept: dict[str, Any] = {}
+        self._cache: dict[str, Any] = {}
         self._lock = threading.RLock()
         _sessions.add(self)
         self._closed = False
@@ -139,14 +145,15 @@ class BehaviorSession:
         Parameters
         ----------
         path : str or os.PathLike
-            ``behavior_session_<id>.nwb``, or ``behavior_ophys_experiment_<id>.nwb``, of which the behavior half is given;
-            of release 1.0.x or 1.1.0.
+            ``behavior_session_<id>.nwb``, or ``behavior_ophys_experiment_<id>.nwb`` for the behavior of an imaging
+            session; release 1.0.x or 1.1.0.
         allensdk_version : str
-            Whose names the tables have: "2.16" (today's AllenSDK) or "2.10" (2021, the published notebook).
+            Naming convention of the tables: "2.16" (current AllenSDK) or "2.10" (2021, the published notebook).
         eye_tracking_z_threshold : float
-            Frames whose eye or pupil area is further than this from its mean, in standard deviations, are likely blinks.
+            Frames whose eye or pupil area differs from its mean by more than this number of standard deviations are
+            likely blinks.
         eye_tracking_dilation_frames : int
-            So are this many frames on either side.
+            Frames before and after a likely blink that count as likely blinks too.
 
         Returns
         -------
@@ -159,11 +166,11 @@ class BehaviorSession:
         UnsupportedFile
             If it is a folder, not HDF5, or not a file of this data set.
         CorruptFile
-            If it is empty, cut short or damaged.
+            If it is empty, truncated or damaged.
         UnknownVersion
             If there is no such convention.
         BadValue
-            If a threshold makes no sense.
+            If a threshold is out of range.
         """
         return cls(
             NwbReader(path),
@@ -183,17 +190,17 @@ class BehaviorSession:
     ) -> Self:
         """Open a session from the rig's stimulus pickle.
 
-        The tables are those that AllenSDK reads from the NWB file that it makes of the same pickle.
+        The tables equal those that AllenSDK reads from the NWB file that it makes of the same pickle.
 
         Parameters
         ----------
         session_data : dict
-            ``behavior_stimulus_file``: the pickle's path, which must be there. Of the mouse and the session, as far as it is
-            known: ``behavior_session_id``, ``external_specimen_name`` (the mouse), ``sex``, ``age`` ("P114", days),
+            ``behavior_stimulus_file`` (required): path of the pickle. Facts about mouse and session, if known:
+            ``behavior_session_id``, ``external_specimen_name`` (the mouse), ``sex``, ``age`` ("P114", days),
             ``full_genotype``, ``driver_line``, ``reporter_line`` (lists), ``rig_name``, ``date_of_acquisition``,
-            ``project_code``. ``image_set_file`` and ``grating_images_dir``: the images, for their templates.
-            ``prior_images_shown``: what the mouse saw before. ``sync_file``: the clock of an imaging session.
-            ``monitor_delay`` (s), where it is known. `docs/own_rig.md` has more of each.
+            ``project_code``. ``image_set_file`` and ``grating_images_dir``: images for the templates.
+            ``prior_images_shown``: images of earlier sessions. ``sync_file``: clock of an imaging session.
+            ``monitor_delay`` (s), if it was measured. `docs/own_rig.md` describes each.
         allensdk_version, eye_tracking_z_threshold, eye_tracking_dilation_frames
             As for `from_nwb_path`.
 
@@ -204,18 +211,18 @@ class BehaviorSession:
         Raises
         ------
         NotFound, UnsupportedFile, CorruptFile
-            If the pickle is absent; another program's or a harmful one; cut short.
+            If the pickle does not exist; is another program's or a malicious one; is truncated.
         MissingData
-            If an entry is missing that is needed, with its whole path of keys.
+            If a required entry is missing. The message has its path of keys.
         BadValue
-            If an entry is not as a rig writes it.
+            If an entry is not what a rig writes.
 
         Notes
         -----
-        Times are in seconds from the first frame: the sum of the rig's intervals, or, with a sync file, the falling edges of
-        its line stim_vsync. Presentations and change times are later by the monitor's delay: 0.02115 s (AllenSDK's median
-        over rigs), or measured at the photodiode of the sync file, or as given. Sources: AllenSDK 2.16,
-        ``brain_observatory/behavior/data_objects`` and ``sync_dataset``; the modules of `visbehavior.raw` name each.
+        Times are in seconds from the first frame: the sum of the rig's frame intervals or, with a sync file, the falling
+        edges of its line stim_vsync. Presentations and change times are later by the monitor delay: 0.02115 s (AllenSDK's
+        median over rigs), measured at the photodiode of the sync file, or as given. Sources: AllenSDK 2.16,
+        ``brain_observatory/behavior/data_objects`` and ``sync_dataset``; the modules of `visbehavior.raw` give details.
         """
         return cls(
             RawReader(session_data),
@@ -226,54 +233,55 @@ class BehaviorSession:
 
     @property
     def behavior_session_id(self) -> int:
-        """The id of the session, int."""
-        return self._once("behavior_session_id", self._reader.read_behavior_session_id)
+        """Id of the session."""
+        name = "behavior_session_id"
+        return self._once(name, lambda: int(self._reader.read(schema.METADATA, name.__eq__)[name]))
 
     @property
     @_documented(schema.LICKS)
     def licks(self) -> pd.DataFrame:
-        return self._table(schema.LICKS, self._reader.read_licks)
+        return self._table(schema.LICKS)
 
     @property
     @_documented(schema.REWARDS)
     def rewards(self) -> pd.DataFrame:
-        return self._table(schema.REWARDS, lambda: self._stored_rewards().copy())
+        return self._table(schema.REWARDS)
 
     @property
     @_documented(schema.RUNNING_SPEED)
     def running_speed(self) -> pd.DataFrame:
-        return self._table(schema.RUNNING_SPEED, self._reader.read_running_speed)
+        return self._running(schema.RUNNING_SPEED)
 
     @property
     @_documented(schema.RAW_RUNNING_SPEED)
     def raw_running_speed(self) -> pd.DataFrame:
-        return self._table(schema.RAW_RUNNING_SPEED, self._reader.read_raw_running_speed)
+        return self._running(schema.RAW_RUNNING_SPEED)
 
     @property
     @_documented(schema.ENCODER)
     def encoder(self) -> pd.DataFrame:
-        return self._table(schema.ENCODER, self._reader.read_encoder)
+        return self._table(schema.ENCODER)
 
     @property
     @_documented(schema.STIMULUS_PRESENTATIONS)
     def stimulus_presentations(self) -> pd.DataFrame:
-        wanted = wanted_columns(schema.STIMULUS_PRESENTATIONS, self._convention)
-        return self._table(schema.STIMULUS_PRESENTATIONS, lambda: self._reader.read_stimulus_presentations(wanted))
+        return self._table(schema.STIMULUS_PRESENTATIONS, to_nullable)
 
     @property
     @_documented(schema.STIMULUS_TEMPLATES)
     def stimulus_templates(self) -> pd.DataFrame:
-        return self._once(schema.STIMULUS_TEMPLATES.name, self._reader.read_stimulus_templates)
+        return self._once(schema.STIMULUS_TEMPLATES.name, self._read_templates)
 
     @property
     @_documented(schema.STIMULUS_TIMESTAMPS)
     def stimulus_timestamps(self) -> NDArray[np.float64]:
-        return self._once(schema.STIMULUS_TIMESTAMPS.name, self._reader.read_stimulus_timestamps)
+        table = schema.STIMULUS_TIMESTAMPS
+        return self._once(table.name, lambda: self._reader.read(table)[table.columns[0].name])
 
     @property
     @_documented(schema.TRIALS)
     def trials(self) -> pd.DataFrame:
-        return self._table(schema.TRIALS, lambda: _trials_frame(self._all_stored_trials()))
+        return self._table(schema.TRIALS)
 
     @property
     @_documented(schema.METADATA)
@@ -283,117 +291,105 @@ class BehaviorSession:
     @property
     @_documented(schema.TASK_PARAMETERS)
     def task_parameters(self) -> dict[str, Any]:
-        table = schema.TASK_PARAMETERS
-        return self._once(
-            table.name, lambda: named_dictionary(table, self._reader.read_task_parameters(), self._convention)
-        )
+        return self._dictionary(schema.TASK_PARAMETERS)
 
     @property
     @_documented(schema.EYE_TRACKING)
     def eye_tracking(self) -> pd.DataFrame:
-        def read() -> pd.DataFrame:
-            frame = self._reader.read_eye_tracking(self._z_threshold, self._dilation_frames)
-            if frame.empty:
-                # One text for all sessions, so that a loop over thousands shows it once.
-                warn("A session without eye tracking: its eye_tracking table is empty.")
-            return frame
-
-        return self._once(schema.EYE_TRACKING.name, read)
+        return self._table(schema.EYE_TRACKING, lambda columns: compute_eye_tracking(columns, *self._blink_options))
 
     @property
     @_documented(schema.EYE_TRACKING_RIG_GEOMETRY)
     def eye_tracking_rig_geometry(self) -> dict[str, Any]:
-        return self._once(schema.EYE_TRACKING_RIG_GEOMETRY.name, self._reader.read_eye_tracking_rig_geometry)
+        return self._dictionary(schema.EYE_TRACKING_RIG_GEOMETRY)
 
     @property
     def source(self) -> Source:
-        """Where the session came from: location, layout of the file, release and hash if known, version of this package."""
-
-        def make() -> Source:
-            return Source(
-                self._reader.location, self._reader.layout, self._reader.release, self._reader.file_hash, __version__
-            )
-
-        return self._once("source", make)
+        """Origin of the session: location, layout of the file, release and hash if known, version of this package."""
+        reader = self._reader
+        return self._once(
+            "source",
+            lambda: Source(reader.location, reader.layout, reader.release, reader.file_hash, __version__),
+        )
 
     def get_performance_metrics(
         self, engaged_trial_reward_rate_threshold: float = ENGAGED_REWARD_RATE
     ) -> dict[str, int | float]:
-        """Summary of the session's performance, as AllenSDK gives it.
+        """Summarize the performance of the session as AllenSDK does.
 
-        Rates are means of *rolling* rates; `compute_session_rates` gives the plain ones (hits / go trials).
+        Rates are means of *rolling* rates; `compute_session_rates` returns plain ones (hits / go trials).
 
         Parameters
         ----------
         engaged_trial_reward_rate_threshold : float
-            Rewards a minute above which the mouse counts as engaged.
+            Rewards per minute above which the mouse counts as engaged.
 
         Returns
         -------
         dict
-            As `compute_performance_metrics` gives it: 23 counts, rates and d's. NaN where there was nothing to take a
+            The 23 counts, rates and d' values of `compute_performance_metrics`. NaN if there is no trial to compute a
             rate from.
         """
         with self._reader.opened():
-            self._reader.prefetch(self._stored_trials, self._stored_rewards, self._response_window_start)
-            stored = self._stored_trials(), self._stored_rewards()
-            window_start = self._response_window_start()
-        return compute_performance_metrics(*stored, engaged_trial_reward_rate_threshold, window_start)
+            self._reader.prefetch(
+                self._trials_for_metrics, self._rewards_for_metrics, self._response_window_start, self._is_passive
+            )
+            trials, rewards = self._trials_for_metrics(), self._rewards_for_metrics()
+            options = self._response_window_start(), self._is_passive()
+        return compute_performance_metrics(trials, rewards, engaged_trial_reward_rate_threshold, *options)
 
     def get_rolling_performance_df(self) -> pd.DataFrame:
-        """Reward rate, hit rate, false-alarm rate and d' around each trial.
+        """Compute reward rate, hit rate, false alarm rate and d' around each trial.
 
         Returns
         -------
         pandas.DataFrame
-            As `compute_rolling_performance` gives it, index trials_id; a new frame at each call.
+            As `compute_rolling_performance` returns it, index trials_id; a new frame at each call.
         """
-        trials = self._stored_trials()
-        rolling = compute_rolling_performance(trials, self._response_window_start())
-        rolling.index = pd.Index(trials["id"].copy(), name=schema.TRIALS.index)
+        trials = self._trials_for_metrics()
+        rolling = compute_rolling_performance(trials, self._response_window_start(), self._is_passive())
+        rolling.index = pd.Index(trials[schema.TRIALS.index].copy(), name=schema.TRIALS.index)
         return rolling
 
     def get_reward_rate(self) -> NDArray[np.float64]:
-        """Rewards a minute around each trial.
+        """Compute rewards per minute around each trial.
 
         Returns
         -------
         numpy.ndarray
-            float64, one value a trial, as `compute_reward_rate` gives it; NaN for the first 10.
+            float64, one value per trial, as `compute_reward_rate` returns it; NaN for the first 10.
         """
-        return compute_reward_rate(self._stored_trials(), self._response_window_start())
+        return compute_reward_rate(self._trials_for_metrics(), self._response_window_start())
 
     def list_data_attributes_and_methods(self) -> list[str]:
-        """The names of the attributes and methods that give data, sorted, as AllenSDK of the session's convention has them."""
+        """Return the sorted names of attributes and methods that return data, as AllenSDK of the convention lists them."""
         return list(LISTED_2_10 if self._convention == "2.10" else LISTED_2_16)
 
     def to_nwb(self) -> Any:
-        """The session as a pynwb file in memory, in the layout of release 1.1.0.
+        """Return the session as a pynwb file in memory, in the layout of release 1.1.0.
 
         Returns
         -------
         pynwb.NWBFile
-            `write_nwb` writes it to disk, whole or not at all.
+            `write_nwb` writes it to disk.
 
         Raises
         ------
         MissingExtra
             If pynwb is not installed.
         BadValue
-            If the session has the names of AllenSDK 2.10.
+            If the session uses the names of AllenSDK 2.10.
         """
         return to_nwb(self)
 
     def describe(self) -> str:
-        """What the session is, in a few lines: mouse, stage, date, duration, and what it holds."""
-        rows = self._description()
-        width = max(len(label) for label, _ in rows)
-        return "\n".join(f"{label:<{width}}  {text}" for label, text in rows)
+        """Describe the session in a few lines: mouse, stage, date, duration, and numbers of rows."""
+        return describe(self._reader, self._convention, self._once)
 
     def close(self) -> None:
-        """Forget what was read. Tables that you hold stay valid; asking the session for more is an error."""
+        """Release what was read. Tables that were returned stay valid; further access to the session is an error."""
         with self._lock:
-            self._kept.clear()
+            self._cache.clear()
             self._closed = True
 
     def __enter__(self) -> Self:
@@ -405,7 +401,7 @@ class BehaviorSession:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_kept", "_lock", "_closed")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_cache", "_lock", "_closed")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -415,104 +411,114 @@ class BehaviorSession:
         return sorted(name for name in dir(type(self)) if not name.startswith("_"))
 
     def __repr__(self) -> str:
-        try:
-            described = self.describe()
-        except VisBehaviorError as error:
-            return f"<{type(self).__name__} {self._reader.location}: {error}>"
-        return f"{type(self).__name__}\n" + indent(described, "  ")
+        return to_repr(type(self).__name__, self._reader, self._convention, self._once)
 
     def _repr_html_(self) -> str:
-        try:
-            rows = self._description()
-        except VisBehaviorError as error:
-            return f"<p><b>{type(self).__name__}</b> {escape(self._reader.location)}: {escape(str(error))}</p>"
-        body = "".join(
-            f"<tr><th style='text-align:left'>{escape(label)}</th><td style='text-align:left'>{escape(text)}</td></tr>"
-            for label, text in rows
-        )
-        return f"<table><caption>{type(self).__name__}</caption>{body}</table>"
-
-    def _description(self) -> list[tuple[str, str]]:
-        """What the session is, as labels and texts."""
-        metadata = self._once("description", self._reader.read_metadata)
-        rows = self._once("rows", self._reader.read_row_counts)
-        minutes = self._once("duration", self._reader.read_duration) / 60
-        eye = f"{rows['eye_tracking']:,} frames" if rows["eye_tracking"] else "none"
-        return [
-            ("session", str(metadata["behavior_session_id"])),
-            (
-                "mouse",
-                f"{metadata['mouse_id']} ({metadata['sex'] or '?'}, {metadata['age_in_days']} days, {metadata['full_genotype']})",
-            ),
-            ("type", metadata["session_type"]),
-            ("date", f"{metadata['date_of_acquisition']:%Y-%m-%d %H:%M}, rig {metadata['equipment_name']}"),
-            ("duration", f"{minutes:.1f} min, {rows['stimulus_timestamps']:,} frames of the screen"),
-            ("trials", f"{rows['trials']:,}"),
-            ("licks", f"{rows['licks']:,}"),
-            ("rewards", f"{rows['rewards']:,}"),
-            ("presentations", f"{rows['stimulus_presentations']:,} rows; {rows['stimulus_templates']} images"),
-            ("eye tracking", eye),
-            ("column names", f"of AllenSDK {self._convention}"),
-            ("file", self._reader.location),
-        ]
+        return describe_html(type(self).__name__, self._reader, self._convention, self._once)
 
     def _once(self, name: str, read: Callable[[], T]) -> T:
-        """What `read` gives, read at the first call and kept."""
+        """Return the result of `read`, which is called once and kept."""
         with self._lock:
             if self._closed:
                 raise ClosedSession(
-                    f"The session of {self._reader.location} is closed. Open it again, or read before closing.",
+                    f"The session of {self._reader.location} is closed. Open it again, or read before closing it.",
                     path=self._reader.location,
                 )
-            if name not in self._kept:
+            if name not in self._cache:
                 _log.debug("reading %s of %s", name, self._reader.location)
-                self._kept[name] = read()
-            return cast(T, self._kept[name])
+                self._cache[name] = read()
+            return cast(T, self._cache[name])
 
-    def _table(self, table: Table, read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    def _table(self, table: Table, compute: Callable[[dict[str, Any]], dict[str, Any]] = _as_read) -> pd.DataFrame:
+        """Return a table: read, computed where needed, and renamed to the convention."""
+
         def make() -> pd.DataFrame:
+            columns = self._columns(table)
+            if not columns:
+                if table is schema.EYE_TRACKING:
+                    # The same text for all sessions, so that a loop over thousands shows it once.
+                    warn("A session without eye tracking: its eye_tracking table is empty.")
+                return absent_table(table, self._convention)
             layout = self._reader.layout if self._convention == "2.10" else ""
-            return named_table(table, read(), self._convention, layout)
+            return to_convention(table, _frame(table, compute(columns)), self._convention, layout)
 
         return self._once(table.name, make)
 
-    def _stored_trials(self) -> dict[str, Any]:
-        """The columns that metrics need, as the file has them, never handed out."""
-        if "stored trials" in self._kept:
-            return self._all_stored_trials()
-        return self._once("stored trials for metrics", lambda: self._reader.read_trials(TRIAL_COLUMNS))
+    def _running(self, table: Table) -> pd.DataFrame:
+        return self._table(table, correct_polarity if self._convention == "2.16" else _as_read)
 
-    def _all_stored_trials(self) -> dict[str, Any]:
-        known = self._kept.get("stored trials for metrics", {})
-        return self._once("stored trials", lambda: self._reader.read_trials(known=known))
+    def _columns(self, table: Table) -> dict[str, Any]:
+        """Return the stored columns of a table. Those that metrics use are copies, since users may change tables."""
+        known = self._cache.get(_for_metrics(table), {})
+        columns = self._reader.read(table, lambda name: is_in_convention(table, self._convention, name), known)
+        if table in (schema.TRIALS, schema.REWARDS):
+            self._once(_for_metrics(table), lambda: columns)
+            return {name: values if isinstance(values, Ragged) else values.copy() for name, values in columns.items()}
+        return columns
 
-    def _stored_rewards(self) -> pd.DataFrame:
-        return self._once("stored rewards", self._reader.read_rewards)
+    def _dictionary(self, table: Table) -> dict[str, Any]:
+        return self._once(
+            table.name, lambda: dictionary_to_convention(table, self._reader.read(table), self._convention)
+        )
+
+    def _read_templates(self) -> pd.DataFrame:
+        table = schema.STIMULUS_TEMPLATES
+        columns = self._reader.read(table)
+        frame = pd.DataFrame({column.name: pd.Series(columns[column.name], dtype=object) for column in table})
+        frame.index = pd.Index(np.array(columns[table.index], dtype=object), name=table.index)
+        # AllenSDK's users find the name of the image set here.
+        frame.name = columns["name"]
+        return frame
+
+    def _read_metadata(self) -> dict[str, Any]:
+        entries = self._reader.read(schema.METADATA)
+        if self._convention == "2.16":
+            return dictionary_to_convention(schema.METADATA, entries, self._convention)
+        entries["mouse_id"] = mouse_id_2_10(entries["mouse_id"])
+        imaging = self._reader.read(IMAGING_METADATA)
+        return imaging | dictionary_to_convention(schema.METADATA, entries, self._convention)
+
+    def _trials_for_metrics(self) -> dict[str, Any]:
+        """Return the columns of trials that metrics need. They are never returned to users."""
+        table = schema.TRIALS
+        return self._once(_for_metrics(table), lambda: self._reader.read(table, TRIAL_COLUMNS.__contains__))
+
+    def _rewards_for_metrics(self) -> dict[str, Any]:
+        table = schema.REWARDS
+        rewards = self._once(_for_metrics(table), lambda: self._reader.read(table, "volume".__eq__))
+        return rewards or {"volume": np.empty(0)}
 
     def _response_window_start(self) -> float:
         name = "response_window_sec"
-        window = self._once(f"stored {name}", lambda: self._reader.read_task_parameters((name,))[name])
-        return float(window[0])
+        read = self._reader.read
+        return self._once(f"{name} for metrics", lambda: float(read(schema.TASK_PARAMETERS, name.__eq__)[name][0]))
 
-    def _read_metadata(self) -> dict[str, Any]:
-        found = self._reader.read_metadata()
+    def _is_passive(self) -> bool | None:
+        """Return the passivity of AllenSDK 2.10, which goes by the session type; None in the convention of 2.16."""
         if self._convention == "2.16":
-            return found
-        found["mouse_id"] = older_mouse_id(found["mouse_id"])
-        return self._reader.read_imaging_metadata() | named_dictionary(schema.METADATA, found, self._convention)
+            return None
+        name = "session_type"
+        read = self._reader.read
+        session_type = self._once(f"{name} for metrics", lambda: read(schema.METADATA, name.__eq__)[name])
+        return parse_session_type(session_type).is_passive
 
 
-def _trials_frame(stored: dict[str, Any]) -> pd.DataFrame:
-    """The trials as a frame of its own: nothing in it is shared with what is stored."""
-    columns = {
-        name: values.split() if isinstance(values, Ragged) else values
-        for name, values in stored.items()
-        if name != "id"
-    }
-    return pd.DataFrame(columns, index=pd.Index(stored["id"].copy(), name=schema.TRIALS.index), copy=True)
+def _for_metrics(table: Table) -> str:
+    return f"{table.name} for metrics"
 
 
-def _checked_blinks(z_threshold: float, dilation_frames: int) -> tuple[float, int]:
+def _frame(table: Table, columns: dict[str, Any]) -> pd.DataFrame:
+    """Make a DataFrame of a table's columns. Columns of arrays become object columns of separate arrays."""
+    data = {name: values.split() if isinstance(values, Ragged) else values for name, values in columns.items()}
+    stored_index = data.pop(table.index, None) if table.index else None
+    rows = len(next(iter(data.values()), ()))
+    index = pd.RangeIndex(rows, name=table.index or None) if stored_index is None else pd.Index(stored_index)
+    frame = pd.DataFrame(data, index=index, copy=False)
+    frame.index.name = table.index or None
+    return frame
+
+
+def _checked_blink_options(z_threshold: float, dilation_frames: int) -> tuple[float, int]:
     if isinstance(z_threshold, bool) or not isinstance(z_threshold, (int, float, np.number)) or not z_threshold > 0:
         raise BadValue(
             f"eye_tracking_z_threshold is {z_threshold!r}; expected a number of standard deviations above 0.",

@@ -1,6 +1,6 @@
-"""The types of the Allen Institute's NWB extensions that a session needs, declared from `visbehavior.schema`.
+"""Types of the Allen Institute's NWB extensions that a session needs, derived from `visbehavior.schema`.
 
-Names, attributes and shapes are those in the specifications that the release's files carry; the sentences are ours.
+Names, attributes and shapes are those of the specifications in the release's files.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _CONTACTS = {
     TEMPLATES: ("Allen Institute for Brain Science", "waynew@alleninstitute.org"),
     EYE_TRACKING: ("Ben Dichter", "bdichter@lbl.gov"),
 }
-# Pairs of numbers are stored as pairs of texts.
+# The release stores pairs of numbers as pairs of texts.
 _SPEC_DTYPES = {"text": "text", "float64": "float", "integer": "int", "uuid": "text", "floats": "text", "texts": "text"}
 
 
 @functools.cache
 def container_class(namespace: str, name: str) -> Any:
-    """The class of an extension's type, registered with pynwb at the first call.
+    """Return the class of an extension's type. The first call registers the extension with pynwb.
 
-    Where another library of the process has registered the extension, its class is used.
+    If another library has registered the extension in this process, its class is returned.
 
     Raises
     ------
@@ -45,13 +45,9 @@ def container_class(namespace: str, name: str) -> Any:
 
 
 def stored_attributes(table: Table, group: str) -> dict[str, Column]:
-    """The entries of a dictionary that are attributes of one of its groups, by the attribute's name."""
-    found = {}
-    for column in table:
-        place, at, name = (column.path or "").partition("@")
-        if at and place == group:
-            found[name] = column
-    return found
+    """Return the entries of a dictionary that are attributes of a group, by the name of the attribute."""
+    paths = ((column, (column.path or "").partition("@")) for column in table)
+    return {name: column for column, (folder, at, name) in paths if at and folder == group}
 
 
 def _register(namespace: str) -> None:
@@ -76,18 +72,18 @@ def _behavior_types(spec: Any) -> list[Any]:
     def attributes(table: Table, group: str) -> list[Any]:
         return [_attribute(spec, name, column) for name, column in stored_attributes(table, group).items()]
 
-    def group(name: str, parent: str, table: Table, place: str, **parts: Any) -> Any:
+    def group(name: str, parent: str, table: Table, folder: str, **parts: Any) -> Any:
         return spec.NWBGroupSpec(
             doc=table.summary,
             neurodata_type_def=name,
             neurodata_type_inc=parent,
-            attributes=attributes(table, place),
+            attributes=attributes(table, folder),
             **parts,
         )
 
     rig = EYE_TRACKING_RIG_GEOMETRY
     unit = spec.NWBAttributeSpec(name="unit_of_measurement", doc="Unit of the values.", dtype="text")
-    places = [
+    positions = [
         spec.NWBDatasetSpec(doc=column.meaning, name=column.path, dtype="float", shape=(None,), attributes=[unit])
         for column in rig
         if "@" not in str(column.path)
@@ -96,7 +92,7 @@ def _behavior_types(spec: Any) -> list[Any]:
         group("BehaviorMetadata", "LabMetaData", METADATA, "metadata"),
         group("BehaviorTaskParameters", "LabMetaData", TASK_PARAMETERS, ""),
         group("BehaviorSubject", "Subject", METADATA, "subject"),
-        group("OphysEyeTrackingRigMetadata", "NWBDataInterface", rig, "", datasets=places),
+        group("OphysEyeTrackingRigMetadata", "NWBDataInterface", rig, "", datasets=positions),
     ]
 
 
@@ -109,14 +105,14 @@ def _attribute(spec: Any, name: str, column: Column) -> Any:
 
 def _template_types(spec: Any) -> list[Any]:
     unwarped = spec.NWBDatasetSpec(
-        doc="The images as seen by the mouse, NaN where the screen does not reach.",
+        doc="Images as the mouse saw them, NaN outside the visible part of the monitor.",
         name="unwarped",
         dtype="float",
         shape=(None, None, None),
     )
     return [
         spec.NWBGroupSpec(
-            doc="Images as sent to the screen (warped), and as seen by the mouse.",
+            doc="Images as sent to the monitor (warped), and as the mouse saw them.",
             neurodata_type_def="StimulusTemplate",
             neurodata_type_inc="ImageSeries",
             datasets=[unwarped],
@@ -134,7 +130,7 @@ def _eye_types(spec: Any) -> list[Any]:
         neurodata_type_inc="SpatialSeries",
         datasets=[
             spec.NWBDatasetSpec(
-                doc="Centre of the ellipse, x and y.",
+                doc="Center of the ellipse, x and y.",
                 name="data",
                 dtype="numeric",
                 shape=(None, 2),
@@ -142,26 +138,26 @@ def _eye_types(spec: Any) -> list[Any]:
             ),
             numbers("area", "Area, NaN at likely blinks."),
             numbers("area_raw", "Area, blinks included."),
-            numbers("width", "Half axis."),
-            numbers("height", "The other half axis."),
+            numbers("width", "First half axis."),
+            numbers("height", "Second half axis."),
             numbers("angle", "Rotation."),
         ],
     )
     series = [
-        spec.NWBGroupSpec(doc=f"The {what}.", name=name, neurodata_type_inc="EllipseSeries")
-        for name, what in (
+        spec.NWBGroupSpec(doc=f"The {description}.", name=name, neurodata_type_inc="EllipseSeries")
+        for name, description in (
             ("eye_tracking", "eye"),
             ("pupil_tracking", "pupil"),
             ("corneal_reflection_tracking", "corneal reflection"),
         )
     ]
     blink = spec.NWBGroupSpec(
-        doc="Whether the mouse probably blinked.", name="likely_blink", neurodata_type_inc="TimeSeries"
+        doc="True if the mouse probably blinked.", name="likely_blink", neurodata_type_inc="TimeSeries"
     )
     eye = spec.NWBGroupSpec(
         doc="Ellipses fitted to the eye.",
         neurodata_type_def="EllipseEyeTracking",
-        # The release's is an EyeTracking, of which newer versions of NWB want plain SpatialSeries too.
+        # In the release it is an EyeTracking, which newer versions of NWB restrict to SpatialSeries.
         neurodata_type_inc="NWBDataInterface",
         default_name="EyeTracking",
         groups=[*series, blink],

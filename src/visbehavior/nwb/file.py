@@ -1,8 +1,9 @@
-"""An NWB file as a place to read from: checked once, opened for a read, closed after it.
+"""An NWB file that is opened for each read and closed after it.
 
-A read is a set of *pieces*. A piece is a function of an open file that reads one column or one attribute and depends on
-no other piece. A file at hand runs them one after the other. A file behind a wire runs each as far as its bytes are here,
-fetches for all of them at once what was missing, and runs the unfinished ones again: HDF5 never waits for the wire.
+A read is a set of *pieces*. A piece is a function of an open file that reads one column or one attribute and does not
+depend on other pieces. For a local file the pieces run one after another. For a remote file each piece runs until it needs
+bytes that are not cached; the missing bytes of all pieces are downloaded in one batch, and unfinished pieces run again.
+HDF5 never waits for the network.
 """
 
 from __future__ import annotations
@@ -16,56 +17,60 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from visbehavior.errors import BadValue, ChangedFile, CorruptFile, NotFound, UnsupportedFile, VisBehaviorError, warn
-from visbehavior.nwb.hdf5 import DOWNLOAD_AGAIN, Hdf5File
+from visbehavior.nwb.hdf5 import Hdf5File
+from visbehavior.nwb.hdf5_errors import DOWNLOAD_AGAIN
+from visbehavior.nwb.open_file import OpenFile
 from visbehavior.progress import progress_bar
-from visbehavior.store.remote_file import NotHere, RemoteFile, RemoteObject
+from visbehavior.store.remote_file import NotHere, RemoteFile
+from visbehavior.store.remote_object import RemoteObject
 
-LARGE = 24_000_000
-"""Bytes of one fetch that a user should know of before waiting for them."""
+LARGE_DOWNLOAD = 24_000_000
+"""Size of a batch that is announced to the user (bytes)."""
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_EXPECTED = "Expected an NWB file, such as behavior_session_891635659.nwb."
 
 T = TypeVar("T")
-Piece: TypeAlias = Callable[[Hdf5File], Any]
+Piece: TypeAlias = Callable[[OpenFile], Any]
 
 
 class NwbFile:
-    """A Visual Behavior session's NWB file, on this machine's disk or behind a wire.
+    """The NWB file of a Visual Behavior session, local or remote.
 
-    Nothing stays open between reads, so it can be pickled, used from threads and opened by the thousand.
+    No file stays open between reads, so an instance can be pickled and used from threads, and thousands can exist.
 
     Parameters
     ----------
-    place : str, os.PathLike or RemoteObject
-        The file. A remote one is not looked at before something is read.
-    look_ahead : function or None
-        Reads what many reads will want of a remote file. It joins the second read that has to fetch: whoever reads two
-        tables reads more, and one trip finds the places of all.
+    source : str, os.PathLike or RemoteObject
+        The file. A remote file is not accessed before something is read.
+    read_ahead : function or None
+        Reads what most users need of a remote file. It joins the second batch of downloads: who reads two tables reads
+        more, and one batch then locates all of them.
 
     Raises
     ------
     NotFound, UnsupportedFile, CorruptFile
-        If it is absent; a folder, not HDF5, or another lab's file; cut short.
+        If the file does not exist; is a folder, not HDF5 or of another data set; is truncated.
     """
 
     def __init__(
-        self, place: str | os.PathLike[str] | RemoteObject, look_ahead: Callable[[], object] | None = None
+        self, source: str | os.PathLike[str] | RemoteObject, read_ahead: Callable[[], object] | None = None
     ) -> None:
-        self._look_ahead = look_ahead
-        self._remote = place if isinstance(place, RemoteObject) else None
-        self.path = place.location if isinstance(place, RemoteObject) else _absolute(place)
+        self._read_ahead = read_ahead
+        self._remote = source if isinstance(source, RemoteObject) else None
+        self.path = source.location if isinstance(source, RemoteObject) else _absolute(source)
         self._start()
         if self._remote is None:
             self._check()
 
     def _start(self) -> None:
-        self._of_thread = threading.local()
+        self._thread = threading.local()
         self._identity: tuple[Any, ...] | None = None
-        self._said = False
-        self._fetching_reads = 0
+        self._has_warned = False
+        self._batches = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_remote": self._remote, "_look_ahead": self._look_ahead}
+        return {"path": self.path, "_remote": self._remote, "_read_ahead": self._read_ahead}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -73,78 +78,79 @@ class NwbFile:
 
     @property
     def local_path(self) -> str | None:
-        """The file on this machine's disk; None while bytes of it may have to be fetched."""
+        """The file on disk; None if parts of it may have to be downloaded."""
         if self._remote is None:
             return self.path
         return str(self._remote.final) if self._remote.is_complete else None
 
     @contextmanager
-    def opened(self) -> Iterator[Hdf5File]:
-        """The open file; reads inside the block, of the same thread, share it."""
-        handle = getattr(self._of_thread, "handle", None)
-        if handle is not None:
-            yield handle
+    def opened(self) -> Iterator[OpenFile]:
+        """Open the file. Reads of the same thread inside the context share it."""
+        file = getattr(self._thread, "file", None)
+        if file is not None:
+            yield file
             return
-        with self._open() as handle:
-            self._check_is_the_same(handle)
-            self._of_thread.handle = handle
+        with self._open() as file:
+            self._check_identity(file)
+            self._thread.file = file
             try:
-                yield handle
+                yield file
             finally:
-                self._of_thread.handle = None
+                self._thread.file = None
 
-    def read(self, pieces: Mapping[str, Callable[[Hdf5File], T]]) -> dict[str, T]:
-        """The value of each piece.
+    def read(self, pieces: Mapping[str, Callable[[OpenFile], T]]) -> dict[str, T]:
+        """Return the value of each piece.
 
-        A read within a piece of another read does not fetch: the outer one does, for all its pieces at once.
+        A read inside a piece of another read downloads nothing; the outer read downloads for all of its pieces at once.
         """
-        inner = getattr(self._of_thread, "reading", False)
-        found: dict[str, T] = {}
-        wanted = pieces
-        with self.opened() as handle:
-            while not self._run(handle, wanted, found):
-                if inner or handle.remote is None:
+        is_nested = getattr(self._thread, "is_reading", False)
+        values: dict[str, T] = {}
+        pending = pieces
+        with self.opened() as file:
+            while not self._run(file, pending, values):
+                remote = getattr(file, "remote", None)
+                if is_nested or remote is None:
                     raise NotHere
-                if wanted is pieces:
-                    wanted = {**pieces, **self._ahead()}
-                    self._run(handle, wanted, found)
-                self._fetch(handle.remote)
-        return {name: found[name] for name in pieces}
+                if pending is pieces:
+                    pending = {**pieces, **self._read_ahead_piece()}
+                    self._run(file, pending, values)
+                self._download(remote)
+        return {name: values[name] for name in pieces}
 
-    def read_one(self, piece: Callable[[Hdf5File], T]) -> T:
-        """The value of one piece."""
+    def read_one(self, piece: Callable[[OpenFile], T]) -> T:
+        """Return the value of one piece."""
         return self.read({"": piece})[""]
 
     def prefetch(self, *reads: Callable[[], object]) -> None:
-        """Call functions that read, so that what they want comes in common rounds; nothing where the file is at hand."""
+        """Call functions that read, and download what they need in common batches. No effect on local files."""
         if self.local_path is None:
-            self.read({str(i): partial(_without_handle, read) for i, read in enumerate(reads)})
+            self.read({str(i): partial(_ignoring_file, read) for i, read in enumerate(reads)})
 
-    def _ahead(self) -> dict[str, Callable[[Hdf5File], Any]]:
-        self._fetching_reads += 1
-        if self._fetching_reads != 2 or self._look_ahead is None:
+    def _read_ahead_piece(self) -> dict[str, Callable[[OpenFile], Any]]:
+        self._batches += 1
+        if self._batches != 2 or self._read_ahead is None:
             return {}
-        return {"look ahead": partial(_unless_damaged, self._look_ahead)}
+        return {"read ahead": partial(_ignoring_damage, self._read_ahead)}
 
-    def _run(self, handle: Hdf5File, pieces: Mapping[str, Callable[[Hdf5File], T]], found: dict[str, T]) -> bool:
-        """Run the pieces that are not found yet as far as bytes are here; whether all are."""
-        inner = getattr(self._of_thread, "reading", False)
-        self._of_thread.reading = True
+    def _run(self, file: OpenFile, pieces: Mapping[str, Callable[[OpenFile], T]], values: dict[str, T]) -> bool:
+        """Run the pieces without a value as far as bytes are cached; return True if all have a value."""
+        is_nested = getattr(self._thread, "is_reading", False)
+        self._thread.is_reading = True
         try:
             for name, piece in pieces.items():
-                if name not in found:
+                if name not in values:
                     with suppress(NotHere):
-                        found[name] = piece(handle)
+                        values[name] = piece(file)
         finally:
-            self._of_thread.reading = inner
-        return len(found) == len(pieces)
+            self._thread.is_reading = is_nested
+        return len(values) == len(pieces)
 
     def _open(self) -> Hdf5File:
         path = self.local_path
         if path is not None:
             return Hdf5File(path)
         assert self._remote is not None
-        if self._must_come_whole(self._remote):
+        if self._download_if_not_streamable(self._remote):
             return Hdf5File(str(self._remote.final))
         remote = self._remote.open()
         try:
@@ -157,80 +163,80 @@ class NwbFile:
             remote.close()
             raise
 
-    def _must_come_whole(self, remote: RemoteObject) -> bool:
-        if remote.blocks.load() is None:
-            remote.begin()
+    def _download_if_not_streamable(self, remote: RemoteObject) -> bool:
+        if remote.partial.load() is None:
+            remote.start()
         if not remote.needs_full_download:
             return False
         from visbehavior.store.download import download_files
 
-        self._say(
-            f"{remote.final.name} cannot stream from {remote.source} to {remote.final.parent}: all of it is fetched."
+        self._warn_once(
+            f"{remote.final.name} cannot be streamed from {remote.source} to {remote.final.parent}: the whole file is downloaded."
         )
         download_files([remote])
         return True
 
-    def _say(self, text: str) -> None:
-        """Once for a session."""
-        if not self._said:
-            self._said = True
+    def _warn_once(self, text: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
             warn(text)
 
-    def _fetch(self, remote: RemoteFile) -> None:
-        missing = remote.missing()
-        if missing < LARGE:
+    def _download(self, remote: RemoteFile) -> None:
+        missing = remote.pending_bytes()
+        if missing < LARGE_DOWNLOAD:
             remote.fetch()
             return
-        self._say(
-            f"{os.path.basename(self.path)} streams, and at least {missing / 1e6:,.0f} MB of its {remote.size / 1e6:,.0f} MB are needed for this. "
-            "get_behavior_session(id, download=True) fetches all of it."
+        self._warn_once(
+            f"{os.path.basename(self.path)} is streamed, and this needs at least {missing / 1e6:,.0f} MB of its "
+            f"{remote.size / 1e6:,.0f} MB. get_behavior_session(id, download=True) downloads the whole file."
         )
         with progress_bar(True, total=missing, unit="B", unit_scale=True, leave=False) as bar:
             remote.fetch(bar.update)
 
-    def _check_is_the_same(self, handle: Hdf5File) -> None:
-        """Tables of one session must not come from two files; a remote one that is whole by now was verified."""
-        if self._remote is not None and handle.remote is None:
+    def _check_identity(self, file: Hdf5File) -> None:
+        """Raise if the file was replaced: the tables of a session must come from one file."""
+        if self._remote is not None and file.remote is None:
+            # The download was completed meanwhile, and verified.
             return
         if self._identity is None:
-            self._identity = handle.identity
-        elif self._identity != handle.identity:
+            self._identity = file.identity
+        elif self._identity != file.identity:
             raise ChangedFile(
-                f"{self.path} was replaced or written to since the session was opened. Open the session again.",
+                f"{self.path} was replaced or changed after the session was opened. Open the session again.",
                 path=self.path,
             )
 
     def _check(self) -> None:
-        """Whether this can be a session at all: one look, no dataset is read."""
+        """Raise if the file cannot be a session. No dataset is read."""
         _check_is_hdf5(self.path)
-        with self.opened() as handle:
-            if not handle.has_attribute("", "nwb_version"):
+        with self.opened() as file:
+            if not file.has_attribute("", "nwb_version"):
                 raise UnsupportedFile(
-                    f"{self.path} is HDF5, but no NWB file: its root has no attribute nwb_version. Expected a "
+                    f"{self.path} is HDF5, but not an NWB file: its root has no attribute nwb_version. Expected "
                     "behavior_session_*.nwb or behavior_ophys_experiment_*.nwb of the Visual Behavior release.",
                     path=self.path,
                 )
             for group in ("general/metadata", "general/task_parameters"):
-                if not handle.has(group):
+                if not file.has(group):
                     raise UnsupportedFile(
-                        f"{self.path} is an NWB file, but no Visual Behavior session: it has no group /{group}. "
-                        "Another lab's NWB files open with pynwb.",
+                        f"{self.path} is an NWB file, but not a Visual Behavior session: it has no group /{group}. "
+                        "pynwb opens NWB files of other labs.",
                         path=self.path,
                         group=group,
                     )
 
 
-def optional(piece: Callable[[Hdf5File], T], group: str) -> Callable[[Hdf5File], T | None]:
-    """A piece that gives None where its group is absent."""
-    return lambda handle: piece(handle) if handle.has_optional(group) else None
+def optional(piece: Callable[[OpenFile], T], group: str) -> Callable[[OpenFile], T | None]:
+    """Return a piece whose value is None if the group does not exist."""
+    return lambda file: piece(file) if file.has_optional(group) else None
 
 
-def _without_handle(read: Callable[[], object], _: Hdf5File) -> object:
+def _ignoring_file(read: Callable[[], object], _: OpenFile) -> object:
     return read()
 
 
-def _unless_damaged(read: Callable[[], object], _: Hdf5File) -> None:
-    """What is damaged is said when it is asked for."""
+def _ignoring_damage(read: Callable[[], object], _: OpenFile) -> None:
+    """Call a function. Damage is reported when the damaged part is requested."""
     with suppress(VisBehaviorError):
         read()
 
@@ -240,31 +246,30 @@ def _absolute(path: Any) -> str:
         return str(Path(os.fsdecode(path)).expanduser().absolute())
     except (TypeError, ValueError, RuntimeError) as error:
         raise BadValue(
-            f"The path of a session is {path!r} ({error}); expected a text or a pathlib.Path.", path=path
+            f"The path of a session is {path!r} ({error}); expected a str or pathlib.Path.", path=path
         ) from error
 
 
 def _check_is_hdf5(path: str) -> None:
-    wanted = "Expected an NWB file, such as behavior_session_891635659.nwb."
     if os.path.isdir(path):
-        raise UnsupportedFile(f"{path} is a folder. {wanted}", path=path)
+        raise UnsupportedFile(f"{path} is a folder. {_EXPECTED}", path=path)
     if os.path.exists(path) and not os.path.isfile(path):
-        # A pipe would be waited for, for ever.
-        raise UnsupportedFile(f"{path} is a device or a pipe. {wanted}", path=path)
+        # Opening a pipe would wait forever.
+        raise UnsupportedFile(f"{path} is a device or a pipe. {_EXPECTED}", path=path)
     try:
         with open(path, "rb") as file:
-            # A user block of 512, 1024, ... bytes may stand before the signature; the release has none.
-            start = file.read(len(SIGNATURE))
+            # A user block of 512, 1024, ... bytes may precede the signature; files of the release have none.
+            start = file.read(len(_SIGNATURE))
     except FileNotFoundError:
         if "://" in path or ":/" in path.removeprefix(os.path.splitdrive(path)[0]):
             raise NotFound(
-                f"{path} is an address, not a file. Download it first, and open what you downloaded.", path=path
+                f"{path} is a URL, not a file. Download it and open the downloaded file.", path=path
             ) from None
-        raise NotFound(f"There is no file {path}. {wanted}", path=path) from None
+        raise NotFound(f"There is no file {path}. {_EXPECTED}", path=path) from None
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise CorruptFile(f"{path!r} cannot be read: {why}. {wanted}", path=path) from error
+        reason = getattr(error, "strerror", None) or error
+        raise CorruptFile(f"{path!r} cannot be read: {reason}. {_EXPECTED}", path=path) from error
     if not start:
         raise CorruptFile(f"{path} is empty. {DOWNLOAD_AGAIN}", path=path)
-    if start != SIGNATURE:
-        raise UnsupportedFile(f"{path} is not an HDF5 file: it begins with {start!r}. {wanted}", path=path)
+    if start != _SIGNATURE:
+        raise UnsupportedFile(f"{path} is not an HDF5 file: it begins with {start!r}. {_EXPECTED}", path=path)

@@ -1,12 +1,13 @@
-"""Where an object lies in a file, found without opening the groups on the way to it.
+"""Address of an object in an HDF5 file, without opening the groups above it.
 
-HDF5 reads the header of every group on a path, and in a file of a gigabyte each lies elsewhere: over a wire, a trip for a
-few bytes. Of groups as pynwb writes them none is needed: the entry of a group in its parent repeats where its names and its
-members are kept.
+Why own code: HDF5 reads the header of every group on a path, and in a file of 1 GB each header is in another place, so
+each costs a request. In files written by pynwb no header is needed: the symbol table entry of a group in its parent
+repeats where the group's names and members are. This saves 2 of 10 requests of the metrics of an imaging session. No
+library parses symbol tables over bytes that are only partly available; pyfive needs the same requests as HDF5.
 
-The structures are those of the HDF5 File Format Specification 3.0: II.A (superblock), III.A.1 (B-trees, version 1), III.B and
-III.C (symbol table nodes and their entries), III.D (local heaps). Whatever looks otherwise than expected is left to HDF5,
-which knows every kind and names what is damaged.
+The structures are those of the HDF5 File Format Specification 3.0: II.A (superblock), III.A.1 (version 1 B-trees), III.B
+and III.C (symbol table nodes and entries), III.D (local heaps). Anything unexpected is left to HDF5, which knows every
+kind of file and names what is damaged.
 """
 
 from __future__ import annotations
@@ -22,24 +23,24 @@ from h5py import h5a, h5f, h5p, h5r, h5s, h5t
 from visbehavior.store.remote_file import RemoteFile
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-# Of the superblock's two older versions; both keep the root group's entry at the end.
+# Versions 0 and 1 of the superblock, and the offset of the root group's entry in each.
 _SUPERBLOCKS = {0: 56, 1: 60}
 _ENTRY = struct.Struct("<QQI4xQQ")
 _HEAP = struct.Struct("<4sB3xQQQ")
 _NODE = struct.Struct("<4sBBHQQ")
 _LEAF = struct.Struct("<4sBxH")
-_OF_A_GROUP = 1
-# More is damage: names of a group, levels of its tree.
-_MOST_NAMES = 1 << 20
-_MOST_LEVELS = 8
+_GROUP_ENTRY = 1
+# Limits on bytes of names and levels of a tree; more is damage.
+_MAX_NAMES = 1 << 20
+_MAX_LEVELS = 8
 
 
-class _Strange(Exception):
-    """What is there is not what is known here."""
+class _Unexpected(Exception):
+    """The bytes are not a structure known to this module."""
 
 
 class _Entry(NamedTuple):
-    """One of a group's members; of a group also where its own members are."""
+    """Symbol table entry: a member of a group and, if it is a group itself, where its members are."""
 
     name: int
     header: int
@@ -49,48 +50,48 @@ class _Entry(NamedTuple):
 
 
 class ObjectLookup:
-    """The groups of a file as far as they were looked at.
+    """Finds the addresses of objects and keeps those that were found.
 
     Parameters
     ----------
     file : RemoteFile
-        What of it is here.
+        The partially downloaded file.
     """
 
     def __init__(self, file: RemoteFile) -> None:
         self._file = file
-        self._found: dict[str, _Entry | None] = {}
+        self._entries: dict[str, _Entry | None] = {}
 
     def address(self, path: str) -> int | None:
-        """Where the header of an object lies.
+        """Return the address of an object's header.
 
         Parameters
         ----------
         path : str
-            From the root, without the leading slash; "" is the root.
+            Path from the root without the leading slash; "" is the root.
 
         Returns
         -------
         int or None
-            None where HDF5 has to look: there is no such object, or it is not kept as known here.
+            None if HDF5 must find the object: there is none, or the file is of an unknown kind.
 
         Raises
         ------
         NotHere
-            If bytes are missing; they were noted.
+            If bytes are missing. They are then requested.
         """
         entry = self._entry(path)
         return None if entry is None else entry.header
 
     def _entry(self, path: str) -> _Entry | None:
-        if path not in self._found:
+        if path not in self._entries:
             try:
-                self._found[path] = self._look(path)
-            except (_Strange, EOFError):
-                self._found[path] = None
-        return self._found[path]
+                self._entries[path] = self._find(path)
+            except (_Unexpected, EOFError):
+                self._entries[path] = None
+        return self._entries[path]
 
-    def _look(self, path: str) -> _Entry | None:
+    def _find(self, path: str) -> _Entry | None:
         if not path:
             return _root(self._file)
         parent, _, name = path.rpartition("/")
@@ -99,12 +100,12 @@ class ObjectLookup:
 
 
 def open_at(file: h5f.FileID, address: int) -> Any:
-    """The object whose header is at an address, as h5py has it."""
+    """Open the object whose header is at an address."""
     return h5r.dereference(_scratch.reference(address), file)
 
 
 class _Scratch(threading.local):
-    """An attribute in memory, each thread's own, through which any address becomes a reference: h5py makes one by name only."""
+    """An attribute in memory, one per thread, that turns an address into a reference: h5py makes references by name only."""
 
     def __init__(self) -> None:
         access = h5p.create(h5p.FILE_ACCESS)
@@ -114,9 +115,9 @@ class _Scratch(threading.local):
 
     def reference(self, address: int) -> h5r.Reference:
         self._attribute.write(np.array(address, np.uint64), mtype=h5t.STD_REF_OBJ)
-        found = np.empty((), h5py.ref_dtype)
-        self._attribute.read(found)
-        return found[()]
+        reference = np.empty((), h5py.ref_dtype)
+        self._attribute.read(reference)
+        return reference[()]
 
 
 _scratch = _Scratch()
@@ -131,18 +132,18 @@ def _root(file: RemoteFile) -> _Entry:
 
 
 def _member(file: RemoteFile, group: _Entry, name: bytes) -> _Entry:
-    _expect(group.kind == _OF_A_GROUP)
-    file.need([(group.tree, group.tree + _NODE.size), (group.heap, group.heap + _HEAP.size)])
+    _expect(group.kind == _GROUP_ENTRY)
+    file.require([(group.tree, group.tree + _NODE.size), (group.heap, group.heap + _HEAP.size)])
     names = _names(file, group.heap)
     leaf = _leaf(file, group.tree, names, name)
-    found = [entry for entry in _entries(file, leaf) if _name(names, entry.name) == name]
-    _expect(len(found) == 1)
-    return found[0]
+    matches = [entry for entry in _entries(file, leaf) if _name(names, entry.name) == name]
+    _expect(len(matches) == 1)
+    return matches[0]
 
 
 def _names(file: RemoteFile, heap: int) -> bytes:
     signature, version, size, _, start = _HEAP.unpack(_read(file, heap, _HEAP.size))
-    _expect(signature == b"HEAP" and version == 0 and size <= _MOST_NAMES)
+    _expect(signature == b"HEAP" and version == 0 and size <= _MAX_NAMES)
     return _read(file, start, size)
 
 
@@ -153,19 +154,18 @@ def _name(names: bytes, start: int) -> bytes:
 
 
 def _leaf(file: RemoteFile, tree: int, names: bytes, name: bytes) -> int:
-    """Where those members are that a name may be among."""
-    for _ in range(_MOST_LEVELS):
+    """Return the address of the symbol table node that may contain a name."""
+    for _ in range(_MAX_LEVELS):
         signature, kind, level, count, _, _ = _NODE.unpack(_read(file, tree, _NODE.size))
         _expect(signature == b"TREE" and kind == 0)
-        # Between the children stand the last names of each.
-        content = _read(file, tree + _NODE.size, 16 * count + 8)
-        children = struct.unpack(f"<{2 * count + 1}Q", content)[1::2]
-        lasts = struct.unpack(f"<{2 * count + 1}Q", content)[2::2]
-        tree = next((child for child, last in zip(children, lasts, strict=True) if name <= _name(names, last)), 0)
+        # Children alternate with the last name of each.
+        content = struct.unpack(f"<{2 * count + 1}Q", _read(file, tree + _NODE.size, 16 * count + 8))
+        children, last_names = content[1::2], content[2::2]
+        tree = next((child for child, last in zip(children, last_names, strict=True) if name <= _name(names, last)), 0)
         _expect(tree > 0)
         if level == 0:
             return tree
-    raise _Strange
+    raise _Unexpected
 
 
 def _entries(file: RemoteFile, leaf: int) -> list[_Entry]:
@@ -181,6 +181,6 @@ def _read(file: RemoteFile, start: int, count: int) -> bytes:
     return bytes(content)
 
 
-def _expect(is_so: bool) -> None:
-    if not is_so:
-        raise _Strange
+def _expect(condition: bool) -> None:
+    if not condition:
+        raise _Unexpected

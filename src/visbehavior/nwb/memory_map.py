@@ -1,7 +1,7 @@
-"""Large arrays of a file on this disk, mapped into memory copy on write.
+"""Large arrays of a local file, mapped into memory copy-on-write.
 
-Python's own ``mmap`` keeps a file descriptor for each map (until 3.13, where it can be told not to), and a thousand
-sessions with their images would run out of them; on POSIX systems the C library's is called instead.
+Why own code on POSIX: Python's ``mmap`` keeps a file descriptor open for each map (since 3.13 this can be switched off).
+With it 1,000 sessions with their images exceed the usual limit of 1,024 descriptors, so the C library's ``mmap`` is called.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbehavior.nwb.hdf5 import Extent
+from visbehavior.nwb.open_file import Extent
 
 _log = logging.getLogger("visbehavior")
 
 
 def map_array(path: str, extent: Extent) -> NDArray[Any]:
-    """A contiguous dataset of a file as an array that reads the file when it is looked at.
+    """Return a contiguous dataset as an array that reads the file when it is accessed.
 
     Parameters
     ----------
     path : str
         The file.
     extent : Extent
-        Where the values lie.
+        Position of the values.
 
     Returns
     -------
     numpy.ndarray
-        A plain array. Writing to it changes the array, never the file. Where the system refuses to map, a copy.
+        Writing to it changes the array, never the file. A copy if the system cannot map the file.
     """
     count = int(np.prod(extent.shape, dtype=np.int64))
     size = count * extent.dtype.itemsize
@@ -44,22 +44,22 @@ def map_array(path: str, extent: Extent) -> NDArray[Any]:
     start = extent.offset % mmap.ALLOCATIONGRANULARITY
     with open(path, "rb") as file:
         try:
-            mapped = _mapped(file.fileno(), start + size, extent.offset - start)
+            buffer = _map(file.fileno(), start + size, extent.offset - start)
         except (OSError, ValueError, AttributeError) as error:
-            _log.info("%s cannot be mapped (%s): read instead", path, error)
+            _log.info("%s cannot be mapped (%s): it is read instead", path, error)
             file.seek(extent.offset)
-            mapped, start = bytearray(file.read(size)), 0
-    return np.frombuffer(mapped, extent.dtype, count, start).reshape(extent.shape)
+            buffer, start = bytearray(file.read(size)), 0
+    return np.frombuffer(buffer, extent.dtype, count, start).reshape(extent.shape)
 
 
 if sys.platform == "win32":
 
-    def _mapped(descriptor: int, length: int, offset: int) -> Any:
+    def _map(descriptor: int, length: int, offset: int) -> Any:
         return mmap.mmap(descriptor, length, access=mmap.ACCESS_COPY, offset=offset)
 
 else:
 
-    def _mapped(descriptor: int, length: int, offset: int) -> Any:
+    def _map(descriptor: int, length: int, offset: int) -> Any:
         library = ctypes.CDLL(None, use_errno=True)
         library.mmap.restype = ctypes.c_void_p
         library.mmap.argtypes = (
@@ -76,7 +76,7 @@ else:
         if address in (None, ctypes.c_void_p(-1).value):
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
-        # The array holds this buffer; when the last array that looks at it is gone, the map goes too.
+        # The array references this buffer. When the last array is deleted, the memory is unmapped.
         buffer = (ctypes.c_char * length).from_address(address)
         weakref.finalize(buffer, library.munmap, address, length).atexit = False
         return buffer

@@ -1,24 +1,25 @@
-"""The reader from an NWB file to the tables of a session."""
+"""Reader of a session's NWB file."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
+from operator import methodcaller
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
-from visbehavior.nwb import eye_tracking as eye
-from visbehavior.nwb import metadata
-from visbehavior.nwb import trials as behavior
+from visbehavior.nwb.eye_tracking import read_eye_tracking
 from visbehavior.nwb.file import NwbFile, optional
-from visbehavior.nwb.hdf5 import Hdf5File
-from visbehavior.nwb.tables import read_dictionary
+from visbehavior.nwb.metadata import read_imaging_metadata, read_metadata, read_task_parameters
+from visbehavior.nwb.presentations import presentation_groups, read_layout, read_presentations
+from visbehavior.nwb.tables import read_column_names, read_dictionary, read_series
+from visbehavior.nwb.templates import NAMES, read_templates, template_groups
+from visbehavior.nwb.trials import ID_COLUMN, read_trials
+from visbehavior.reader import NOTHING, every_column
+from visbehavior.schema.columns import Table
+from visbehavior.schema.imaging import IMAGING_METADATA
 from visbehavior.schema.session import (
     EYE_TRACKING,
     LICKS,
@@ -26,32 +27,56 @@ from visbehavior.schema.session import (
     RAW_RUNNING_SPEED,
     REWARDS,
     RUNNING_SPEED,
+    STIMULUS_PRESENTATIONS,
     STIMULUS_TEMPLATES,
     STIMULUS_TIMESTAMPS,
+    TASK_PARAMETERS,
     TRIALS,
 )
-from visbehavior.store.remote_file import RemoteObject
+from visbehavior.store.remote_object import RemoteObject
+
+_READERS: Mapping[str, Callable[..., dict[str, Any]]] = MappingProxyType(
+    {
+        TRIALS.name: read_trials,
+        STIMULUS_PRESENTATIONS.name: read_presentations,
+        STIMULUS_TEMPLATES.name: read_templates,
+        EYE_TRACKING.name: read_eye_tracking,
+        METADATA.name: read_metadata,
+        IMAGING_METADATA.name: read_imaging_metadata,
+        TASK_PARAMETERS.name: read_task_parameters,
+    }
+)
+"""Tables that need more than their declaration to be read."""
+
+_ROWS: Mapping[str, Callable[[NwbFile], list[tuple[str, str]]]] = MappingProxyType(
+    {
+        TRIALS.name: lambda file: [(TRIALS.group, ID_COLUMN)],
+        STIMULUS_PRESENTATIONS.name: lambda file: [(group, ID_COLUMN) for group in presentation_groups(file)],
+        STIMULUS_TEMPLATES.name: lambda file: [(group, NAMES) for group in template_groups(file)],
+    }
+)
+"""Datasets whose lengths add up to the number of rows; the first column of all other tables."""
 
 
 class NwbReader:
-    """Reads each table of a behavior session from an NWB file, under the names of AllenSDK 2.16.
+    """Reads the tables of a behavior session from an NWB file.
 
     Parameters
     ----------
-    place : str, os.PathLike or RemoteObject
-        A behavior session's file, or an imaging plane's, of which the behavior half is read.
+    source : str, os.PathLike or RemoteObject
+        File of a behavior session or of an imaging plane.
     release, file_hash : str or None
-        The release that the file is of and its BLAKE2b-512, where they are known.
+        Release of the file and its BLAKE2b-512, if known.
     """
 
     def __init__(
         self,
-        place: str | os.PathLike[str] | RemoteObject,
+        source: str | os.PathLike[str] | RemoteObject,
         *,
         release: str | None = None,
         file_hash: str | None = None,
     ) -> None:
-        self._file = NwbFile(place, self._look_ahead)
+        self._file = NwbFile(source, self._locate_tables)
         self.release = release
         self.file_hash = file_hash
 
@@ -60,130 +85,62 @@ class NwbReader:
 
     @property
     def location(self) -> str:
-        """The file."""
+        """Path or URL of the file."""
         return self._file.path
-
-    def opened(self) -> AbstractContextManager[Any]:
-        """Reads inside this context share one open file."""
-        return self._file.opened()
-
-    def prefetch(self, *reads: Callable[[], object]) -> None:
-        """Call functions that read, so that what they want comes over a wire in common rounds; nothing at hand."""
-        self._file.prefetch(*reads)
 
     @cached_property
     def layout(self) -> str:
-        """The layout of the file: "1.1", "1.0" or "0"."""
-        return behavior.read_layout(self._file)
+        """Layout of the file: "1.1", "1.0" or "0"."""
+        return read_layout(self._file)
 
-    def read_behavior_session_id(self) -> int:
-        """The session's id."""
-        return int(read_dictionary(self._file, METADATA, ("behavior_session_id",))["behavior_session_id"])
+    def opened(self) -> AbstractContextManager[Any]:
+        """Keep the file open during the context."""
+        return self._file.opened()
 
-    def read_licks(self) -> pd.DataFrame:
-        """Licks."""
-        return behavior.read_licks(self._file)
+    def prefetch(self, *reads: Callable[[], object]) -> None:
+        """Call functions that read, and download what they need in common batches. No effect on local files."""
+        self._file.prefetch(*reads)
 
-    def read_rewards(self) -> pd.DataFrame:
-        """Rewards."""
-        return behavior.read_rewards(self._file)
-
-    def read_running_speed(self) -> pd.DataFrame:
-        """Running speed."""
-        return behavior.read_running_speed(self._file)
-
-    def read_raw_running_speed(self) -> pd.DataFrame:
-        """Running speed, unfiltered."""
-        return behavior.read_raw_running_speed(self._file)
-
-    def read_encoder(self) -> pd.DataFrame:
-        """Readings of the wheel's encoder."""
-        return behavior.read_encoder(self._file)
-
-    def read_stimulus_timestamps(self) -> NDArray[np.float64]:
-        """The clock of the stimulus frames."""
-        return behavior.read_stimulus_timestamps(self._file)
-
-    def read_trials(
-        self, only: Collection[str] = (), known: Mapping[str, Any] = MappingProxyType({})
+    def read(
+        self, table: Table, wanted: Callable[[str], bool] = every_column, known: Mapping[str, Any] = NOTHING
     ) -> dict[str, Any]:
-        """Columns of the trials, and their index as ``id``."""
+        """Read the columns of a table or the entries of a dictionary: see `visbehavior.reader.SessionReader`."""
+        special = _READERS.get(table.name)
+        if special is not None:
+            return special(self._file, wanted, known)
+        read = read_dictionary if table.kind == "dictionary" else read_series
+        return read(self._file, table, wanted, known)
+
+    def count_rows(self, table: Table) -> int | None:
+        """Return the number of rows of a table without reading it; None if the file has no such table."""
         with self._file.opened():
-            return behavior.read_trials(self._file, only, known)
-
-    def read_stimulus_presentations(self, wanted: Collection[str]) -> pd.DataFrame:
-        """Stimulus presentations."""
-        with self._file.opened():
-            return behavior.read_stimulus_presentations(self._file, wanted)
-
-    def read_stimulus_templates(self) -> pd.DataFrame:
-        """The images."""
-        with self._file.opened():
-            return behavior.read_stimulus_templates(self._file)
-
-    def read_metadata(self) -> dict[str, Any]:
-        """Metadata."""
-        return metadata.read_metadata(self._file)
-
-    def read_imaging_metadata(self) -> dict[str, Any]:
-        """The imaging entries of an imaging file's metadata."""
-        return metadata.read_imaging_metadata(self._file)
-
-    def read_task_parameters(self, only: Collection[str] = ()) -> dict[str, Any]:
-        """Task parameters."""
-        return metadata.read_task_parameters(self._file, only)
-
-    def read_eye_tracking(self, z_threshold: float, dilation_frames: int) -> pd.DataFrame:
-        """Eye tracking."""
-        return eye.read_eye_tracking(self._file, z_threshold, dilation_frames)
-
-    def read_eye_tracking_rig_geometry(self) -> dict[str, Any]:
-        """Geometry of the rig."""
-        return eye.read_eye_tracking_rig_geometry(self._file)
+            rows = _ROWS.get(table.name)
+            datasets = rows(self._file) if rows else [(table.group, str(table.columns[0].path))]
+            pieces = {
+                f"{group}/{name}": optional(methodcaller("length", group, name), group) for group, name in datasets
+            }
+            lengths = [length for length in self._file.read(pieces).values() if length is not None]
+        return sum(lengths) if lengths else None
 
     def read_duration(self) -> float:
-        """Time from the first stimulus frame to the last (s)."""
+        """Return the time from the first to the last stimulus frame (s)."""
         clock = STIMULUS_TIMESTAMPS
-        ends = self._file.read_one(partial(Hdf5File.ends, group=clock.group, name=str(clock.columns[0].path)))
-        return ends[1] - ends[0] if ends else 0.0
+        ends = self._file.read_one(methodcaller("ends", clock.group, clock.columns[0].path))
+        return float(ends[1] - ends[0]) if ends else 0.0
 
-    def read_row_counts(self) -> dict[str, int]:
-        """How many rows the tables have, without reading them."""
-        with self._file.opened():
-            return self._row_counts()
-
-    def _look_ahead(self) -> None:
-        """Find the places of what sessions are mostly asked for: over a wire, many trips at once."""
-        tables = (LICKS, REWARDS, RUNNING_SPEED, RAW_RUNNING_SPEED, STIMULUS_TIMESTAMPS)
-        columns = [(table.group, str(column.path)) for table in tables for column in table if column.path is not None]
+    def _locate_tables(self) -> None:
+        """Find where the tables are that sessions are mostly asked for: many requests of a remote file at once."""
+        series = (LICKS, REWARDS, RUNNING_SPEED, RAW_RUNNING_SPEED, STIMULUS_TIMESTAMPS)
+        columns = [(table.group, column.path) for table in series for column in table]
         self._file.prefetch(
-            *(
-                partial(self._file.read_one, partial(Hdf5File.length, group=group, name=name))
-                for group, name in columns
-            ),
-            lambda: behavior.read_column_lengths(self._file, TRIALS.group),
-            lambda: behavior.read_column_lengths(self._file, *behavior.presentation_groups(self._file)),
-            self.read_metadata,
-            self.read_task_parameters,
+            *(partial(self._file.read_one, methodcaller("length", group, name)) for group, name in columns),
+            partial(self._locate_columns, lambda: [TRIALS.group]),
+            partial(self._locate_columns, lambda: presentation_groups(self._file)),
+            partial(self.read, METADATA),
+            partial(self.read, TASK_PARAMETERS),
         )
 
-    def _row_counts(self) -> dict[str, int]:
-        def rows(group: str, name: str) -> Callable[[Hdf5File], int | None]:
-            return optional(partial(Hdf5File.length, group=group, name=name), group)
-
-        pieces = {
-            table.name: rows(table.group, str(table.columns[0].path))
-            for table in (LICKS, REWARDS, STIMULUS_TIMESTAMPS, EYE_TRACKING)
-        }
-        pieces["trials"] = rows(TRIALS.group, "id")
-        groups = behavior.presentation_groups(self._file)
-        pieces |= {group: rows(group, "id") for group in groups}
-        sets = self._file.read_one(partial(Hdf5File.names, group=STIMULUS_TEMPLATES.group))
-        pieces |= {
-            f"{STIMULUS_TEMPLATES.group}/{name}": rows(f"{STIMULUS_TEMPLATES.group}/{name}", "control_description")
-            for name in sets
-        }
-        found = {name: count or 0 for name, count in self._file.read(pieces).items()}
-        presentations = sum(found.pop(group) for group in groups)
-        templates = sum(found.pop(f"{STIMULUS_TEMPLATES.group}/{name}") for name in sets)
-        return found | {"stimulus_presentations": presentations, "stimulus_templates": templates}
+    def _locate_columns(self, find_groups: Callable[[], list[str]]) -> None:
+        names = read_column_names(self._file, find_groups())
+        columns = [(group, name) for group, listed in names.items() for name in [ID_COLUMN, *listed]]
+        self._file.read({f"{group}/{name}": methodcaller("length", group, name) for group, name in columns})

@@ -1,114 +1,171 @@
-"""Tables and dictionaries read as they are declared in `visbehavior.schema`."""
+"""Tables and dictionaries read by their declaration in `visbehavior.schema`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
+from operator import methodcaller
 from typing import Any
 from uuid import UUID
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from visbehavior.errors import BadValue
+from visbehavior.errors import BadValue, MissingData
 from visbehavior.nwb.file import NwbFile, Piece, optional
-from visbehavior.nwb.hdf5 import Hdf5File
+from visbehavior.reader import NOTHING, every_column
 from visbehavior.schema.columns import Column, Table
+from visbehavior.schema.ragged import Ragged
+
+_INTERNAL_COLUMNS = {"tags", "timeseries"}
+"""NWB's own columns of intervals; `timeseries` holds object references, which are better not read (h5py#2395)."""
+_CHANGED = "The file was changed or damaged. Download or copy it again."
 
 
-def read_table(file: NwbFile, table: Table) -> pd.DataFrame:
-    """A table whose columns all lie at declared places; an empty one, all float64, where an optional table is absent."""
-    columns = read_columns(file, table)
-    if columns is None:
-        return empty_table(table)
-    return pd.DataFrame(columns, copy=False)
-
-
-def read_columns(file: NwbFile, table: Table) -> dict[str, NDArray[Any]] | None:
-    """The stored columns of such a table; None where an optional table is absent."""
-    columns = file.read(column_pieces(table))
-    if table.optional and all(values is None for values in columns.values()):
-        return None
+def read_series(
+    file: NwbFile, table: Table, wanted: Callable[[str], bool] = every_column, known: Mapping[str, Any] = NOTHING
+) -> dict[str, Any]:
+    """Read a table whose columns are datasets of numbers at declared paths; {} if an optional table is absent."""
+    columns = file.read(series_pieces(table, lambda name: wanted(name) and name not in known))
+    if table.optional and columns and all(values is None for values in columns.values()):
+        return {}
+    columns = {column.name: known.get(column.name, columns.get(column.name)) for column in table if wanted(column.name)}
     check_lengths(file, table, columns)
     return columns
 
 
-def column_pieces(table: Table) -> dict[str, Callable[[Hdf5File], Any]]:
-    """A piece for each stored column of a table of numbers."""
-    pieces: dict[str, Callable[[Hdf5File], Any]] = {}
+def series_pieces(table: Table, wanted: Callable[[str], bool] = every_column) -> dict[str, Piece]:
+    """Return a piece for each stored column of a table of numbers."""
+    pieces: dict[str, Piece] = {}
     for column in table:
-        if column.path is not None:
-            piece: Piece = partial(Hdf5File.numbers, group=table.group, name=column.path)
+        if column.path is not None and wanted(column.name):
+            piece = methodcaller("numbers", table.group, column.path)
             pieces[column.name] = optional(piece, table.group) if table.optional else piece
     return pieces
 
 
-def check_lengths(file: NwbFile, table: Table, columns: Mapping[str, Any]) -> None:
-    """Every column of a table must have as many rows as the others."""
-    lengths = {name: len(values) for name, values in columns.items()}
-    if len(set(lengths.values())) > 1:
-        said = ", ".join(f"{name} {length}" for name, length in lengths.items())
+def read_dictionary(
+    file: NwbFile, table: Table, wanted: Callable[[str], bool] = every_column, known: Mapping[str, Any] = NOTHING
+) -> dict[str, Any]:
+    """Read a dictionary of attributes and small datasets; {} if an optional one is absent."""
+    entries = [column for column in table if column.path is not None and wanted(column.name)]
+    pieces = {column.name: entry_piece(table.group, column) for column in entries}
+    if table.optional:
+        pieces = {name: optional(piece, table.group) for name, piece in pieces.items()}
+    values = file.read(pieces)
+    if table.optional and all(value is None for value in values.values()):
+        return {}
+    return {column.name: convert_entry(file, table, column, values[column.name]) for column in entries}
+
+
+def entry_piece(group: str, column: Column) -> Piece:
+    """Return the piece that reads an entry of a dictionary; its value is None if an optional entry is absent."""
+    path = str(column.path)
+    full = path.lstrip("/") if path.startswith("/") else f"{group}/{path}"
+    if "@" in path:
+        folder, name = full.split("@")
+        folder, kind = folder.rstrip("/"), "attribute"
+        exists = methodcaller("has_attribute", folder, name)
+    else:
+        folder, _, name = full.rpartition("/")
+        kind, exists = "small", methodcaller("has_dataset", folder, name)
+    read = methodcaller(kind, folder, name)
+    if column.required:
+        return read
+    return lambda file: read(file) if file.has(folder) and exists(file) else None
+
+
+def convert_entry(file: NwbFile, table: Table, column: Column, value: Any) -> Any:
+    """Return an entry of a dictionary in its declared type."""
+    if value is None and not column.required:
+        return None
+    try:
+        return _CONVERTERS[column.dtype](value)
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        shown = repr(value)[:200]
         raise BadValue(
-            f"{file.path}: the columns of {table.name} (in /{table.group}) have different lengths: {said}. Expected one "
-            "length: the file was changed or damaged. Get it again.",
+            f"{file.path}: {column.name} (/{table.group}, {column.path}) is {shown}, expected {column.dtype}. {_CHANGED}",
+            path=file.path,
+            name=column.name,
+        ) from error
+
+
+def column_piece(table: Table, name: str, group: str, stored_name: str) -> Piece:
+    """Return the piece that reads a column of intervals. The type of declared columns is known and checked."""
+    column = table.by_name.get(name)
+    kind = "column" if column is None else {"text": "text", "times": "ragged"}.get(column.dtype, "numbers")
+    return methodcaller(kind, group, stored_name)
+
+
+def read_column_names(file: NwbFile, groups: list[str]) -> dict[str, list[str]]:
+    """Return the columns that groups of intervals name, in their order."""
+    names = file.read({group: methodcaller("attribute", group, "colnames") for group in groups})
+    for group, listed in names.items():
+        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+            raise BadValue(
+                f"{file.path}: the attribute colnames of /{group} is {repr(listed)[:200]}, expected names of columns. {_CHANGED}",
+                path=file.path,
+                name=f"/{group}@colnames",
+            )
+    return {group: [name for name in listed if name not in _INTERNAL_COLUMNS] for group, listed in names.items()}
+
+
+def check_columns(file: NwbFile, table: Table, group: str, required: Collection[str], names: Collection[str]) -> None:
+    """Raise MissingData if a required column is missing."""
+    missing = [name for name in required if name not in names]
+    if missing:
+        raise MissingData(
+            f"{file.path}: {table.name} (in /{group}) has no column {', '.join(missing)}; it has {', '.join(names) or 'none'}. "
+            "This file is incomplete, was changed, or was written by another program.",
+            path=file.path,
+            name=missing[0],
+        )
+
+
+def check_lengths(file: NwbFile, table: Table, columns: Mapping[str, Any]) -> None:
+    """Raise BadValue unless all columns of a table have the same number of rows."""
+    lengths = {
+        name: len(values.counts) if isinstance(values, Ragged) else len(values) for name, values in columns.items()
+    }
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise BadValue(
+            f"{file.path}: the columns of {table.name} (in /{table.group}) have different lengths: {listed}. {_CHANGED}",
             path=file.path,
             name=table.name,
             lengths=lengths,
         )
 
 
-def empty_table(table: Table) -> pd.DataFrame:
-    """The table without a row, every column float64, as AllenSDK has it."""
-    index = pd.Index(np.empty(0), name=table.index) if table.index else None
-    return pd.DataFrame(np.empty((0, len(table.columns))), columns=table.names(), index=index)
+def check_booleans(file: NwbFile, table: Table, columns: Mapping[str, Any]) -> None:
+    """Raise BadValue if a column of truth values holds anything but 0, 1 and, where declared, NaN."""
+    for column in table:
+        values = columns.get(column.name)
+        if values is None or column.dtype not in ("bool", "boolean") or values.dtype.kind == "b":
+            continue
+        allowed: NDArray[np.bool_] = np.isin(values, (0, 1))
+        if column.dtype == "boolean":
+            allowed |= np.isnan(values)
+        if not allowed.all():
+            raise BadValue(
+                f"{file.path}: the column {column.name} of {table.name} holds {values[~allowed][0]}, expected truth values. {_CHANGED}",
+                path=file.path,
+                name=column.name,
+            )
 
 
-def read_dictionary(file: NwbFile, table: Table, only: Collection[str] = ()) -> dict[str, Any]:
-    """A dictionary of attributes and small datasets; {} where an optional one is absent."""
-    wanted = [column for column in table if column.path is not None and (not only or column.name in only)]
-    pieces = {column.name: entry_piece(table.group, column) for column in wanted}
-    if table.optional:
-        pieces = {name: optional(piece, table.group) for name, piece in pieces.items()}
-    found = file.read(pieces)
-    if table.optional and all(value is None for value in found.values()):
-        return {}
-    return {column.name: converted(file, table, column, found[column.name]) for column in wanted}
-
-
-def entry_piece(group: str, column: Column) -> Callable[[Hdf5File], Any]:
-    """The piece that reads an entry of a dictionary; it gives None where an entry that need not be there is not."""
-    path = str(column.path)
-    full = path.lstrip("/") if path.startswith("/") else f"{group}/{path}"
-    if "@" in path:
-        folder, name = full.split("@")
-        folder = folder.rstrip("/")
-        read: Piece = partial(Hdf5File.attribute, group=folder, name=name)
-        there: Piece = partial(Hdf5File.has_attribute, group=folder, name=name)
-    else:
-        folder, _, name = full.rpartition("/")
-        read = partial(Hdf5File.small, group=folder, name=name)
-        there = partial(Hdf5File.has_dataset, group=folder, name=name)
-    if column.required:
-        return read
-    return lambda handle: read(handle) if handle.has(folder) and there(handle) else None
-
-
-def converted(file: NwbFile, table: Table, column: Column, value: Any) -> Any:
-    """An entry of a dictionary in its declared type."""
-    if value is None and not column.required:
-        return None
+@contextmanager
+def naming_file(file: NwbFile) -> Iterator[None]:
+    """Context in which a BadValue that does not name its file names this one."""
     try:
-        return _CONVERTERS[column.dtype](value)
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise BadValue(
-            f"{file.path}: {column.name} (/{table.group}, {column.path}) is {value!r}, expected {column.dtype}. The file was "
-            "changed or damaged. Get it again.",
-            path=file.path,
-            name=column.name,
-        ) from error
+        yield
+    except BadValue as error:
+        if hasattr(error, "path"):
+            raise
+        facts = {name: value for name, value in vars(error).items() if name != "message"}
+        raise BadValue(f"{file.path}: {error}", **facts, path=file.path) from error
 
 
 def _text(value: Any) -> str:
@@ -130,8 +187,8 @@ def _integer(value: Any) -> int:
 
 
 def _days(value: Any) -> int | None:
-    # P114D; AllenSDK takes the first number of what begins with P, and nothing of the rest.
-    digits = re.match(r"P\D*(\d+)", value)
+    # P114D. AllenSDK takes the first number after the P.
+    digits = re.match(r"P\D*(\d{1,9})", value)
     return int(digits[1]) if digits else None
 
 
@@ -164,9 +221,14 @@ def _uuid(value: Any) -> UUID | None:
     return None if value == "None" else UUID(value)
 
 
+def _as_stored(value: Any) -> Any:
+    return value
+
+
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "text": _text,
     "float64": _float,
+    "number": _as_stored,
     "integer": _integer,
     "days": _days,
     "floats": _floats,

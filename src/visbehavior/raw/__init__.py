@@ -1,1 +1,1 @@
-"""The rig's stimulus pickle: what a lab has before there is an NWB file."""
+"""Reader of the rig's stimulus pickle, the file that a lab has before there is an NWB file."""

@@ -1,7 +1,7 @@
-"""The clock of the stimulus frames: the rig's own, or that of a sync file; and the delay of the monitor.
+"""Times of the stimulus frames, from the rig or from a sync file, and the monitor delay.
 
-Source of the rules: AllenSDK 2.16, ``data_objects/timestamps/stimulus_timestamps`` and ``data_objects/timestamps/util.py``,
-``sync_dataset.py`` and ``internal/brain_observatory/time_sync.py``.
+Source: AllenSDK 2.16, ``data_objects/timestamps/stimulus_timestamps``, ``data_objects/timestamps/util.py``, ``sync_dataset.py``
+and ``internal/brain_observatory/time_sync.py``.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue, CorruptFile, MissingData, NotFound
 from visbehavior.raw.file import RawSession
+from visbehavior.schema import stimulus_pickle as pickle
+from visbehavior.schema.session_data import MONITOR_DELAY, RIG_NAME, SYNC_FILE
 
 Floats = NDArray[np.float64]
 
-MONITOR_DELAY = 0.02115
-"""Seconds from a frame's signal to the middle of the screen: the median over rigs, where it is not measured."""
+DEFAULT_MONITOR_DELAY = 0.02115
+"""Monitor delay (s) for sessions without a sync file: the median over rigs."""
 
-DELAYS = {
+RIG_MONITOR_DELAYS = {
     "CAM2P.1": 0.020842,
     "CAM2P.2": 0.037566,
     "CAM2P.3": 0.021390,
@@ -32,28 +34,29 @@ DELAYS = {
     "MESO.1": 0.03613,
     "MESO.2": 0.03613,
 }
-"""Of rigs whose photodiode does not tell (s)."""
+"""Fallback monitor delay (s) for rigs without a usable photodiode signal."""
 
-_VSYNC = ("stim_vsync", "vsync_stim")
-_PHOTODIODE = ("stim_photodiode", "photodiode")
-_COUNTER = 2**32
-# The photodiode's patch changes with every 60th frame.
-_FRAMES_A_CHANGE = 60
-_EXPECTED_GAP, _TOLERANCE, _TOO_SOON = 1.0, 0.05, 0.5
-_GREATEST_DELAY = 0.07
+_VSYNC_LINES = ("stim_vsync", "vsync_stim")
+_PHOTODIODE_LINES = ("stim_photodiode", "photodiode")
+_COUNTER_RANGE = 2**32
+_FRAMES_PER_PHOTODIODE_CHANGE = 60
+# Seconds between photodiode edges.
+_EDGE_INTERVAL, _EDGE_TOLERANCE, _MIN_EDGE_INTERVAL = 1.0, 0.05, 0.5
+_MAX_MONITOR_DELAY = 0.07
 
 
 class Clock(NamedTuple):
-    """Three clocks of one session, which differ in the last bit of a few values.
+    """Times of the stimulus frames.
 
     Parameters
     ----------
     frames : numpy.ndarray
-        When each frame was sent (s): licks, rewards, running.
+        Time at which each frame was sent (s): licks, rewards, running.
     shown : numpy.ndarray
-        When it was seen, the delay of the monitor later: presentations, changes.
+        `frames` plus the monitor delay: presentations, changes.
     stored : numpy.ndarray
-        `shown` less the delay: stimulus_timestamps, and the trials' start, stop and licks.
+        `shown` minus the monitor delay: stimulus_timestamps, and the start, stop and licks of trials. Rounding makes a few values
+        differ from `frames` in the last bit, as in AllenSDK.
     """
 
     frames: Floats
@@ -62,80 +65,82 @@ class Clock(NamedTuple):
 
 
 def read_clock(raw: RawSession) -> Clock:
-    """The clocks of a session, from its pickle or, where there is one, its sync file."""
-    sync = SyncFile(raw.known("sync_file")) if raw.known("sync_file", None) else None
-    frames = sync.falling(_VSYNC) if sync else rig_frames(raw)
-    delay = _known_delay(raw)
+    """Return the times of the stimulus frames, from the sync file if there is one, else from the pickle."""
+    path = raw.session_data(SYNC_FILE, None)
+    sync = SyncFile(path) if path else None
+    frames = sync.falling_edges(_VSYNC_LINES) if sync else read_frame_times(raw)
+    delay = _supplied_delay(raw)
     if delay is None:
-        delay = measured_delay(sync, frames, raw.known("rig_name")) if sync else MONITOR_DELAY
+        delay = measure_monitor_delay(sync, frames, raw.session_data(RIG_NAME)) if sync else DEFAULT_MONITOR_DELAY
     shown = frames + delay
     return Clock(frames, shown, shown - delay)
 
 
-def _known_delay(raw: RawSession) -> float | None:
-    given = raw.known("monitor_delay", None)
+def _supplied_delay(raw: RawSession) -> float | None:
+    value = raw.session_data(MONITOR_DELAY, None)
     try:
-        return None if given is None else float(given)
+        return None if value is None else float(value)
     except (TypeError, ValueError):
-        raise BadValue(f"session_data['monitor_delay'] is {given!r}; expected seconds.", value=given) from None
+        raise BadValue(f"session_data[{MONITOR_DELAY.key!r}] is {value!r}; expected seconds.", value=value) from None
 
 
-def rig_frames(raw: RawSession) -> Floats:
-    """The rig's own clock: the first frame at 0, then the sum of the intervals."""
-    intervals = raw.array("intervalsms")
+def read_frame_times(raw: RawSession) -> Floats:
+    """Return the rig's own frame times: the cumulative sum of the frame intervals, from 0 (s)."""
+    intervals = raw.array(pickle.INTERVALS)
     if not len(intervals):
-        raise raw.wrong(("intervalsms",), "is empty: the session has no frames")
+        raise raw.error(pickle.INTERVALS, "is empty; expected the intervals between stimulus frames")
     if not (intervals >= 0).all():
-        raise raw.wrong(("intervalsms",), f"holds {intervals.min():g}: the clock runs backwards")
+        raise raw.error(pickle.INTERVALS, f"contains {intervals.min():g}; intervals must be 0 or more")
     frames: Floats = np.cumsum(np.concatenate([[0.0], intervals])) / 1000
     return frames
 
 
-def measured_delay(sync: SyncFile, frames: Floats, rig: str) -> float:
-    """The delay of the monitor at the photodiode, or, where that does not tell, as it is known of the rig."""
-    edges = np.sort(np.concatenate([sync.rising(_PHOTODIODE), sync.falling(_PHOTODIODE)]))
-    changes = frames[::_FRAMES_A_CHANGE]
-    edges = _regular(edges)
+def measure_monitor_delay(sync: SyncFile, frames: Floats, rig: str) -> float:
+    """Return the mean delay of the photodiode edges, or the known delay of the rig if it is out of range (s)."""
+    edges = np.sort(np.concatenate([sync.rising_edges(_PHOTODIODE_LINES), sync.falling_edges(_PHOTODIODE_LINES)]))
+    changes = frames[::_FRAMES_PER_PHOTODIODE_CHANGE]
+    edges = _regular_edges(edges)
     if len(edges) and len(edges) <= len(changes):
         delay = float(np.mean(edges - changes[: len(edges)]))
-        if 0 < delay < _GREATEST_DELAY:
+        if 0 < delay < _MAX_MONITOR_DELAY:
             return delay
-    if rig not in DELAYS:
+    if rig not in RIG_MONITOR_DELAYS:
         raise BadValue(
-            f"The delay of the monitor cannot be measured at the photodiode of {sync.path}, and that of the rig {rig!r} is not known. Give it in "
-            "session_data as 'monitor_delay', in seconds.",
+            f"The monitor delay cannot be measured from the photodiode signal in {sync.path}, and there is no known delay for the rig "
+            f"{rig!r}. Set {MONITOR_DELAY.key!r} in session_data (seconds).",
             path=sync.path,
             name=rig,
         )
-    return DELAYS[rig]
+    return RIG_MONITOR_DELAYS[rig]
 
 
-def _regular(edges: Floats) -> Floats:
-    """From the first edge to the last that stand among others a second apart, less those that are followed too soon."""
-    gaps = np.diff(edges)
-    regular = np.abs(gaps - _EXPECTED_GAP) < _TOLERANCE
+def _regular_edges(edges: Floats) -> Floats:
+    """Return the edges from the first to the last regular pair of intervals, without those followed too early."""
+    intervals = np.diff(edges)
+    regular = np.abs(intervals - _EDGE_INTERVAL) < _EDGE_TOLERANCE
     pairs = np.flatnonzero(regular[:-1] & regular[1:])
     if not len(pairs):
         return edges[:0]
     kept = edges[pairs[0] : pairs[-1] + 3]
-    spaced: Floats = kept[np.append(np.diff(kept) >= _TOO_SOON, True)]
+    spaced: Floats = kept[np.append(np.diff(kept) >= _MIN_EDGE_INTERVAL, True)]
     return spaced
 
 
 class SyncFile:
-    """The edges of lines that one clock recorded.
+    """Digital lines recorded with one clock.
 
     Parameters
     ----------
     path : str or os.PathLike
-        HDF5: ``data``, counts and states of all lines at each change, and ``meta``.
+        HDF5 file with ``data`` (counter and states of all lines at each change) and ``meta``.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
         if not os.path.exists(self.path):
             raise NotFound(
-                f"There is no sync file {self.path}. Leave 'sync_file' out to use the rig's own clock.", path=self.path
+                f"There is no sync file {self.path}. Correct {SYNC_FILE.key!r}, or remove it to use the rig's own clock.",
+                path=self.path,
             )
 
     @cached_property
@@ -144,19 +149,19 @@ class SyncFile:
 
     @cached_property
     def _changes(self) -> tuple[Floats, NDArray[np.uint32]]:
-        """Times (s) and states; the counter begins anew after 2**32."""
+        """Times (s) and line states of the changes; the 32-bit counter is unwrapped."""
         _, data = self._read()
         counts = data[:, 0].astype(np.int64)
-        counts += np.concatenate([[0], np.cumsum(np.diff(counts) < 0)]) * _COUNTER
+        counts += np.concatenate([[0], np.cumsum(np.diff(counts) < 0)]) * _COUNTER_RANGE
         times: Floats = counts / float(self._meta["ni_daq"]["sample_freq"])
         return times, data[:, 1]
 
-    def rising(self, names: tuple[str, ...]) -> Floats:
-        """When a line went up (s); the first of these names that there is."""
+    def rising_edges(self, names: tuple[str, ...]) -> Floats:
+        """Return the times at which a line goes up (s); the first of these names that is recorded is used."""
         return self._edges(names, 1)
 
-    def falling(self, names: tuple[str, ...]) -> Floats:
-        """When it went down (s)."""
+    def falling_edges(self, names: tuple[str, ...]) -> Floats:
+        """Return the times at which a line goes down (s); the first of these names that is recorded is used."""
         return self._edges(names, -1)
 
     def _edges(self, names: tuple[str, ...], direction: int) -> Floats:
@@ -178,8 +183,8 @@ class SyncFile:
             with h5py.File(self.path, "r") as file:
                 meta, data = ast.literal_eval(file["meta"].asstr()[()]), file["data"][()]
             if data.ndim != 2 or data.shape[1] != 2 or "line_labels" not in meta:
-                raise ValueError("no counts and states of lines")
+                raise ValueError("expected two columns and line labels")
             float(meta["ni_daq"]["sample_freq"])
         except (OSError, KeyError, ValueError, SyntaxError, TypeError, AttributeError) as error:
-            raise CorruptFile(f"{self.path} is no sync file, or a damaged one ({error}).", path=self.path) from error
+            raise CorruptFile(f"{self.path} is not a sync file, or is damaged ({error}).", path=self.path) from error
         return meta, data

@@ -1,4 +1,4 @@
-"""A rig's session as it was given: the dictionary of what a lab knows, and the pickle, asked by key with named errors."""
+"""The input of a raw session: ``session_data``, and entries of the stimulus pickle with checked access."""
 
 from __future__ import annotations
 
@@ -16,24 +16,36 @@ from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue, MissingData, NotFound, VisBehaviorError
 from visbehavior.raw.unpickle import read_pickle
-from visbehavior.schema.stimulus_pickle import BEHAVIOR, FILES, FORM_OF, FORMS, KNOWN, PICKLED, STIMULUS_FILE
+from visbehavior.schema import stimulus_pickle as pickle
+from visbehavior.schema.session_data import (
+    FILES,
+    SESSION_DATA_BY_KEY,
+    SESSION_ID,
+    STIMULUS_FILE,
+    VALUE_TYPES,
+    SessionDataEntry,
+)
+from visbehavior.schema.stimulus_pickle import Entry, Keys
 
 JSON = ".json"
-ENDINGS = (".pkl", ".pkl.gz", ".pickle", JSON)
-"""Of a rig's pickles, and of what is known of one."""
+SUFFIXES = (".pkl", ".pkl.gz", ".pickle", JSON)
+"""File names of stimulus pickles, and of JSON files with session_data."""
 IN_MEMORY = "<a pickle in memory>"
+_HELP = 'See the page "Your own rig\'s data" (docs/own_rig.md).'
 
-# A shorter one counts days or mice.
+# Shorter numbers in file names are counters or mice.
 _ID = re.compile(r"\d{6,}")
+_LONGEST_REPR = 80
 
 
 class RawSession:
-    """What a lab has of a session.
+    """Input of a raw session: ``session_data`` and the pickle that it names.
 
     Parameters
     ----------
     session_data : dict
-        ``behavior_stimulus_file``, the pickle's path or what it holds, and what is known of the mouse and the session: see `docs/own_rig.md`.
+        `behavior_stimulus_file` (the path of the pickle, or its content), and facts about the mouse and the session: see
+        `visbehavior.schema.session_data`.
     """
 
     def __init__(self, session_data: Mapping[str, Any]) -> None:
@@ -41,189 +53,212 @@ class RawSession:
             raise BadValue(f"session_data is {type(session_data).__name__}; expected a dictionary.", value=session_data)
         self.data = {key: value for key, value in session_data.items() if value is not None}
         for key, value in self.data.items():
-            _check_form(key, value)
-        given = self.data.get(STIMULUS_FILE)
-        if given is None:
+            _check_type(key, value)
+        file = self.data.get(STIMULUS_FILE.key)
+        if file is None:
             raise MissingData(
-                f"session_data has no {STIMULUS_FILE!r}; it has {', '.join(map(repr, self.data)) or 'nothing'}. Give the path of the pickle.",
-                name=STIMULUS_FILE,
+                f"session_data has no {STIMULUS_FILE.key!r}; it has {_listed(self.data)}. Set it to the path of the pickle.",
+                name=STIMULUS_FILE.key,
             )
-        self.path = IN_MEMORY if isinstance(given, Mapping) else os.fspath(given)
+        self.path = IN_MEMORY if isinstance(file, Mapping) else os.fspath(file)
 
-    def known(self, key: str, default: Any = MissingData) -> Any:
-        """An entry of the session's data, or, where it has none, what the pickle says; MissingData if neither does."""
-        value = self.data.get(key)
-        for keys in ((KNOWN, key), PICKLED.get(key)) if value is None else ():
-            if value is None and keys is not None:
-                value = self.entry(*keys, default=None)
-                if value is not None:
-                    _check_form(key, text(value) if isinstance(value, bytes) else value)
+    @cached_property
+    def content(self) -> Any:
+        """The unpickled content."""
+        file = self.data[STIMULUS_FILE.key]
+        return file if isinstance(file, Mapping) else read_pickle(self.path)
+
+    def session_id(self) -> int:
+        """Return the supplied id, else that in the file name, else that in the pickle, else the digits of the start time."""
+        number = self.data.get(SESSION_ID.key)
+        number = id_in_name(self.path) if number is None else number
+        number = self.session_data(SESSION_ID, None) if number is None else number
+        if number is None:
+            with self.reading(pickle.START_TIME):
+                number = f"{self.get(pickle.START_TIME):%y%m%d%H%M%S}"
+        return int(number)
+
+    def session_data(self, entry: SessionDataEntry, default: Any = MissingData) -> Any:
+        """Return an entry of session_data, or its value in the pickle; raise MissingData if there is neither."""
+        value = self.data.get(entry.key)
+        if value is None:
+            value = self._pickled(entry)
         if value is None and default is MissingData:
             raise MissingData(
-                f"session_data has no {key!r}; it has {', '.join(map(repr, self.data))}. The page 'Your own rig's data' (docs/own_rig.md) says "
-                "what a lab must supply.",
-                name=key,
+                f"session_data has no {entry.key!r}; it has {_listed(self.data)}. {_HELP}", name=entry.key
             )
         return default if value is None else value
 
-    def session_id(self) -> int:
-        """The id that was given; else the number in the file's name; else what is pickled; else when the session began."""
-        given = self.data.get("behavior_session_id")
-        given = id_in_name(self.path) if given is None else given
-        given = self.known("behavior_session_id", None) if given is None else given
-        if given is None:
-            with self.reading("start_time"):
-                given = f"{self.entry('start_time'):%y%m%d%H%M%S}"
-        return int(given)
+    def _pickled(self, entry: SessionDataEntry) -> Any:
+        embedded = (*pickle.EMBEDDED_SESSION_DATA.keys(), entry.key)
+        for keys in (embedded, entry.pickled.keys() if entry.pickled else ()):
+            value = self._find(keys, default=None) if keys else None
+            if value is not None:
+                _check_type(entry.key, text(value) if isinstance(value, bytes) else value)
+                return value
+        return None
 
-    @cached_property
-    def pickle(self) -> Any:
-        """The whole pickle; one that is in memory already is taken as it is."""
-        given = self.data[STIMULUS_FILE]
-        return given if isinstance(given, Mapping) else read_pickle(self.path)
+    def get(self, entry: Entry, *, default: Any = MissingData, **position: Any) -> Any:
+        """Return an entry of the pickle.
 
-    def get(self, *keys: str | int, default: Any = MissingData) -> Any:
-        """An entry of the behavior part of the pickle; MissingData, with the whole path of keys, if it is not there."""
-        return self.entry(*BEHAVIOR, *keys, default=default)
+        Parameters
+        ----------
+        entry : Entry
+            The entry.
+        default : object
+            Value if the entry is absent; MissingData is raised if there is no default.
+        **position
+            `stimulus` or `trial`, as for `Entry.keys`.
+        """
+        return self._find(entry.keys(**position), default)
 
-    def entry(self, *keys: str | int, default: Any = MissingData) -> Any:
-        """An entry of the pickle."""
-        found = self.pickle
-        for depth, key in enumerate(keys):
-            try:
-                found = found[key]
-            except (KeyError, IndexError, TypeError):
-                if default is not MissingData:
-                    return default
-                raise self._missing(keys[: depth + 1], found) from None
-        return found
+    def array(self, entry: Entry, *, dtype: Any = np.float64, **position: Any) -> NDArray[Any]:
+        """Return an entry of the pickle as a one-dimensional array."""
+        return self.numbers(self.get(entry, **position), entry, dtype=dtype, **position)
 
-    def array(self, *keys: str | int, dtype: Any = np.float64) -> NDArray[Any]:
-        """A list of numbers of the behavior part, as an array of one dimension."""
-        return self.numbers(self.get(*keys), *keys, dtype=dtype)
-
-    def numbers(self, found: Any, *keys: str | int, dtype: Any = np.float64) -> NDArray[Any]:
-        """What was found at these keys, as an array of one dimension."""
-        with self.reading(*keys):
-            values = np.asarray(found, dtype=dtype)
-            if values.ndim != 1:
-                raise self.wrong(keys, f"has {values.ndim} dimensions, expected a list of numbers")
-            if np.issubdtype(dtype, np.integer) and not np.array_equal(values, np.asarray(found)):
-                raise self.wrong(keys, "holds numbers that are not whole")
-        return values
+    def numbers(self, values: Any, entry: Entry, *, dtype: Any = np.float64, **position: Any) -> NDArray[Any]:
+        """Return values of an entry as a one-dimensional array."""
+        with self.reading(entry, **position):
+            array = np.asarray(values, dtype=dtype)
+            if array.ndim != 1:
+                raise self.error(entry, f"has {array.ndim} dimensions; expected a list of numbers", **position)
+            if np.issubdtype(dtype, np.integer) and not np.array_equal(array, np.asarray(values)):
+                raise self.error(entry, "contains numbers that are not whole", **position)
+        return array
 
     @contextmanager
-    def reading(self, *keys: str | int) -> Iterator[None]:
-        """Within it, what goes wrong because an entry is not as a rig writes it is named with the entry's keys."""
+    def reading(self, entry: Entry, **position: Any) -> Iterator[None]:
+        """Convert errors raised within the block to a BadValue that names the entry."""
         try:
             yield
         except VisBehaviorError:
             raise
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            said = " ".join(str(error).split())
-            raise self.wrong(keys, f"is not as a rig writes it ({type(error).__name__}: {said})") from error
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            MemoryError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
+            cause = f"{type(error).__name__}: {' '.join(str(error)[:200].split())}"
+            raise self.error(entry, f"cannot be interpreted ({cause})", **position) from error
 
-    def wrong(self, keys: tuple[str | int, ...], what: str) -> BadValue:
-        """The error of an entry that is not as a rig writes it."""
-        name = _path(keys if keys[0] in self.pickle else BEHAVIOR + keys)
+    def error(self, entry: Entry, problem: str, **position: Any) -> BadValue:
+        """Return the error for an entry with an invalid value."""
+        name = _in_brackets(entry.keys(**position))
         return BadValue(
-            f"{self.path}: {name} {what}. The file was changed or damaged, or is of another task.",
+            f"{self.path}: {name} {problem}. The file may be damaged or edited, or from another task.",
             path=self.path,
             name=name,
         )
 
-    def _missing(self, keys: tuple[str | int, ...], there: Any) -> MissingData:
-        name = _path(keys)
-        holds = ", ".join(map(str, there)) if isinstance(there, Mapping) else f"{type(there).__name__}"
+    def _find(self, keys: Keys, default: Any = MissingData) -> Any:
+        value = self.content
+        for depth, key in enumerate(keys):
+            try:
+                value = value[key]
+            except (KeyError, IndexError, TypeError):
+                if default is not MissingData:
+                    return default
+                raise self._missing(keys[: depth + 1], value) from None
+        return value
+
+    def _missing(self, keys: Keys, parent: Any) -> MissingData:
+        name, above = _in_brackets(keys), _in_brackets(keys[:-1]) or "the pickle"
+        contents = f"contains {', '.join(map(str, parent)) or 'nothing'}" if isinstance(parent, Mapping) else ""
         return MissingData(
-            f"{self.path} has no {name}; at that place it has {holds or 'nothing'}. Expected the stimulus pickle of a session of the change "
-            "detection task (camstim).",
+            f"{self.path} has no {name}: {above} {contents or f'is of type {type(parent).__name__}'}. Expected the stimulus pickle of a "
+            "session of the change detection task (camstim).",
             path=self.path,
             name=name,
         )
 
 
 def text(value: Any) -> str:
-    """Text, also of what Python 2 had as bytes."""
+    """Return text; Python 2 pickled text as bytes."""
     return value.decode("latin1") if isinstance(value, bytes) else str(value)
 
 
 def plain_number(value: Any) -> float:
-    """A number as float; TypeError for an array, of which numpy would take its one value."""
+    """Return a number as float; raise TypeError for an array, even of one value."""
     if np.ndim(value):
-        raise TypeError(f"an array of the shape {np.shape(value)} is no number")
+        raise TypeError(f"expected a number, not an array of shape {np.shape(value)}")
     return float(value)
 
 
 def whole_number(value: Any) -> int:
-    """A number as int; TypeError for an array, ValueError for a number that is not whole."""
+    """Return a number as int; raise TypeError for an array and ValueError for a fraction."""
     if plain_number(value) != int(value):
-        raise ValueError(f"{value!r} is not whole")
+        raise ValueError(f"{value!r} is not a whole number")
     return int(value)
 
 
-def lines(given: Any) -> list[str]:
-    """One text, several, or none."""
-    return [] if given is None else [given] if isinstance(given, str) else list(given)
+def as_list(value: Any) -> list[str]:
+    """Return a list of text from text, a list of text or None."""
+    return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 
-def stage_of(raw: RawSession) -> str:
-    """The stage, on which the pickle's two sets of parameters must agree."""
-    given = [raw.get(part, "stage", default="") for part in ("params", "cl_params")]
-    stages = {text(stage) for stage in given} - {""}
-    if len(stages) != 1 or not all(isinstance(stage, (str, bytes)) for stage in given):
-        raise raw.wrong(
-            ("params", "stage"), f"does not agree with cl_params: {', '.join(sorted(stages)) or 'none is given'}"
+def read_stage(raw: RawSession) -> str:
+    """Return the session type, which two entries of the pickle must agree on."""
+    values = [raw.get(entry, default="") for entry in (pickle.STAGE, pickle.COMMAND_LINE_STAGE)]
+    stages = {text(value) for value in values} - {""}
+    if len(stages) != 1 or not all(isinstance(value, (str, bytes)) for value in values):
+        other = _in_brackets(pickle.COMMAND_LINE_STAGE.keys())
+        raise raw.error(
+            pickle.STAGE, f"and {other} must name one stage; they have {', '.join(sorted(stages)) or 'none'}"
         )
     return stages.pop()
 
 
 def is_raw(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a rig's pickle or what is known of one, by its name."""
-    return os.fspath(path).endswith(ENDINGS)
+    """Return whether a file name is that of a stimulus pickle or of a JSON file with session_data."""
+    return os.fspath(path).endswith(SUFFIXES)
 
 
 def read_session_data(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The session's data of a raw file: a pickle, or a JSON of what is known of a session, which names files beside it.
+    """Return the session_data for a raw file: a pickle, or a JSON file with session_data.
+
+    Paths in a JSON file are relative to its folder.
 
     Raises
     ------
     NotFound, BadValue
-        If there is no such JSON, or it holds something else.
+        If the JSON file does not exist or contains something else.
     """
     path = Path(path).expanduser()
     if path.suffix != JSON:
-        return {STIMULUS_FILE: str(path)}
+        return {STIMULUS_FILE.key: str(path)}
     try:
-        found = json.loads(path.read_bytes())
-        if not isinstance(found, dict) or STIMULUS_FILE not in found:
-            raise ValueError(f"it holds no dictionary with {STIMULUS_FILE!r}")
+        data = json.loads(path.read_bytes())
+        if not isinstance(data, dict) or STIMULUS_FILE.key not in data:
+            raise ValueError(f"expected a dictionary with {STIMULUS_FILE.key!r}")
     except FileNotFoundError as error:
         raise NotFound(f"There is no file {path}.", path=str(path)) from error
     except (OSError, ValueError) as error:
-        raise BadValue(
-            f"{path} is no JSON of what is known of a session: {error}. The page 'Your own rig's data' (docs/own_rig.md) says what is expected.",
-            path=str(path),
-        ) from error
-    return found | {name: str(path.parent / found[name]) for name in FILES if isinstance(found.get(name), str)}
+        raise BadValue(f"{path} is not a JSON file with session_data: {error}. {_HELP}", path=str(path)) from error
+    keys = [entry.key for entry in FILES]
+    return data | {key: str(path.parent / data[key]) for key in keys if isinstance(data.get(key), str)}
 
 
 def id_in_name(path: str | os.PathLike[str]) -> int | None:
-    """The session's id, where a file is named after it: the first number of six digits or more."""
+    """Return the session id in a file name: the first number of six or more digits."""
     number = _ID.search(Path(path).name)
     return int(number[0]) if number else None
 
 
-def _check_form(key: str, value: Any) -> None:
-    form = FORM_OF.get(key)
-    if form is not None and not FORMS[form](value):
-        raise BadValue(f"session_data[{key!r}] is {_short(value)}; expected {form}.", name=key, value=value)
+def _check_type(key: str, value: Any) -> None:
+    entry = SESSION_DATA_BY_KEY.get(key)
+    if entry is not None and not VALUE_TYPES[entry.value_type](value):
+        given = repr(value)
+        shown = given if len(given) < _LONGEST_REPR else f"{given[:_LONGEST_REPR]}..."
+        raise BadValue(f"session_data[{key!r}] is {shown}; expected {entry.value_type}.", name=key, value=value)
 
 
-def _short(value: Any) -> str:
-    said = repr(value)
-    return said if len(said) < 80 else f"{said[:80]}..."
+def _listed(data: Mapping[str, Any]) -> str:
+    return ", ".join(map(repr, data)) or "nothing"
 
 
-def _path(keys: tuple[str | int, ...]) -> str:
+def _in_brackets(keys: Keys) -> str:
     return "".join(f"[{key!r}]" for key in keys)

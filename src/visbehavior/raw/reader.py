@@ -1,10 +1,11 @@
-"""The reader from the rig's raw file to the tables of a session."""
+"""Reader of the rig's stimulus pickle."""
 
 from __future__ import annotations
 
 import datetime
+import os
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from types import MappingProxyType
@@ -15,28 +16,45 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from visbehavior.errors import BadValue
-from visbehavior.raw.clock import Clock, read_clock, rig_frames
-from visbehavior.raw.file import RawSession, lines, plain_number, stage_of, text
-from visbehavior.raw.presentations import GRATING, drawn_frames, read_presentations, stimulus_names, wanted_of
-from visbehavior.raw.running import compute_filtered_speed, compute_raw_speed, oriented
-from visbehavior.raw.trials import read_first_rewards, read_lick_frames, read_trials, set_logs
+from visbehavior.errors import BadValue, MissingData
+from visbehavior.raw.clock import Clock, read_clock, read_frame_times
+from visbehavior.raw.file import RawSession, as_list, plain_number, read_stage, text
+from visbehavior.raw.presentations import GRATING, drawn_frames, read_presentations, stimulus_names
+from visbehavior.raw.running import compute_filtered_speed, compute_raw_speed
+from visbehavior.raw.trials import read_first_rewards, read_lick_frames, read_set_logs, read_trials
 from visbehavior.raw.unpickle import read_pickle
-from visbehavior.schema.session import EYE_TRACKING, METADATA, REWARDS, STIMULUS_TEMPLATES, TASK_PARAMETERS
-from visbehavior.schema.session_type import NO_PROJECT_CODE, cre_line_of, image_set_of
-from visbehavior.schema.stimulus_pickle import IMAGE_SET
+from visbehavior.reader import NOTHING, every_column
+from visbehavior.schema import session_data
+from visbehavior.schema import stimulus_pickle as pickle
+from visbehavior.schema.columns import Table
+from visbehavior.schema.session import (
+    ENCODER,
+    LICKS,
+    METADATA,
+    RAW_RUNNING_SPEED,
+    REWARDS,
+    RUNNING_SPEED,
+    STIMULUS_PRESENTATIONS,
+    STIMULUS_TEMPLATES,
+    STIMULUS_TIMESTAMPS,
+    TASK_PARAMETERS,
+    TRIALS,
+)
+from visbehavior.schema.session_data import SessionDataEntry
+from visbehavior.schema.session_type import NO_PROJECT_CODE, parse_cre_line, parse_session_type
+from visbehavior.schema.stimulus_pickle import Entry
 from visbehavior.stimuli.templates import compute_templates, read_gratings
 
 TASK = "change detection"
 
 RIG_TIME_ZONE = "America/Los_Angeles"
-"""Of a date without one."""
+"""Time zone of a date without one."""
 
 Floats = NDArray[np.float64]
 
 
 class RawReader:
-    """Gives each table of a behavior session from the rig's pickle, under the names of AllenSDK 2.16.
+    """Reads the tables of a behavior session from the rig's stimulus pickle.
 
     Parameters
     ----------
@@ -46,7 +64,7 @@ class RawReader:
 
     release: str | None = None
     file_hash: str | None = None
-    # As the tables of release 1.1.0 are.
+    # The tables are those of release 1.1.0.
     layout = "1.1"
 
     def __init__(self, session_data: Mapping[str, Any]) -> None:
@@ -57,19 +75,46 @@ class RawReader:
 
     @property
     def location(self) -> str:
-        """The pickle."""
+        """Path of the pickle."""
         return str(self._raw.path)
 
     def carries_images(self) -> bool:
-        """Whether the pickle holds the image set itself, as simulated ones may."""
-        return self._raw.entry(IMAGE_SET, default=None) is not None
+        """Return True if the pickle contains the image set itself, as simulated pickles may."""
+        return self._raw.get(pickle.EMBEDDED_IMAGE_SET, default=None) is not None
 
     def opened(self) -> AbstractContextManager[Any]:
-        """Nothing is open between reads."""
+        """Do nothing: the pickle does not stay open."""
         return nullcontext()
 
     def prefetch(self, *reads: Callable[[], object]) -> None:
-        """Nothing is behind a wire."""
+        """Do nothing: the pickle is local."""
+
+    def read(
+        self, table: Table, wanted: Callable[[str], bool] = every_column, known: Mapping[str, Any] = NOTHING
+    ) -> dict[str, Any]:
+        """Read the columns of a table or the entries of a dictionary: see `visbehavior.reader.SessionReader`."""
+        read = _TABLES.get(table.name)
+        if read is not None:
+            return {name: values for name, values in read(self).items() if wanted(name) or name not in table.by_name}
+        entries = _DICTIONARIES.get(table.name)
+        if entries is not None:
+            return {column.name: entries[column.name](self) for column in table if wanted(column.name)}
+        if table.optional or table.kind == "dictionary":
+            return {}
+        raise MissingData(
+            f"{self.location}: a stimulus pickle has no {table.name}.", path=self.location, name=table.name
+        )
+
+    def count_rows(self, table: Table) -> int | None:
+        """Return the number of rows of a table; None if the session has no such table."""
+        if table is STIMULUS_TEMPLATES:
+            return len(self._image_names)
+        columns = self.read(table)
+        return len(next(iter(columns.values()))) if columns else None
+
+    def read_duration(self) -> float:
+        """Return the time from the first to the last stimulus frame (s)."""
+        return float(self._clock.frames[-1] - self._clock.frames[0])
 
     @cached_property
     def _clock(self) -> Clock:
@@ -81,226 +126,127 @@ class RawReader:
 
     @cached_property
     def _images(self) -> dict[str, NDArray[np.uint8]]:
-        """The image set, in its order; of gratings their orientations."""
+        """The image set in its order; empty for gratings. Arrays are empty if only the names are known."""
         if stimulus_names(self._raw)[0] == GRATING:
             return {}
-        path = self._raw.known("image_set_file", None)
-        if path is None and self._raw.entry(IMAGE_SET, default=None) is not None:
-            return self._images_of(self._raw.entry(IMAGE_SET), self._raw.path)
+        path = self._raw.session_data(session_data.IMAGE_SET_FILE, None)
+        if path is None and self.carries_images():
+            return _flat_image_set(self._raw.get(pickle.EMBEDDED_IMAGE_SET), self.location)
         if path is None:
-            return dict.fromkeys(self._listed(), np.empty((0, 0), np.uint8))
-        return self._images_of(read_pickle(path), str(path))
+            return dict.fromkeys(self._listed_names(), np.empty((0, 0), np.uint8))
+        return _flat_image_set(read_pickle(path), str(path))
 
-    def _images_of(self, image_set: Any, path: str) -> dict[str, NDArray[np.uint8]]:
-        try:
-            return {text(name): image for group in image_set.values() for name, image in group.items()}
-        except (AttributeError, TypeError) as error:
-            raise BadValue(
-                f"{path} holds no image set; expected a dictionary of dictionaries: category, name, image.",
-                path=path,
-            ) from error
-
-    def _listed(self) -> list[str]:
-        """Names of the images as the session's own pickle lists them."""
-        found: list[str] = []
-        for name in set_logs(self._raw):
-            with self._raw.reading("stimuli", name, "stim_groups"):
-                groups = dict(self._raw.get("stimuli", name, "stim_groups")).values()
-                found += [text(image) for group in groups for image in group]
-        return list(dict.fromkeys(found))
+    def _listed_names(self) -> list[str]:
+        """Return the names of the images as the session's own pickle lists them."""
+        names: list[str] = []
+        for name in read_set_logs(self._raw):
+            with self._raw.reading(pickle.STIMULUS_GROUPS, stimulus=name):
+                groups = dict(self._raw.get(pickle.STIMULUS_GROUPS, stimulus=name)).values()
+                names += [text(image) for group in groups for image in group]
+        return list(dict.fromkeys(names))
 
     @cached_property
     def _image_names(self) -> list[str]:
-        if self._images:
-            return list(self._images)
-        return [f"gratings_{orientation}" for orientation in self._orientations]
+        return list(self._images) or [f"gratings_{orientation}" for orientation in self._orientations]
 
     @cached_property
     def _orientations(self) -> list[float]:
-        found = set()
-        for name, log in set_logs(self._raw).items():
-            with self._raw.reading("stimuli", name, "set_log"):
-                found |= {plain_number(entry[1]) for entry in log}
-        return sorted(found)
+        orientations = set()
+        for name, log in read_set_logs(self._raw).items():
+            with self._raw.reading(pickle.SET_LOG, stimulus=name):
+                orientations |= {plain_number(entry[1]) for entry in log}
+        return sorted(orientations)
 
-    def read_behavior_session_id(self) -> int:
-        """The session's id."""
-        return self._raw.session_id()
+    def _numbered_trials(self) -> dict[str, Any]:
+        """Return the trials numbered from 0, as AllenSDK's NWB files have them; presentations keep the log's numbers."""
+        return self._trials | {TRIALS.index: np.arange(len(self._trials[TRIALS.index]))}
 
-    def read_licks(self) -> pd.DataFrame:
-        """Licks."""
+    def _read_licks(self) -> dict[str, Any]:
         frames = read_lick_frames(self._raw, self._clock)
-        if not len(frames):
-            return pd.DataFrame({"timestamps": np.empty(0), "frame": np.empty(0)})
-        return pd.DataFrame({"timestamps": self._clock.frames[frames], "frame": frames})
+        return {"timestamps": self._clock.frames[frames], "frame": frames} if len(frames) else {}
 
-    def read_rewards(self) -> pd.DataFrame:
-        """Rewards: the first one of each trial that has any."""
+    def _read_rewards(self) -> dict[str, Any]:
+        """Return the first reward of each trial that has any."""
         rows = read_first_rewards(self._raw, self._clock)
-        if not rows:
-            return pd.DataFrame({column.name: np.empty(0) for column in REWARDS})
-        return pd.DataFrame(
-            {column.name: values for column, values in zip(REWARDS, zip(*rows, strict=True), strict=True)}
-        )
+        columns = (np.array(values) for values in zip(*rows, strict=True))
+        return dict(zip((column.name for column in REWARDS), columns, strict=True)) if rows else {}
 
-    def read_raw_running_speed(self) -> pd.DataFrame:
-        """Running speed, unfiltered."""
-        return pd.DataFrame({"timestamps": self._clock.frames, "speed": oriented(self._raw_speed)})
+    def _read_encoder(self) -> dict[str, Any]:
+        return {
+            "timestamps": self._clock.frames,
+            "dx": self._encoder(pickle.ENCODER_ROTATION),
+            "v_sig": self._encoder(pickle.ENCODER_SIGNAL),
+            "v_in": self._encoder(pickle.ENCODER_SUPPLY),
+        }
 
-    def read_running_speed(self) -> pd.DataFrame:
-        """Running speed."""
-        return pd.DataFrame({"timestamps": self._clock.frames, "speed": oriented(self._filtered_speed())})
+    def _read_raw_running_speed(self) -> dict[str, Any]:
+        return {"timestamps": self._clock.frames, "speed": self._raw_speed}
 
-    def read_encoder(self) -> pd.DataFrame:
-        """Readings of the wheel's encoder."""
-        dx = self._encoder("dx")
-        return pd.DataFrame(
-            {"timestamps": self._clock.frames, "dx": dx, "v_sig": self._encoder("vsig"), "v_in": self._encoder("vin")}
-        )
+    def _read_running_speed(self) -> dict[str, Any]:
+        with self._raw.reading(pickle.ENCODER_SIGNAL):
+            speed = compute_filtered_speed(self._raw_speed)
+        return {"timestamps": self._clock.frames, "speed": speed}
 
-    def read_stimulus_timestamps(self) -> Floats:
-        """The clock of the stimulus frames."""
-        return self._clock.stored
+    def _read_presentations(self) -> dict[str, Any]:
+        return read_presentations(self._raw, self._clock, self._trials, self._image_names)
 
-    def read_trials(
-        self, only: Collection[str] = (), known: Mapping[str, Any] = MappingProxyType({})
-    ) -> dict[str, Any]:
-        """Columns of the trials, and their index as ``id``."""
-        return {name: values for name, values in self._trials.items() if not only or name in only or name == "id"}
-
-    def read_stimulus_presentations(self, wanted: Collection[str]) -> pd.DataFrame:
-        """Stimulus presentations."""
-        table = read_presentations(self._raw, self._clock, self._trials, self._image_names)
-        return wanted_of(table, wanted)
-
-    def read_stimulus_templates(self) -> pd.DataFrame:
-        """The images, as they were filmed and as they were sent to the screen."""
+    def _read_templates(self) -> dict[str, Any]:
         stacks: tuple[list[Any], list[Any]]
         if stimulus_names(self._raw)[0] == GRATING:
-            stacks = read_gratings(self._raw.known("grating_images_dir"), self._orientations)
+            stacks = read_gratings(self._raw.session_data(session_data.GRATING_IMAGES_DIR), self._orientations)
         else:
             if not all(image.size for image in self._images.values()):
-                self._raw.known("image_set_file")
+                self._raw.session_data(session_data.IMAGE_SET_FILE)
             stacks = compute_templates(self._images)
         images = dict(zip(("unwarped", "warped"), stacks, strict=True))
-        frame = pd.DataFrame(
-            {column.name: pd.Series(images[column.name], dtype=object) for column in STIMULUS_TEMPLATES}
-        )
-        frame.index = pd.Index(np.array(self._image_names, dtype=object), name=STIMULUS_TEMPLATES.index)
-        # AllenSDK's users find the name of the set here.
-        frame.name = stimulus_names(self._raw)[1]
-        return frame
-
-    def read_metadata(self) -> dict[str, Any]:
-        """Metadata."""
-        known = self._raw.known
-        genotype = known("full_genotype", None)
-        found = {
-            "equipment_name": text(known("rig_name")),
-            "sex": known("sex", None),
-            "age_in_days": _days(known("age", None)),
-            "stimulus_frame_rate": self._frame_rate(),
-            "session_type": self._stage(),
-            "date_of_acquisition": self._date(),
-            "reporter_line": next(iter(lines(known("reporter_line", None))), None),
-            "cre_line": cre_line_of(genotype),
-            "behavior_session_uuid": self._uuid(),
-            "driver_line": sorted(lines(known("driver_line", None))),
-            "mouse_id": text(known("external_specimen_name")),
-            "project_code": known("project_code", NO_PROJECT_CODE),
-            "full_genotype": genotype,
-            "behavior_session_id": self.read_behavior_session_id(),
-        }
-        return {column.name: found[column.name] for column in METADATA}
-
-    def read_imaging_metadata(self) -> dict[str, Any]:
-        """The rig's file knows nothing of the imaging."""
-        return {}
-
-    def read_task_parameters(self, only: Collection[str] = ()) -> dict[str, Any]:
-        """Task parameters."""
-        reads: dict[str, Callable[[], Any]] = {
-            "auto_reward_volume": lambda: self._number("config", "DoC", "auto_reward_volume"),
-            "blank_duration_sec": lambda: self._raw.array("config", "DoC", "blank_duration_range").tolist(),
-            "image_set": lambda: image_set_of(self._stage()),
-            "n_stimulus_frames": self._frames_drawn,
-            "omitted_flash_fraction": lambda: self._number("params", "flash_omit_probability", default=np.nan),
-            "response_window_sec": lambda: self._raw.array("config", "DoC", "response_window").tolist(),
-            "reward_volume": lambda: self._number("config", "reward", "reward_volume"),
-            "session_type": self._stage,
-            "stimulus": lambda: next(iter(set_logs(self._raw))),
-            "stimulus_distribution": lambda: text(self._raw.get("config", "DoC", "change_time_dist")),
-            "stimulus_duration_sec": self._image_duration,
-            "stimulus_name": lambda: stimulus_names(self._raw)[0],
-            "task": lambda: TASK,
-        }
-        wanted = [column.name for column in TASK_PARAMETERS if not only or column.name in only]
-        return {name: reads[name]() for name in wanted}
-
-    def _number(self, *keys: str, **default: float) -> float:
-        with self._raw.reading(*keys):
-            return plain_number(self._raw.get(*keys, **default))
-
-    def _frames_drawn(self) -> int:
-        return sum(int(np.count_nonzero(drawn_frames(self._raw, name))) for name in set_logs(self._raw))
-
-    def _image_duration(self) -> float:
-        keys = ("stimuli", next(iter(set_logs(self._raw))), "flash_interval_sec")
-        interval = self._raw.get(*keys)
-        with self._raw.reading(*keys):
-            return np.nan if interval is None else plain_number(interval[0])
-
-    def read_eye_tracking(self, z_threshold: float, dilation_frames: int) -> pd.DataFrame:
-        """None: the rig's file holds none."""
-        index = pd.Index(np.empty(0), name=EYE_TRACKING.index)
-        return pd.DataFrame(np.empty((0, len(EYE_TRACKING.columns))), columns=EYE_TRACKING.names(), index=index)
-
-    def read_eye_tracking_rig_geometry(self) -> dict[str, Any]:
-        """None: the rig's file holds none."""
-        return {}
-
-    def read_duration(self) -> float:
-        """Time from the first stimulus frame to the last (s)."""
-        return float(self._clock.frames[-1] - self._clock.frames[0])
-
-    def read_row_counts(self) -> dict[str, int]:
-        """How many rows the tables have."""
-        presentations = read_presentations(self._raw, self._clock, self._trials, self._image_names)
-        return {
-            "licks": len(read_lick_frames(self._raw, self._clock)),
-            "rewards": len(self.read_rewards()),
-            "stimulus_timestamps": len(self._clock.frames),
-            "eye_tracking": 0,
-            "trials": len(self._trials["id"]),
-            "stimulus_presentations": len(presentations),
-            "stimulus_templates": len(self._image_names),
-        }
+        return {STIMULUS_TEMPLATES.index: self._image_names, **images, "name": stimulus_names(self._raw)[1]}
 
     @cached_property
     def _raw_speed(self) -> Floats:
-        return compute_raw_speed(self._clock.frames, self._encoder("vsig"), self._encoder("vin"))
+        signal, supply = self._encoder(pickle.ENCODER_SIGNAL), self._encoder(pickle.ENCODER_SUPPLY)
+        lengths = [len(self._raw.array(entry)) for entry in (pickle.ENCODER_SIGNAL, pickle.ENCODER_SUPPLY)]
+        if lengths[0] != lengths[1]:
+            raise self._raw.error(pickle.ENCODER_SUPPLY, f"has {lengths[1]} values; the signal has {lengths[0]}")
+        return compute_raw_speed(self._clock.frames, signal, supply)
 
-    def _filtered_speed(self) -> Floats:
-        with self._raw.reading("encoders", 0, "vsig"):
-            return compute_filtered_speed(self._raw_speed)
+    def _encoder(self, entry: Entry) -> Floats:
+        """Return one value per frame. Rigs may write one value more, which is ignored."""
+        values, count = self._raw.array(entry), len(self._clock.frames)
+        if count <= len(values) <= count + 1:
+            return values[:count]
+        sync_file = self._session_data(session_data.SYNC_FILE)
+        if sync_file is None:
+            raise self._raw.error(entry, f"has {len(values)} values; the session has {count} frames")
+        raise BadValue(
+            f"{sync_file} has {count} pulses of the stimulus clock, but {self.location} has {len(values)} encoder samples, one per "
+            "frame. Which pulses have no frame is unknown. Leave out 'sync_file' to use the clock of the rig.",
+            path=os.fspath(sync_file),
+        )
 
-    def _encoder(self, name: str) -> Floats:
-        """A value a frame; one more at the end is cut off."""
-        keys = ("encoders", 0, name)
-        values, count = self._raw.array(*keys), len(self._clock.frames)
-        if not count <= len(values) <= count + 1:
-            raise self._raw.wrong(keys, f"has {len(values)} values; the session has {count} frames")
-        return values[:count]
+    def _session_data(self, entry: SessionDataEntry) -> Any:
+        return self._raw.session_data(entry, None)
+
+    def _number(self, entry: Entry, **default: float) -> float:
+        with self._raw.reading(entry):
+            return plain_number(self._raw.get(entry, **default))
+
+    def _frames_drawn(self) -> int:
+        return sum(int(np.count_nonzero(drawn_frames(self._raw, name))) for name in read_set_logs(self._raw))
+
+    def _image_duration(self) -> float:
+        name = next(iter(read_set_logs(self._raw)))
+        interval = self._raw.get(pickle.FLASH_INTERVAL, stimulus=name)
+        with self._raw.reading(pickle.FLASH_INTERVAL, stimulus=name):
+            return np.nan if interval is None else plain_number(interval[0])
 
     def _stage(self) -> str:
-        return stage_of(self._raw)
+        return read_stage(self._raw)
 
     def _frame_rate(self) -> float:
-        frames = rig_frames(self._raw)
-        return float(np.round(1 / np.mean(np.diff(frames)), 0))
+        return float(np.round(1 / np.mean(np.diff(read_frame_times(self._raw))), 0))
 
     def _date(self) -> datetime.datetime:
-        when = self._raw.known("date_of_acquisition")
+        when = self._raw.session_data(session_data.DATE_OF_ACQUISITION)
         try:
             when = datetime.datetime.fromisoformat(when) if isinstance(when, str) else when
             if isinstance(when, pd.Timestamp):
@@ -309,25 +255,86 @@ class RawReader:
                 when = when.replace(tzinfo=ZoneInfo(RIG_TIME_ZONE))
             moment: datetime.datetime = when.astimezone(datetime.UTC)
             return moment
-        except (AttributeError, ValueError) as error:
+        except (AttributeError, ValueError, OverflowError) as error:
             raise BadValue(
-                f"date_of_acquisition is {when!r}; expected a date and time, such as 2019-06-20T11:18:15+00:00.",
+                f"date_of_acquisition is {repr(when)[:80]}; expected a date and time, such as 2019-06-20T11:18:15+00:00.",
                 value=when,
             ) from error
 
     def _uuid(self) -> uuid.UUID | None:
-        given = self._raw.entry("session_uuid", default=None)
-        with self._raw.reading("session_uuid"):
+        given = self._raw.get(pickle.SESSION_UUID, default=None)
+        with self._raw.reading(pickle.SESSION_UUID):
             return None if given is None else uuid.UUID(text(given))
 
 
+_TABLES: Mapping[str, Callable[[RawReader], dict[str, Any]]] = MappingProxyType(
+    {
+        LICKS.name: RawReader._read_licks,
+        REWARDS.name: RawReader._read_rewards,
+        RUNNING_SPEED.name: RawReader._read_running_speed,
+        RAW_RUNNING_SPEED.name: RawReader._read_raw_running_speed,
+        ENCODER.name: RawReader._read_encoder,
+        STIMULUS_TIMESTAMPS.name: lambda reader: {"timestamps": reader._clock.stored},
+        TRIALS.name: RawReader._numbered_trials,
+        STIMULUS_PRESENTATIONS.name: RawReader._read_presentations,
+        STIMULUS_TEMPLATES.name: RawReader._read_templates,
+    }
+)
+"""Function that reads each table."""
+
+_Entries = Mapping[str, Callable[[RawReader], Any]]
+
+_METADATA: _Entries = {
+    "equipment_name": lambda reader: text(reader._raw.session_data(session_data.RIG_NAME)),
+    "sex": lambda reader: reader._session_data(session_data.SEX),
+    "age_in_days": lambda reader: _days(reader._session_data(session_data.AGE)),
+    "stimulus_frame_rate": RawReader._frame_rate,
+    "session_type": RawReader._stage,
+    "date_of_acquisition": RawReader._date,
+    "reporter_line": lambda reader: next(iter(as_list(reader._session_data(session_data.REPORTER_LINE))), None),
+    "cre_line": lambda reader: parse_cre_line(reader._session_data(session_data.FULL_GENOTYPE)),
+    "behavior_session_uuid": RawReader._uuid,
+    "driver_line": lambda reader: sorted(as_list(reader._session_data(session_data.DRIVER_LINE))),
+    "mouse_id": lambda reader: text(reader._raw.session_data(session_data.MOUSE_ID)),
+    "project_code": lambda reader: reader._raw.session_data(session_data.PROJECT_CODE, NO_PROJECT_CODE),
+    "full_genotype": lambda reader: reader._session_data(session_data.FULL_GENOTYPE),
+    "behavior_session_id": lambda reader: reader._raw.session_id(),
+}
+_TASK_PARAMETERS: _Entries = {
+    "auto_reward_volume": lambda reader: reader._number(pickle.AUTO_REWARD_VOLUME),
+    "blank_duration_sec": lambda reader: reader._raw.array(pickle.BLANK_DURATION).tolist(),
+    "image_set": lambda reader: parse_session_type(reader._stage()).image_set,
+    "n_stimulus_frames": RawReader._frames_drawn,
+    "omitted_flash_fraction": lambda reader: reader._number(pickle.OMISSION_PROBABILITY, default=np.nan),
+    "response_window_sec": lambda reader: reader._raw.array(pickle.RESPONSE_WINDOW).tolist(),
+    "reward_volume": lambda reader: reader._number(pickle.REWARD_VOLUME),
+    "session_type": RawReader._stage,
+    "stimulus": lambda reader: next(iter(read_set_logs(reader._raw))),
+    "stimulus_distribution": lambda reader: text(reader._raw.get(pickle.CHANGE_DISTRIBUTION)),
+    "stimulus_duration_sec": RawReader._image_duration,
+    "stimulus_name": lambda reader: stimulus_names(reader._raw)[0],
+    "task": lambda reader: TASK,
+}
+_DICTIONARIES: Mapping[str, _Entries] = {METADATA.name: _METADATA, TASK_PARAMETERS.name: _TASK_PARAMETERS}
+"""Function that reads each entry of the dictionaries."""
+
+
+def _flat_image_set(image_set: Any, path: str) -> dict[str, NDArray[np.uint8]]:
+    try:
+        return {text(name): image for group in image_set.values() for name, image in group.items()}
+    except (AttributeError, TypeError) as error:
+        raise BadValue(
+            f"{path} is not an image set; expected a dictionary of dictionaries: category, name, image.", path=path
+        ) from error
+
+
 def _days(age: Any) -> int | None:
-    """Of an age such as P114, or of a number of days."""
+    """Return the days of an age such as P114, or of a number of days."""
     if age is None:
         return None
     if isinstance(age, float) and age.is_integer():
         age = int(age)
-    digits = str(age).removeprefix("P").removesuffix("D")
+    digits = str(age)[:20].removeprefix("P").removesuffix("D")
     if not digits.isdecimal():
-        raise BadValue(f"age is {age!r}; expected days, such as P114.", value=age)
+        raise BadValue(f"age is {repr(age)[:80]}; expected days, such as P114.", value=age)
     return int(digits)

@@ -1,6 +1,6 @@
 """Running speed from the voltage of the wheel's encoder.
 
-Source of the rules: AllenSDK 2.16, ``data_objects/running_speed/running_processing.py``.
+Source: AllenSDK 2.16, ``data_objects/running_speed/running_processing.py``.
 """
 
 from __future__ import annotations
@@ -13,90 +13,82 @@ from visbehavior.schema.stimulus_pickle import WHEEL_RADIUS
 
 Floats = NDArray[np.float64]
 
-LOW, HIGH = 1.5, 3.5
-"""A voltage that falls from above the one to below the other has gone through a full turn (V)."""
+WRAP_LOW, WRAP_HIGH = 1.5, 3.5
+"""A step from above the high to below the low voltage, or back, is a wrap of the encoder (V)."""
 
-GREATEST_VOLTAGE = 5.1
-GREATEST_STEP = 1.0
-"""Volts in a frame: more is noise."""
+MAX_VOLTAGE = 5.1
+"""Higher voltages are noise (V)."""
+MAX_STEP = 1.0
+"""Larger voltage steps between frames are noise (V)."""
 
-NEAR_A_WRAP = 0.25
-"""Seconds before and after a wrap whose speeds bound the speed there."""
+WRAP_WINDOW = 0.25
+"""Time before and after a wrap; speeds of the other frames in it bound the speed at the wrap (s)."""
 
-OUTLIER = 10.0
-"""Standard deviations."""
+OUTLIER_Z = 10.0
+"""Speeds more standard deviations from the mean are outliers."""
 
-CUTOFF, RATE, ORDER = 4.0, 60.0, 3
-"""Of the Butterworth low-pass: Hz, Hz, order."""
-
-BACKWARDS = -1.0
-"""A mean speed below (cm/s) means that the encoder is mounted the other way round."""
+CUTOFF, SAMPLING_RATE, FILTER_ORDER = 4.0, 60.0, 3
+"""Butterworth low-pass: cutoff (Hz), nominal frame rate (Hz), order."""
 
 
 def compute_raw_speed(times: Floats, v_sig: Floats, v_in: Floats) -> Floats:
-    """Speed before filtering.
+    """Return the running speed before filtering.
 
     Parameters
     ----------
     times : numpy.ndarray
-        Of the frames (s).
+        Times of the frames (s).
     v_sig, v_in : numpy.ndarray
-        Voltage of the encoder and its supply at each frame (V).
+        Voltage of the encoder and its supply voltage at each frame (V).
 
     Returns
     -------
     numpy.ndarray
-        float64, cm/s; NaN where the encoder does not tell.
+        float64, cm/s; NaN in the first frames and for noise and outliers.
     """
-    step, wraps = _steps(v_sig)
+    step, wraps = _voltage_steps(v_sig)
     bad = np.isnan(step)
-    angle = np.where(bad, np.nan, np.cumsum(np.where(bad, 0.0, step)) + v_sig[0])
+    voltage = np.where(bad, np.nan, np.cumsum(np.where(bad, 0.0, step)) + v_sig[0])
     with np.errstate(invalid="ignore", divide="ignore"):
-        turn = np.diff(angle, prepend=np.nan) / v_in * 2 * np.pi
-    lost = np.isnan(turn)
-    turned = np.where(lost, np.nan, np.cumsum(np.where(lost, 0.0, turn)))
+        turn = np.diff(voltage, prepend=np.nan) / v_in * 2 * np.pi
+    bad = np.isnan(turn)
+    angle = np.where(bad, np.nan, np.cumsum(np.where(bad, 0.0, turn)))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        speed = np.diff(turned, prepend=np.nan) / np.diff(times, prepend=np.nan) * WHEEL_RADIUS
-        speed = _clipped_at(speed, times, wraps)
+        speed = np.diff(angle, prepend=np.nan) / np.diff(times, prepend=np.nan) * WHEEL_RADIUS
+        speed = _clip_at_wraps(speed, times, wraps)
         if np.isnan(speed).all():
             return speed
         z = (speed - np.nanmean(speed)) / np.nanstd(speed)
-    return np.where(np.abs(z) > OUTLIER, np.nan, speed)
+    return np.where(np.abs(z) > OUTLIER_Z, np.nan, speed)
 
 
 def compute_filtered_speed(speed: Floats) -> Floats:
-    """Speed through a low-pass, forwards and backwards; NaN as 0."""
+    """Return the speed after a zero-phase low-pass filter; NaN counts as 0."""
     signal = import_extra("scipy.signal")
-    b, a = signal.butter(ORDER, Wn=CUTOFF, fs=RATE, btype="lowpass")
+    b, a = signal.butter(FILTER_ORDER, Wn=CUTOFF, fs=SAMPLING_RATE, btype="lowpass")
     filtered: Floats = signal.filtfilt(b, a, np.nan_to_num(speed))
     return filtered
 
 
-def oriented(speed: Floats) -> Floats:
-    """Forward as positive: turned round where the mouse would run backwards on the whole."""
-    told = speed[~np.isnan(speed)]
-    return -speed if len(told) and np.mean(told) < BACKWARDS else speed
-
-
-def _steps(v_sig: Floats) -> tuple[Floats, NDArray[np.intp]]:
-    """Volts from frame to frame, through full turns; and the frames of those."""
+def _voltage_steps(v_sig: Floats) -> tuple[Floats, NDArray[np.intp]]:
+    """Return the unwrapped voltage steps between frames, and the frames with a wrap."""
     before = np.concatenate([[np.nan], v_sig[:-1]])
-    up, down = (v_sig < LOW) & (before > HIGH), (v_sig > HIGH) & (before < LOW)
-    in_range = v_sig[v_sig < GREATEST_VOLTAGE]
+    up, down = (v_sig < WRAP_LOW) & (before > WRAP_HIGH), (v_sig > WRAP_HIGH) & (before < WRAP_LOW)
+    in_range = v_sig[v_sig < MAX_VOLTAGE]
     top = in_range.max() if len(in_range) else np.nan
     step = np.where(up, v_sig + top - before, np.where(down, v_sig - (before + top), v_sig - before))
-    step = np.where(np.abs(step) > GREATEST_STEP, np.nan, step)
+    step = np.where(np.abs(step) > MAX_STEP, np.nan, step)
     return step, np.flatnonzero(up | down)
 
 
-def _clipped_at(speed: Floats, times: Floats, wraps: NDArray[np.intp]) -> Floats:
-    """The speed at a wrap within that of the other frames around it."""
+def _clip_at_wraps(speed: Floats, times: Floats, wraps: NDArray[np.intp]) -> Floats:
+    """Return the speed, limited at each wrap to the range of the surrounding frames."""
     clipped = speed.copy()
-    first = np.searchsorted(times, times[wraps] - NEAR_A_WRAP, side="left")
-    last = np.searchsorted(times, times[wraps] + NEAR_A_WRAP, side="right")
-    for at, start, stop in zip(wraps.tolist(), first.tolist(), last.tolist(), strict=True):
-        around = np.concatenate([speed[start:at], speed[at + 1 : stop]])
+    first = np.searchsorted(times, times[wraps] - WRAP_WINDOW, side="left")
+    last = np.searchsorted(times, times[wraps] + WRAP_WINDOW, side="right")
+    for wrap, start, stop in zip(wraps.tolist(), first.tolist(), last.tolist(), strict=True):
+        around = np.concatenate([speed[start:wrap], speed[wrap + 1 : stop]])
         around = around[~np.isnan(around)]
         if len(around):
-            clipped[at] = np.clip(speed[at], around.min(), around.max())
+            clipped[wrap] = np.clip(speed[wrap], around.min(), around.max())
     return clipped
