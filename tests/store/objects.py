@@ -1,31 +1,36 @@
-"""Objects behind a FaultServer for the tests of the store."""
+"""Objects on a FaultServer, for the tests of the store."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import pathlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.faultserver import FaultServer
-from visbehavior.store import source as module
+from visbehavior.store import source as source_module
+from visbehavior.store import verified
+from visbehavior.store.address import Bucket
 from visbehavior.store.coalesce import BLOCK
-from visbehavior.store.partial_file import BLOCKS_ENDING, JOURNAL_ENDING
-from visbehavior.store.remote_file import RemoteObject
-from visbehavior.store.source import Address, ObjectSource
+from visbehavior.store.os_files import open_binary
+from visbehavior.store.paths import journal_path, partial_path
+from visbehavior.store.remote_object import RemoteObject
+from visbehavior.store.source import ObjectSource
 
 KEY = "a/b/session.nwb"
 
 
-def made_bytes(size: int, seed: int = 0) -> bytes:
-    """Bytes of which no two blocks are alike, nor any all zeros."""
+def random_bytes(size: int, seed: int = 0) -> bytes:
+    """Bytes in which all blocks differ and none is zero."""
     return np.random.default_rng(seed).bytes(size)
 
 
-def digest(content: bytes) -> str:
+def hash_of(content: bytes) -> str:
     return hashlib.blake2b(content).hexdigest()
 
 
@@ -35,20 +40,22 @@ def put(server: FaultServer, content: bytes, key: str = KEY) -> None:
     path.write_bytes(content)
 
 
-def source_of(server: FaultServer) -> ObjectSource:
-    return ObjectSource(Address(server.bucket, server.endpoint))
+def object_source(server: FaultServer) -> ObjectSource:
+    return ObjectSource(Bucket(server.bucket, server.endpoint))
 
 
-def remote_of(
+def remote_object(
     server: FaultServer, folder: pathlib.Path, content: bytes | None = None, key: str = KEY, version: str | None = None
 ) -> RemoteObject:
-    """The object as kept in a folder; its hash is that of `content`."""
-    file_hash = None if content is None else digest(content)
-    return RemoteObject(source_of(server), key, version, file_hash, folder / pathlib.PurePosixPath(key).name)
+    """An object with its cache in a folder; its hash is that of `content`, or else of the server's object."""
+    if content is None and (server.folder / key).is_file():
+        content = (server.folder / key).read_bytes()
+    file_hash = None if content is None else hash_of(content)
+    return RemoteObject(object_source(server), key, version, file_hash, folder / pathlib.PurePosixPath(key).name)
 
 
-def asked_for(server: FaultServer, key: str = KEY) -> list[int]:
-    """The blocks that were asked for, as often as they were."""
+def requested_blocks(server: FaultServer, key: str = KEY) -> list[int]:
+    """The blocks of all range requests, in their order."""
     return [
         block
         for request in server.requests
@@ -57,30 +64,44 @@ def asked_for(server: FaultServer, key: str = KEY) -> list[int]:
     ]
 
 
-def sent(server: FaultServer, key: str = KEY) -> int:
+def sent_bytes(server: FaultServer, key: str = KEY) -> int:
     return sum(request.sent for request in server.requests if request.key == key)
 
 
-def beside(final: pathlib.Path) -> list[str]:
-    """What lies in the folder of a file, other than the file."""
-    return sorted(path.name for path in final.parent.iterdir() if path != final) if final.parent.exists() else []
+def file_names(folder: pathlib.Path) -> list[str]:
+    """Names of the files in a folder, except the record of verified files."""
+    return sorted(path.name for path in folder.iterdir() if path.name != verified.FILE_NAME)
 
 
-def parts_of(final: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
-    """The block file and its journal."""
-    return final.with_name(final.name + BLOCKS_ENDING), final.with_name(final.name + JOURNAL_ENDING)
+def files_beside(final: pathlib.Path) -> list[str]:
+    """Names of the other files in the folder of a file."""
+    return [name for name in file_names(final.parent) if name != final.name] if final.parent.exists() else []
 
 
-def be_direct(monkeypatch: pytest.MonkeyPatch) -> None:
-    """obstore heeds what the machine says about AWS and proxies."""
+def partial_and_journal(final: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+    return partial_path(final), journal_path(final)
+
+
+@contextmanager
+def opened(path: pathlib.Path) -> Iterator[int]:
+    """Descriptor of a file."""
+    file = open_binary(path, os.O_RDONLY)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def clear_network_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Delete environment variables about AWS and proxies, which obstore would use."""
     for name in os.environ:
         if name.upper().startswith("AWS_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
 
 
-def retry_at_once(monkeypatch: pytest.MonkeyPatch, **client: str) -> None:
-    """As patient as ever, without the pauses in between."""
-    backoff: Any = {name: value / 100 for name, value in module._BACKOFF.items() if name != "base"} | {"base": 2}
-    for name in ("_PATIENT", "_QUICK"):
-        monkeypatch.setattr(module, name, getattr(module, name) | {"backoff": backoff})
-    monkeypatch.setattr(module, "_CLIENT", module._CLIENT | client)
+def retry_without_delay(monkeypatch: pytest.MonkeyPatch, **client: str) -> None:
+    """Keep the number of retries, but not the pauses between them."""
+    backoff: Any = {name: value / 100 for name, value in source_module._BACKOFF.items() if name != "base"} | {"base": 2}
+    for name in ("_MANY_RETRIES", "_FEW_RETRIES"):
+        monkeypatch.setattr(source_module, name, getattr(source_module, name) | {"backoff": backoff})
+    monkeypatch.setattr(source_module, "_CLIENT", source_module._CLIENT | client)

@@ -1,517 +1,285 @@
-"""The block file: what it gives is right, or a hole; never anything else, whatever happened to it."""
+"""Partial files: bytes that they return are right, and all other blocks are missing."""
 
 from __future__ import annotations
 
 import os
 import pathlib
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.store.objects import beside, made_bytes, parts_of
+from tests.store.objects import files_beside, opened, partial_and_journal, random_bytes
+from tests.store.partial_files import OBJECTS, OLD, ONE, TWO, cached_blocks, created, part_of, read
 from visbehavior.errors import CannotWrite, ChangedFile
 from visbehavior.store import partial_file as module
-from visbehavior.store.coalesce import BLOCK, Span
+from visbehavior.store.coalesce import BLOCK
 from visbehavior.store.partial_file import PartialFile
 from visbehavior.store.source import ObjectInfo
 
-CHILD = pathlib.Path(__file__).with_name("partial_file_child.py")
-# An object, another one under its name, and an older version of another size.
-OBJECTS = {
-    ObjectInfo(5 * BLOCK + 17, '"one"', None): made_bytes(5 * BLOCK + 17, 1),
-    ObjectInfo(5 * BLOCK + 17, '"two"', None): made_bytes(5 * BLOCK + 17, 2),
-    ObjectInfo(3 * BLOCK, '"one"', "v1"): made_bytes(3 * BLOCK, 3),
-}
-ONE, TWO, OLD = OBJECTS
-READERS = 3
-
-
-def count_of(info: ObjectInfo) -> int:
-    return -(-info.size // BLOCK)
-
-
-def piece(content: bytes, span: Span) -> memoryview:
-    return memoryview(content)[span[0] * BLOCK : span[1] * BLOCK]
-
-
-@contextmanager
-def opened(path: pathlib.Path) -> Iterator[int]:
-    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    try:
-        yield file
-    finally:
-        os.close(file)
-
-
-def read(blocks: PartialFile, start: int, stop: int) -> bytes | set[int]:
-    """The bytes, or the blocks that lack."""
-    content = bytearray(stop - start)
-    with opened(blocks.path) as file:
-        blocks.load()
-        return blocks.read_into(file, start, memoryview(content)) or bytes(content)
-
-
-def whole_blocks(final: pathlib.Path, content: bytes) -> set[int]:
-    """The blocks that a process which comes anew finds, each with the right bytes."""
-    blocks = PartialFile(final)
-    if blocks.load() is None:
-        return set()
-    found = set()
-    for block in range(blocks.count):
-        span = block * BLOCK, min((block + 1) * BLOCK, len(content))
-        got = read(blocks, *span)
-        assert got in ({block}, content[slice(*span)])
-        found |= {block} if isinstance(got, bytes) else set()
-    return found
-
-
-def begun(final: pathlib.Path, info: ObjectInfo = ONE, *spans: Span) -> PartialFile:
-    blocks = PartialFile(final)
-    blocks.begin(info)
-    for span in spans:
-        blocks.write(span, piece(OBJECTS[info], span), info)
-    return blocks
-
-
-class BlockFile(RuleBasedStateMachine):
-    """Several processes on one block file, some with a file open on it since some time ago.
-
-    `here` is what a process that comes anew must find. Where the journal was harmed, what others know is not entered again.
-    """
-
-    @initialize()
-    def start(self) -> None:
-        self.folder = pathlib.Path(tempfile.mkdtemp())
-        self.final = self.folder / "session.nwb"
-        self.data, self.journal = parts_of(self.final)
-        self.readers = [PartialFile(self.final) for _ in range(READERS)]
-        self.files = [-1] * READERS
-        self.here: set[int] = set()
-        self.harmed = False
-        self.readers[0].begin(ONE)
-        self.come_anew()
-
-    def teardown(self) -> None:
-        for at in range(READERS):
-            self.close_file(at)
-        shutil.rmtree(self.folder)
-
-    reader = st.integers(0, READERS - 1)
-    info = st.sampled_from(list(OBJECTS))
-
-    @rule(at=reader, info=info)
-    def begin(self, at: int, info: ObjectInfo) -> None:
-        there = self.readers[at].load()
-        if there is None:
-            self.nothing_is_here()
-        with self.refused_for(there not in (None, info)):
-            self.readers[at].begin(info)
-        assert self.readers[at].info == (there or info)
-
-    @contextmanager
-    def refused_for(self, is_another: bool) -> Iterator[None]:
-        if not is_another:
-            yield
-            return
-        with pytest.raises(ChangedFile, match="holds parts of another version"):
-            yield
-
-    @rule(at=reader, info=info, first=st.integers(0, 5), length=st.integers(1, 6))
-    def write(self, at: int, info: ObjectInfo, first: int, length: int) -> None:
-        """Of whatever object a process takes it for, however long ago it looked."""
-        span = min(first, count_of(info) - 1), min(first + length, count_of(info))
-        try:
-            self.readers[at].write(span, piece(OBJECTS[info], span), info)
-        except FileNotFoundError:
-            assert PartialFile(self.final).load() != info or self.readers[at].info != info or not self.journal.exists()
-        else:
-            assert PartialFile(self.final).load() == info
-            self.here.update(() if self.harmed else range(*span))
-            assert not self.readers[at].missing(range(*span))
-
-    @rule(at=reader)
-    def look(self, at: int) -> None:
-        self.readers[at].load()
-
-    @rule(at=reader)
-    def open_again(self, at: int) -> None:
-        """A process ends, and another comes."""
-        self.close_file(at)
-        self.readers[at] = PartialFile(self.final)
-        self.readers[at].load()
-
-    @rule(at=reader)
-    def close_file(self, at: int) -> None:
-        """From then on another file may get its inode."""
-        if self.files[at] >= 0:
-            os.close(self.files[at])
-            self.files[at] = -1
-
-    def open_file(self, at: int) -> None:
-        with suppress(FileNotFoundError):
-            self.files[at] = os.open(self.data, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        self.readers[at].load()
-
-    @rule(at=reader, start=st.integers(0, 5 * BLOCK + 16), length=st.integers(1, 3 * BLOCK))
-    def read(self, at: int, start: int, length: int) -> None:
-        """From a file that may be another by now."""
-        blocks = self.readers[at]
-        if self.files[at] < 0:
-            self.open_file(at)
-        if self.files[at] < 0 or blocks.info is None:
-            return
-        content = OBJECTS[blocks.info][start : start + length]
-        got = bytearray(len(content))
-        if not blocks.read_into(self.files[at], start, memoryview(got)):
-            assert got == content
-
-    @rule(at=reader)
-    def discard(self, at: int) -> None:
-        self.readers[at].discard()
-        self.nothing_is_here()
-        assert not beside(self.final)
-
-    @rule(at=reader)
-    def finish(self, at: int) -> None:
-        info = self.readers[at].load()
-        if info is None or len(whole_blocks(self.final, OBJECTS[info])) < count_of(info):
-            return
-        self.readers[at].finish(self.data.stat().st_ino)
-        assert self.final.read_bytes() == OBJECTS[info]
-        assert not beside(self.final)
-        self.final.unlink()
-        self.nothing_is_here()
-
-    def nothing_is_here(self) -> None:
-        self.here.clear()
-        self.harmed = False
-
-    def come_anew(self) -> None:
-        """What was read once is not checked again: the disk is taken to hold what it was seen to hold."""
-        for at in range(READERS):
-            self.open_again(at)
-
-    @precondition(lambda self: self.data.exists() and self.data.stat().st_size)
-    @rule(at=st.integers(0), mask=st.integers(1, 255))
-    def flip_a_byte(self, at: int, mask: int) -> None:
-        with self.data.open("rb+") as file:
-            at %= self.data.stat().st_size
-            file.seek(at)
-            byte = file.read(1)[0]
-            file.seek(at)
-            file.write(bytes([byte ^ mask]))
-        self.here.discard(at // BLOCK)
-        self.come_anew()
-
-    @precondition(lambda self: self.data.exists())
-    @rule(size=st.integers(0, 5 * BLOCK))
-    def cut_the_data(self, size: int) -> None:
-        os.truncate(self.data, min(size, self.data.stat().st_size))
-        self.here &= set(range(size // BLOCK))
-        self.come_anew()
-
-    @precondition(lambda self: self.journal.exists())
-    @rule(lost=st.integers(1, 200))
-    def tear_the_journal(self, lost: int) -> None:
-        os.truncate(self.journal, max(self.journal.stat().st_size - lost, 0))
-        self.here.clear()
-        self.harmed = True
-
-    @precondition(lambda self: self.journal.exists() and self.journal.stat().st_size)
-    @rule(at=st.integers(0), garbage=st.binary(min_size=1, max_size=40))
-    def garble_the_journal(self, at: int, garbage: bytes) -> None:
-        with self.journal.open("rb+") as file:
-            file.seek(at % self.journal.stat().st_size)
-            file.write(garbage)
-        self.here.clear()
-        self.harmed = True
-
-    @rule()
-    def lose_the_journal(self) -> None:
-        self.journal.unlink(missing_ok=True)
-        self.here.clear()
-
-    @rule()
-    def lose_the_data(self) -> None:
-        self.data.unlink(missing_ok=True)
-        self.here.clear()
-
-    @invariant()
-    def what_was_kept_is_found(self) -> None:
-        blocks = PartialFile(self.final)
-        info = blocks.load()
-        if info is None:
-            assert not self.here
-            return
-        assert 0 <= blocks.here() <= info.size
-        assert self.here <= whole_blocks(self.final, OBJECTS[info])
-
-
-TestBlockFile = BlockFile.TestCase
-TestBlockFile.settings = settings(stateful_step_count=50)
-
 
 @pytest.mark.parametrize("size", [1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
-def test_odd_sizes(tmp_path: pathlib.Path, size: int) -> None:
-    info, content = ObjectInfo(size, '"odd"', None), made_bytes(size)
-    blocks = PartialFile(tmp_path / "session.nwb")
-    assert (blocks.load(), blocks.here()) == (None, 0)
-    blocks.begin(info)
-    assert (blocks.count, blocks.here()) == (-(-size // BLOCK), 0)
-    here = 0
-    for block in reversed(range(blocks.count)):
-        blocks.write((block, block + 1), piece(content, (block, block + 1)), info)
-        here += len(piece(content, (block, block + 1)))
-        assert blocks.here() == here
-    assert whole_blocks(blocks.final, content) == set(range(blocks.count))
-    assert read(blocks, 0, 0) == b""
-    blocks.finish(blocks.path.stat().st_ino)
-    assert blocks.final.read_bytes() == content
-    assert not beside(blocks.final)
+def test_objects_of_any_size(tmp_path: pathlib.Path, size: int) -> None:
+    info, content = ObjectInfo(size, '"odd"', None), random_bytes(size)
+    partial = PartialFile(tmp_path / "session.nwb")
+    assert (partial.load(), partial.cached_bytes()) == (None, 0)
+    partial.create(info)
+    assert (partial.block_count, partial.cached_bytes()) == (-(-size // BLOCK), 0)
+    cached = 0
+    for block in reversed(range(partial.block_count)):
+        part = part_of(content, (block, block + 1))
+        partial.write((block, block + 1), part, info)
+        cached += len(part)
+        assert partial.cached_bytes() == cached
+    assert cached_blocks(partial.final, content) == set(range(partial.block_count))
+    assert read(partial, 0, 0) == b""
+    partial.finish(partial.path.stat().st_ino)
+    assert partial.final.read_bytes() == content
+    assert not files_beside(partial.final)
 
 
-def test_what_is_here_is_counted_once(tmp_path: pathlib.Path) -> None:
-    blocks = begun(tmp_path / "session.nwb", ONE, (0, 2), (1, 3), (1, 2), (5, 6))
-    again = PartialFile(blocks.final)
+def test_block_count_of_a_deleted_partial_file(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        _ = PartialFile(tmp_path / "session.nwb").block_count
+
+
+def test_cached_blocks_are_counted_once(tmp_path: pathlib.Path) -> None:
+    partial = created(tmp_path / "session.nwb", ONE, (0, 2), (1, 3), (1, 2), (5, 6))
+    again = PartialFile(partial.final)
     again.load()
-    for found in (blocks, again):
-        assert found.here() == 3 * BLOCK + 17
-        assert found.missing(range(6)) == [3, 4]
+    for instance in (partial, again):
+        assert instance.cached_bytes() == 3 * BLOCK + 17
+        assert instance.missing(range(6)) == [3, 4]
 
 
-def test_what_is_here_is_not_written_again(tmp_path: pathlib.Path) -> None:
-    """It may be hashed already; and what comes over a wire may come wrong."""
-    blocks = begun(tmp_path / "session.nwb", ONE, (1, 2), (3, 4))
+def test_cached_blocks_are_not_rewritten(tmp_path: pathlib.Path) -> None:
+    """They may be hashed already, and downloaded bytes may be wrong."""
+    partial = created(tmp_path / "session.nwb", ONE, (1, 2), (3, 4))
     wrong = memoryview(bytes(5 * BLOCK))
-    PartialFile(blocks.final).load()
-    other = PartialFile(blocks.final)
+    PartialFile(partial.final).load()
+    other = PartialFile(partial.final)
     other.load()
     other.write((0, 5), wrong, ONE)
-    assert [read(other, at * BLOCK, (at + 1) * BLOCK) == bytes(BLOCK) for at in range(5)] == [1, 0, 1, 0, 1]
+    is_wrong = [read(other, block * BLOCK, (block + 1) * BLOCK) == bytes(BLOCK) for block in range(5)]
+    assert is_wrong == [True, False, True, False, True]
     for block in (1, 3):
-        assert read(other, block * BLOCK, (block + 1) * BLOCK) == piece(OBJECTS[ONE], (block, block + 1))
+        assert read(other, block * BLOCK, (block + 1) * BLOCK) == part_of(OBJECTS[ONE], (block, block + 1))
 
 
-def test_what_was_damaged_is_written_again(tmp_path: pathlib.Path) -> None:
-    blocks = begun(tmp_path / "session.nwb", ONE, (0, 3))
-    with blocks.path.open("rb+") as file:
+def test_damaged_blocks_are_rewritten(tmp_path: pathlib.Path) -> None:
+    partial = created(tmp_path / "session.nwb", ONE, (0, 3))
+    with partial.path.open("rb+") as file:
         file.seek(BLOCK)
         file.write(b"damage")
-    again = PartialFile(blocks.final)
+    again = PartialFile(partial.final)
     again.load()
-    again.write((0, 3), piece(OBJECTS[ONE], (0, 3)), ONE)
-    assert whole_blocks(blocks.final, OBJECTS[ONE]) == {0, 1, 2}
+    again.write((0, 3), part_of(OBJECTS[ONE], (0, 3)), ONE)
+    assert cached_blocks(partial.final, OBJECTS[ONE]) == {0, 1, 2}
 
 
-def test_a_bigger_remnant_leaves_nothing_in_a_smaller_file(tmp_path: pathlib.Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(module, "has_sparse_files", lambda folder: False)
-    blocks = begun(tmp_path / "session.nwb", ONE, (0, 6))
-    parts_of(blocks.final)[1].unlink()
-    blocks = begun(tmp_path / "session.nwb", OLD, (0, 3))
-    blocks.finish(blocks.path.stat().st_ino)
-    assert blocks.final.read_bytes() == OBJECTS[OLD]
+def test_a_file_without_journal_is_not_reused(tmp_path: pathlib.Path, monkeypatch: Any) -> None:
+    """A smaller object must not end with the bytes of a larger one."""
+    monkeypatch.setattr(module, "supports_sparse_files", lambda folder: False)
+    partial = created(tmp_path / "session.nwb", ONE, (0, 6))
+    partial_and_journal(partial.final)[1].unlink()
+    partial = created(tmp_path / "session.nwb", OLD, (0, 3))
+    partial.finish(partial.path.stat().st_ino)
+    assert partial.final.read_bytes() == OBJECTS[OLD]
 
 
-def test_another_object_under_the_name(tmp_path: pathlib.Path) -> None:
-    """Of what a process still believes to fill, not a byte enters, though the new file has the old one's inode."""
-    late = begun(tmp_path / "session.nwb", ONE, (0, 6))
+def test_blocks_of_a_replaced_object_are_not_written(tmp_path: pathlib.Path) -> None:
+    """The process that writes them has not noticed the new file, which may even have the old one's inode."""
+    late = created(tmp_path / "session.nwb", ONE, (0, 6))
     other = PartialFile(late.final)
     other.load()
     other.discard()
-    other.begin(TWO)
-    other.write((0, 1), piece(OBJECTS[TWO], (0, 1)), TWO)
+    other.create(TWO)
+    other.write((0, 1), part_of(OBJECTS[TWO], (0, 1)), TWO)
     with pytest.raises(FileNotFoundError):
-        late.write((1, 3), piece(OBJECTS[ONE], (1, 3)), ONE)
-    assert whole_blocks(late.final, OBJECTS[TWO]) == {0}
-    with pytest.raises(ChangedFile, match="Open the session again, and it starts anew"):
-        late.begin(ONE)
+        late.write((1, 3), part_of(OBJECTS[ONE], (1, 3)), ONE)
+    assert cached_blocks(late.final, OBJECTS[TWO]) == {0}
+    with pytest.raises(ChangedFile, match="Open the session again to restart the download"):
+        late.create(ONE)
 
 
 @pytest.mark.parametrize("info", [ONE, TWO])
-def test_thrown_away_while_a_process_knows_it(tmp_path: pathlib.Path, info: ObjectInfo) -> None:
-    """What was read and checked of the old file is a hole in the new one."""
-    knowing = begun(tmp_path / "session.nwb", ONE, (0, 6))
-    assert read(knowing, 0, ONE.size) == OBJECTS[ONE]
-    other = PartialFile(knowing.final)
+def test_checked_blocks_of_a_discarded_file_are_missing(tmp_path: pathlib.Path, info: ObjectInfo) -> None:
+    reader = created(tmp_path / "session.nwb", ONE, (0, 6))
+    assert read(reader, 0, ONE.size) == OBJECTS[ONE]
+    other = PartialFile(reader.final)
     other.discard()
-    other.begin(info)
-    assert knowing.load() == info
-    assert read(knowing, 0, ONE.size) == set(range(6))
+    other.create(info)
+    assert reader.load() == info
+    assert read(reader, 0, ONE.size) == set(range(6))
 
 
-def test_another_file_in_its_place(tmp_path: pathlib.Path) -> None:
-    """As from a backup that knew no holes."""
-    knowing = begun(tmp_path / "session.nwb", ONE, (0, 6))
-    assert read(knowing, 0, ONE.size) == OBJECTS[ONE]
+def test_checked_blocks_of_an_exchanged_file_are_checked_again(tmp_path: pathlib.Path) -> None:
+    """A backup program may restore the file without its holes."""
+    reader = created(tmp_path / "session.nwb", ONE, (0, 6))
+    assert read(reader, 0, ONE.size) == OBJECTS[ONE]
     (tmp_path / "backup").write_bytes(bytes(BLOCK) + OBJECTS[ONE][BLOCK:])
-    (tmp_path / "backup").replace(knowing.path)
-    assert read(knowing, 0, ONE.size) == {0}
-    assert read(knowing, BLOCK, ONE.size) == OBJECTS[ONE][BLOCK:]
+    (tmp_path / "backup").replace(reader.path)
+    assert read(reader, 0, ONE.size) == {0}
+    assert read(reader, BLOCK, ONE.size) == OBJECTS[ONE][BLOCK:]
 
 
-def in_the_middle(monkeypatch: Any, happening: Callable[[], object]) -> None:
-    """Something that happens when a write has made sure that it may, and before it writes."""
-    real = module._write_at
+def call_before_next_write(monkeypatch: Any, function: Callable[[], object]) -> None:
+    """Call a function after `PartialFile.write` checked the file and before it writes."""
+    write_at = module.write_at
 
-    def write_at(*arguments: Any) -> None:
-        monkeypatch.setattr(module, "_write_at", real)
-        happening()
-        real(*arguments)
+    def call_and_write(*arguments: Any) -> None:
+        monkeypatch.setattr(module, "write_at", write_at)
+        function()
+        write_at(*arguments)
 
-    monkeypatch.setattr(module, "_write_at", write_at)
+    monkeypatch.setattr(module, "write_at", call_and_write)
 
 
-@pytest.mark.parametrize("through_itself", [True, False])
+@pytest.mark.parametrize("by_same_instance", [True, False])
 @pytest.mark.parametrize("info", [ONE, TWO])
-def test_thrown_away_while_a_thread_writes(
-    tmp_path: pathlib.Path, monkeypatch: Any, info: ObjectInfo, through_itself: bool
+def test_a_file_restarted_during_a_write_gets_no_old_blocks(
+    tmp_path: pathlib.Path, monkeypatch: Any, info: ObjectInfo, by_same_instance: bool
 ) -> None:
-    blocks = begun(tmp_path / "session.nwb", ONE, (0, 1))
-    other = blocks if through_itself else PartialFile(blocks.final)
+    partial = created(tmp_path / "session.nwb", ONE, (0, 1))
+    other = partial if by_same_instance else PartialFile(partial.final)
 
-    def begin_anew() -> None:
+    def restart() -> None:
         other.discard()
-        other.begin(info)
+        other.create(info)
 
-    in_the_middle(monkeypatch, begin_anew)
-    blocks.write((1, 6), piece(OBJECTS[ONE], (1, 6)), ONE)
-    assert (blocks.load(), blocks.here()) == (info, 0)
-    assert read(blocks, 0, ONE.size) == set(range(6))
-    assert whole_blocks(blocks.final, OBJECTS[info]) == set()
+    call_before_next_write(monkeypatch, restart)
+    partial.write((1, 6), part_of(OBJECTS[ONE], (1, 6)), ONE)
+    assert (partial.load(), partial.cached_bytes()) == (info, 0)
+    assert read(partial, 0, ONE.size) == set(range(6))
+    assert cached_blocks(partial.final, OBJECTS[info]) == set()
 
 
-def test_thrown_away_between_a_look_and_a_write(tmp_path: pathlib.Path, monkeypatch: Any) -> None:
-    """What another has read of the new file stays as it was read."""
-    blocks = begun(tmp_path / "session.nwb", ONE, (0, 1))
-    other = PartialFile(blocks.final)
+def test_a_file_restarted_between_load_and_write_gets_no_old_blocks(tmp_path: pathlib.Path, monkeypatch: Any) -> None:
+    partial = created(tmp_path / "session.nwb", ONE, (0, 1))
+    other = PartialFile(partial.final)
     load = PartialFile.load
 
-    def load_then(self: PartialFile) -> ObjectInfo | None:
-        found = load(self)
+    def load_and_restart(self: PartialFile) -> ObjectInfo | None:
+        info = load(self)
         monkeypatch.setattr(PartialFile, "load", load)
         other.discard()
-        other.begin(TWO)
-        other.write((1, 2), piece(OBJECTS[TWO], (1, 2)), TWO)
-        return found
+        other.create(TWO)
+        other.write((1, 2), part_of(OBJECTS[TWO], (1, 2)), TWO)
+        return info
 
-    monkeypatch.setattr(PartialFile, "load", load_then)
+    monkeypatch.setattr(PartialFile, "load", load_and_restart)
     with pytest.raises(FileNotFoundError):
-        blocks.write((1, 2), piece(OBJECTS[ONE], (1, 2)), ONE)
-    assert read(other, BLOCK, 2 * BLOCK) == piece(OBJECTS[TWO], (1, 2))
+        partial.write((1, 2), part_of(OBJECTS[ONE], (1, 2)), ONE)
+    assert read(other, BLOCK, 2 * BLOCK) == part_of(OBJECTS[TWO], (1, 2))
 
 
-def test_finished_while_a_thread_writes(tmp_path: pathlib.Path, monkeypatch: Any) -> None:
-    blocks = begun(tmp_path / "session.nwb", ONE, (0, 5))
-    other = begun(tmp_path / "session.nwb")
+def test_a_file_finished_during_a_write_stays_complete(tmp_path: pathlib.Path, monkeypatch: Any) -> None:
+    partial = created(tmp_path / "session.nwb", ONE, (0, 5))
+    other = created(tmp_path / "session.nwb")
 
     def finish() -> None:
-        other.write((5, 6), piece(OBJECTS[ONE], (5, 6)), ONE)
+        other.write((5, 6), part_of(OBJECTS[ONE], (5, 6)), ONE)
         other.finish(other.inode)
 
-    in_the_middle(monkeypatch, finish)
+    call_before_next_write(monkeypatch, finish)
     with pytest.raises(FileNotFoundError):
-        blocks.write((5, 6), piece(OBJECTS[ONE], (5, 6)), ONE)
-    assert blocks.final.read_bytes() == OBJECTS[ONE]
-    assert not beside(blocks.final)
+        partial.write((5, 6), part_of(OBJECTS[ONE], (5, 6)), ONE)
+    assert partial.final.read_bytes() == OBJECTS[ONE]
+    assert not files_beside(partial.final)
 
 
-def test_only_the_file_that_was_hashed_gets_the_final_name(tmp_path: pathlib.Path) -> None:
-    """Where locks do nothing, another may have finished it, and a third have begun anew."""
-    blocks = begun(tmp_path / "session.nwb", ONE, (0, 6))
-    with opened(blocks.path) as file:
+def test_finish_renames_only_the_file_that_was_hashed(tmp_path: pathlib.Path) -> None:
+    """Where locks have no effect, another process may have finished it, and a third one restarted it."""
+    partial = created(tmp_path / "session.nwb", ONE, (0, 6))
+    with opened(partial.path) as file:
         hashed = os.fstat(file).st_ino
-        PartialFile(blocks.final).finish(hashed)
-        third = begun(tmp_path / "session.nwb", ONE, (2, 3))
+        PartialFile(partial.final).finish(hashed)
+        third = created(tmp_path / "session.nwb", ONE, (2, 3))
         with pytest.raises(FileNotFoundError):
-            blocks.finish(hashed)
-    assert blocks.final.read_bytes() == OBJECTS[ONE]
-    assert whole_blocks(third.final, OBJECTS[ONE]) == {2}
+            partial.finish(hashed)
+    assert partial.final.read_bytes() == OBJECTS[ONE]
+    assert cached_blocks(third.final, OBJECTS[ONE]) == {2}
     with pytest.raises(FileNotFoundError):
-        blocks.finish(hashed)
-    assert beside(blocks.final) == [path.name for path in parts_of(blocks.final)]
+        partial.finish(hashed)
+    assert files_beside(partial.final) == [path.name for path in partial_and_journal(partial.final)]
 
 
-def test_a_disk_without_links(tmp_path: pathlib.Path, monkeypatch: Any) -> None:
-    def refuse(*_: Any) -> None:
-        raise PermissionError("exFAT has none")
+def test_finish_without_hard_links(tmp_path: pathlib.Path, monkeypatch: Any) -> None:
+    def raise_permission_error(*_: Any) -> None:
+        raise PermissionError("exFAT has no hard links")
 
-    monkeypatch.setattr(os, "link", refuse)
-    test_only_the_file_that_was_hashed_gets_the_final_name(tmp_path)
+    monkeypatch.setattr(os, "link", raise_permission_error)
+    test_finish_renames_only_the_file_that_was_hashed(tmp_path)
 
 
-def test_who_brings_it(tmp_path: pathlib.Path) -> None:
-    blocks = begun(tmp_path / "session.nwb")
-    blocks.sign("the other")
-    again = PartialFile(blocks.final)
+def test_other_processes_read_who_downloads_the_file(tmp_path: pathlib.Path) -> None:
+    partial = created(tmp_path / "session.nwb")
+    partial.record_downloader("the other")
+    again = PartialFile(partial.final)
     again.load()
-    assert again.holder == "the other"
-    blocks.discard()
+    assert again.downloader == "the other"
+    partial.discard()
     with pytest.raises(FileNotFoundError):
-        again.sign("me")
+        again.record_downloader("me")
     again.load()
-    assert again.holder == ""
+    assert again.downloader == ""
 
 
-def test_many_begin_at_once(tmp_path: pathlib.Path) -> None:
-    """Each for itself, as processes do; whoever began first, all agree in the end."""
-    for at in range(30):
-        final = tmp_path / str(at) / "session.nwb"
-        gate = threading.Barrier(8)
+def test_simultaneous_creations_agree(tmp_path: pathlib.Path) -> None:
+    for attempt in range(30):
+        final = tmp_path / str(attempt) / "session.nwb"
+        barrier = threading.Barrier(8)
 
-        def begin(final: pathlib.Path = final, gate: threading.Barrier = gate) -> PartialFile:
-            gate.wait()
-            return begun(final)
+        def create(final: pathlib.Path = final, barrier: threading.Barrier = barrier) -> PartialFile:
+            barrier.wait()
+            return created(final)
 
         with ThreadPoolExecutor(8) as pool:
-            several = [future.result() for future in [pool.submit(begin) for _ in range(8)]]
-        for blocks in several:
-            blocks.load()
-            blocks.write((0, 1), piece(OBJECTS[ONE], (0, 1)), ONE)
-        assert whole_blocks(final, OBJECTS[ONE]) == {0}
+            instances = [future.result() for future in [pool.submit(create) for _ in range(8)]]
+        for partial in instances:
+            partial.load()
+            partial.write((0, 1), part_of(OBJECTS[ONE], (0, 1)), ONE)
+        assert cached_blocks(final, OBJECTS[ONE]) == {0}
 
 
-def test_threads_and_processes_at_once(tmp_path: pathlib.Path) -> None:
-    """One object, filled and read by many, thrown away now and then."""
+def test_simultaneous_reads_writes_and_discards(tmp_path: pathlib.Path) -> None:
+    """By threads that share an instance, and by others that do not."""
     final = tmp_path / "session.nwb"
-    shared = begun(final)
+    shared = created(final)
 
     def work(seed: int) -> None:
         rng = random.Random(seed)
-        blocks = shared if seed % 2 else PartialFile(final)
+        partial = shared if seed % 2 else PartialFile(final)
         for _ in range(60):
             with suppress(FileNotFoundError, ChangedFile):
-                step(rng, blocks)
+                step(rng, partial)
 
-    def step(rng: random.Random, blocks: PartialFile) -> None:
-        blocks.begin(ONE)
+    def step(rng: random.Random, partial: PartialFile) -> None:
+        partial.create(ONE)
         first = rng.randrange(6)
         if rng.random() < 0.05:
-            blocks.discard()
+            partial.discard()
         elif rng.random() < 0.5:
-            blocks.write((first, first + 1), piece(OBJECTS[ONE], (first, first + 1)), ONE)
+            partial.write((first, first + 1), part_of(OBJECTS[ONE], (first, first + 1)), ONE)
         else:
             span = first * BLOCK, min((first + 1) * BLOCK, ONE.size)
-            assert read(blocks, *span) in ({first}, OBJECTS[ONE][slice(*span)])
+            assert read(partial, *span) in ({first}, OBJECTS[ONE][slice(*span)])
 
     with ThreadPoolExecutor(8) as pool:
         for future in [pool.submit(work, seed) for seed in range(8)]:
             future.result()
-    whole_blocks(final, OBJECTS[ONE])
+    cached_blocks(final, OBJECTS[ONE])
 
 
-def child(*arguments: object) -> str:
+def child_output(*arguments: object) -> list[str]:
+    """Lines printed by a child process."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.store.partial_file_child", *map(str, arguments)],
         capture_output=True,
@@ -520,38 +288,39 @@ def child(*arguments: object) -> str:
         cwd=pathlib.Path(__file__).parents[2],
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout.splitlines()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not limit the size of files")
-def test_a_full_disk(tmp_path: pathlib.Path) -> None:
-    said = child("full", tmp_path).splitlines()
-    assert [line.split()[0] for line in said] == ["kept", "DiskFull", "kept", "DiskFull", "DiskFull"]
-    assert said[1].endswith("its disk is full. What came is kept. Make room, or choose another cache_dir.")
-    assert whole_blocks(tmp_path / "session.nwb", made_bytes(8 * BLOCK + 5)) == {0, 1, 3}
+def test_a_full_disk_raises_and_keeps_the_cached_blocks(tmp_path: pathlib.Path) -> None:
+    lines = child_output("full", tmp_path)
+    assert [line.split()[0] for line in lines] == ["written", "DiskFull", "written", "DiskFull", "DiskFull"]
+    assert lines[1].endswith(
+        "its disk is full. Downloaded bytes are kept. Free some space or choose another cache_dir."
+    )
+    assert cached_blocks(tmp_path / "session.nwb", random_bytes(8 * BLOCK + 5)) == {0, 1, 3}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has other ways to forbid writing")
-def test_a_folder_that_may_not_be_written() -> None:
-    """What is there can be read."""
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_a_read_only_folder_can_be_read_but_not_written() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        said = child("forbidden", folder).splitlines()
-        assert len(said) == 3, said
-        for line in said:
+        lines = child_output("forbidden", folder)
+        assert len(lines) == 3, lines
+        for line in lines:
             assert line.startswith("CannotWrite ")
             assert line.endswith(
-                "Permission denied. What is cached already can be used; for more choose a cache_dir that you may write to."
+                "Permission denied. Cached data can be read; to download more, choose a cache_dir with write permission."
             )
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows says that nothing is there")
-def test_a_folder_that_is_a_file(tmp_path: pathlib.Path) -> None:
+@pytest.mark.skipif(os.name == "nt", reason="Windows reports that the file does not exist")
+def test_a_folder_that_is_a_file_cannot_be_written(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    blocks = PartialFile(tmp_path / "file" / "session.nwb")
-    for attempt in (blocks.load, lambda: blocks.begin(ONE), blocks.make_folder):
+    partial = PartialFile(tmp_path / "file" / "session.nwb")
+    for attempt in (partial.load, lambda: partial.create(ONE), partial.make_folder):
         with pytest.raises(
             CannotWrite,
-            match=r"cannot be written: (Not a directory|File exists)\. .* choose a cache_dir that you may write to",
+            match=r"cannot be written: (Not a directory|File exists)\. .* choose a cache_dir with write permission",
         ):
             attempt()

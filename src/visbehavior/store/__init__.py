@@ -1,1 +1,1 @@
-"""Bytes: where they come from and how they are kept. Nothing here knows what a table is."""
+"""Reading objects from S3, HTTP or folders, and caching their bytes on disk. Independent of tables and sessions."""

@@ -1,8 +1,8 @@
-"""Append-only records with a checksum each.
+"""Append-only files of records, each with a checksum.
 
-A record is a line: eight hexadecimal digits of CRC-32, a space, JSON. What is torn, damaged or unreadable is skipped
-wherever it stands, so that a process that dies while it writes, or a file system whose appends are not atomic, costs a
-record and never invents one.
+A record is a line: the CRC-32 in eight hexadecimal digits, a space, JSON. Torn, damaged or unreadable lines are skipped
+wherever they are. A process that dies while it writes, or a file system without atomic appends, can therefore lose a
+record but never produce a wrong one.
 """
 
 from __future__ import annotations
@@ -14,47 +14,46 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from visbehavior.store.os_files import open_binary, write_all
+
 Record = dict[str, Any]
 
 
 def append_records(path: Path, records: Iterable[Record], *, create: bool = True) -> None:
-    """Add records in one write; FileNotFoundError where there is no such file and none is to be made."""
-    # The newline before each record keeps it apart from a torn one.
-    lines = b"".join(b"\n" + _line(record) + b"\n" for record in records)
-    flags = os.O_WRONLY | os.O_APPEND | (os.O_CREAT if create else 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags, 0o666)
+    """Append records in one write; FileNotFoundError if the file does not exist and `create` is False."""
+    # The newline before each record separates it from a torn one.
+    lines = b"".join(b"\n" + _format(record) + b"\n" for record in records)
+    file = open_binary(path, os.O_WRONLY | os.O_APPEND | (os.O_CREAT if create else 0))
     try:
-        # A disk that is nearly full takes a part, and says so only when it is given the rest.
-        while lines:
-            lines = lines[os.write(descriptor, lines) :]
+        write_all(file, lines)
     finally:
-        os.close(descriptor)
+        os.close(file)
 
 
 def read_records(path: Path, offset: int = 0) -> tuple[list[Record], int]:
-    """The whole records behind an offset, and where the next ones will begin; none where there is no such file."""
+    """Return the complete records after an offset, and the offset of the next ones; no records if there is no file."""
     try:
         with open(path, "rb") as file:
             file.seek(offset)
             content = file.read()
     except FileNotFoundError:
         return [], 0
-    whole = content.rfind(b"\n") + 1
-    found = (_record(line) for line in content[:whole].split(b"\n"))
-    return [record for record in found if record is not None], offset + whole
+    end = content.rfind(b"\n") + 1
+    records = (_parse(line) for line in content[:end].split(b"\n"))
+    return [record for record in records if record is not None], offset + end
 
 
-def _line(record: Record) -> bytes:
+def _format(record: Record) -> bytes:
     payload = json.dumps(record, separators=(",", ":")).encode()
     return b"%08x %s" % (zlib.crc32(payload), payload)
 
 
-def _record(line: bytes) -> Record | None:
+def _parse(line: bytes) -> Record | None:
     checksum, _, payload = line.partition(b" ")
     if len(checksum) != 8 or checksum != b"%08x" % zlib.crc32(payload):
         return None
     try:
-        found = json.loads(payload)
+        record = json.loads(payload)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return record if isinstance(record, dict) else None

@@ -1,7 +1,6 @@
-"""Where bytes come from: objects in an S3 bucket, on a plain HTTP mirror, in a folder, behind three calls.
+"""Objects in an S3 bucket, on a plain HTTP mirror or in a folder, read through obstore.
 
-obstore does the work: anonymous access, object versions, conditional ranges, retries with back-off. Its exceptions become ours
-here and nowhere else.
+obstore provides anonymous access, object versions, conditional ranges, and retries with back-off.
 """
 
 from __future__ import annotations
@@ -9,47 +8,49 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote, unquote, urlsplit
 
 from visbehavior._version import __version__
-from visbehavior.errors import BadValue, ChangedFile, NotFound, TransferFailed, VisBehaviorError
-from visbehavior.settings import REGION, s3_endpoint
+from visbehavior.errors import ChangedFile, NotFound, TransferFailed
+from visbehavior.settings import REGION
+from visbehavior.store.address import Bucket, Folder, Location, Mirror, check_endpoint
+from visbehavior.store.obstore_errors import NoRanges, NoVersions, mapped_errors
+from visbehavior.store.stall import LISTING_TIMEOUT, MAX_LISTED, MAX_LISTING, StallGuard, interruptible
 
-# `read_timeout` is for a stalled line, and starts again with each piece that comes; `timeout` is for an answer in all.
+# `read_timeout` limits the wait for the next bytes of a response, `timeout` the complete response.
 _CLIENT: Any = {"allow_http": True, "connect_timeout": "5s", "read_timeout": "10s", "timeout": "600s"}
 _BACKOFF: Any = {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=5), "base": 2}
-_PATIENT: Any = {"max_retries": 6, "retry_timeout": timedelta(seconds=120), "backoff": _BACKOFF}
-# For questions whose failure is an answer: is there a network, does the server know versions?
-_QUICK: Any = {"max_retries": 1, "retry_timeout": timedelta(seconds=10), "backoff": _BACKOFF}
-# Of answers that obstore does not ask for again: another range than was asked for, a body of another length.
+_MANY_RETRIES: Any = {"max_retries": 6, "retry_timeout": timedelta(seconds=120), "backoff": _BACKOFF}
+# For requests that are likely to fail: a listing without a network, a version from a server without versions.
+_FEW_RETRIES: Any = {"max_retries": 1, "retry_timeout": timedelta(seconds=10), "backoff": _BACKOFF}
+# For responses that obstore does not retry, such as one with another range than the requested one.
 _ATTEMPTS = 3
-_PAGE_TIMEOUT = 10.0
-_LISTED = re.compile(r'href="([^"?/]+)"', re.IGNORECASE)
-# With other characters obstore panics, which is not even an Exception.
-_HOST = re.compile(r"[\w.:-]+")
-_ENDPOINT = re.compile(r"[!-;=?-_a-~]+")
-_BUCKET = re.compile(r"[\w.-]+", re.ASCII)
+_INDEX_PAGE_TIMEOUT = 10.0
+_INDEX_PAGE_FILE = re.compile(r'href="([^"?/]+)"', re.IGNORECASE)
+
+
+Names: TypeAlias = list[str]
 
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """What tells an object's bytes from another's.
+    """Identity of an object's bytes.
 
     Parameters
     ----------
     size : int
         Bytes.
     etag : str or None
-        The server's mark of the bytes.
+        ETag of the server.
     version : str or None
-        Object version, where the server keeps versions.
+        Object version; None if the server keeps no versions.
     """
 
     size: int
@@ -57,80 +58,73 @@ class ObjectInfo:
     version: str | None
 
 
-@dataclass(frozen=True)
-class Address:
-    """Where objects lie.
-
-    Parameters
-    ----------
-    place : str
-        A bucket's name, ``s3://bucket``, ``https://mirror/folder``, or a folder.
-    endpoint : str or None
-        An S3 server other than Amazon's, addressed path-style.
-    """
-
-    place: str
-    endpoint: str | None = None
-
-
 class ObjectSource:
-    """Objects behind three calls: what an object is, a range of it, a listing. Counts requests and bytes.
+    """Read-only access to the objects of a bucket, a mirror or a folder.
 
-    It can be used from threads and pickled. After a fork, in the child, it refuses: obstore would wait there for ever.
-    A server that does not know ranges gives its objects whole, and `has_ranges` becomes False.
+    It can be used from threads and pickled. It raises TransferFailed in a forked child of a process that used it, where
+    obstore would hang.
 
     Parameters
     ----------
-    address : Address
+    location : Bucket, Mirror or Folder
     store : obstore store, optional
-        One that is open already, such as an ``obstore.store.MemoryStore``.
+        An open store to use, such as an ``obstore.store.MemoryStore``.
+
+    Attributes
+    ----------
+    requests : int
+        Number of requests so far.
+    bytes : int
+        Number of bytes received so far.
+    has_ranges : bool
+        False once the server has returned a complete object instead of a range.
     """
 
-    def __init__(self, address: Address, store: Any = None) -> None:
-        self.address = address
+    def __init__(self, location: Location, store: Any = None) -> None:
+        self.location = location
         self.requests = 0
         self.bytes = 0
-        self._given = store
-        self._stores: dict[bool, Any] = {} if store is None else {True: store, False: store}
-        self._knows_versions: bool | None = None
         self.has_ranges = True
+        self._given_store = store
+        self._stores: dict[bool, Any] = {} if store is None else {True: store, False: store}
+        self._has_versions: bool | None = None
         self._lock = threading.Lock()
-        if store is None:
-            _check_place(address)
 
     def __getstate__(self) -> dict[str, Any]:
-        # A store in memory cannot be pickled and says so; without it a copy would ask Amazon.
-        return {"address": self.address, "store": self._given}
+        # Pickling fails for a store in memory: a copy without it would read from Amazon.
+        return {"location": self.location, "store": self._given_store}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
 
     def __str__(self) -> str:
-        place = self.address.place
-        if _folder_of(place) is not None or _is_web(place):
-            return place
-        endpoint = self.address.endpoint or s3_endpoint()
-        return f"{endpoint}/{_bucket_of(place)}" if endpoint else f"s3://{_bucket_of(place)}"
+        return str(self.location)
+
+    @property
+    def is_http(self) -> bool:
+        """True for a plain HTTP mirror."""
+        return isinstance(self.location, Mirror)
 
     def info(self, key: str, version: str | None = None) -> ObjectInfo:
-        """Size and identity of an object.
+        """Return the size and identity of an object.
 
         Raises
         ------
         NotFound, TransferFailed
         """
-        result = self._get(key, version, {"head": True})
-        return _info_of(result.meta)
+        return interruptible(lambda: _object_info(self._get(key, version, {"head": True})))
 
     def read(
         self, key: str, start: int, stop: int, *, version: str | None = None, if_match: str | None = None
     ) -> tuple[memoryview, ObjectInfo]:
-        """The bytes of an object from `start` up to `stop`, fewer where it ends before.
+        """Return the bytes of an object from `start` up to `stop`, or up to its end.
 
         Parameters
         ----------
+        key : str
+        start, stop : int
         version : str or None
-            Object version. A server that keeps none gives the object that it has.
+            Object version. A server without versions returns its only one.
         if_match : str or None
             ETag that the object must have.
 
@@ -139,324 +133,314 @@ class ObjectSource:
         NotFound
             If there is no such object.
         ChangedFile
-            If it has another ETag.
+            If the object has another ETag.
         TransferFailed
-            If the bytes do not come.
+            If the bytes cannot be read.
+        """
+
+        def read_all() -> tuple[memoryview, ObjectInfo]:
+            body = bytearray()
+            info = self.read_chunks(key, start, stop, body.extend, version=version, if_match=if_match)
+            return memoryview(body), info
+
+        def read_current() -> tuple[memoryview, ObjectInfo]:
+            try:
+                return read_all()
+            except ChangedFile:
+                if if_match:
+                    raise
+                # Replaced between two attempts: any object may be returned, but no mixture.
+                return read_all()
+
+        return interruptible(read_current)
+
+    def read_chunks(
+        self,
+        key: str,
+        start: int,
+        stop: int,
+        on_chunk: Callable[[memoryview], object],
+        *,
+        version: str | None = None,
+        if_match: str | None = None,
+        on_info: Callable[[ObjectInfo], object] = lambda info: None,
+    ) -> ObjectInfo:
+        """Pass the bytes of an object to a function as they arrive, and its identity to another before.
+
+        Arguments and errors as for `read`; ChangedFile also if the object is replaced between two attempts.
         """
         condition = {"if_match": if_match} if if_match else {}
+        position = start
+        seen: list[ObjectInfo] = []
+
+        def check(info: ObjectInfo) -> None:
+            if position > start and info != seen[0]:
+                raise ChangedFile(f"{key} of {self} was replaced while it was read. Try again.", key=key)
+            seen[:] = [info]
+            on_info(info)
+
+        def receive(chunk: memoryview) -> None:
+            nonlocal position
+            position += len(chunk)
+            on_chunk(chunk)
+
         for attempt in range(_ATTEMPTS):
             try:
-                return self._range(key, start, stop, version, condition)
-            except _NoRanges:
-                body, info = self._part_of_whole(key, start, stop, version, condition)
-                # Of an empty object servers that know ranges give the whole, too.
+                return self._read_range(key, position, stop, receive, check, version, condition)
+            except NoRanges:
+                info = self._read_range_of_stream(key, position, stop, receive, check, version, condition)
+                # Servers with ranges, too, return an empty object completely.
                 self.has_ranges = self.has_ranges and not info.size
-                return body, info
+                return info
             except TransferFailed as error:
-                if attempt == _ATTEMPTS - 1 or getattr(error, "denied", False):
+                if attempt == _ATTEMPTS - 1 or error.denied:
                     raise
-                # Of a resumed answer whose object was replaced obstore says no more than of a broken line.
-                info = _info_of(self._get(key, version, {"head": True, **condition}).meta)
-                # Of a range behind the end every server says that it is an error.
-                if start >= info.size:
-                    return memoryview(b""), info
+                # If the object was replaced while obstore resumed a broken response, its error may be that of a broken
+                # connection. This request raises ChangedFile then.
+                info = _object_info(self._get(key, version, {"head": True, **condition}))
+                # Servers answer a range after the end of the object with an error.
+                if position == start >= info.size:
+                    return info
         raise AssertionError
+
+    def read_small(self, key: str) -> bytes:
+        """Return a complete small object, such as a manifest. Raises the same errors as `read`."""
+
+        def read_all() -> bytes:
+            info, chunks = self.stream(key)
+            if info.size > MAX_LISTING:
+                raise TransferFailed(f"{key} of {self} has {info.size:,} bytes; expected a small file.", key=key)
+            return b"".join(chunks)
+
+        return interruptible(read_all)
 
     def stream(
         self, key: str, *, version: str | None = None, if_match: str | None = None
     ) -> tuple[ObjectInfo, Iterator[memoryview]]:
-        """The whole object from its beginning, in pieces: for servers that do not know ranges. Raises as `read`."""
+        """Return the complete object in chunks, for servers without ranges. Raises the same errors as `read`."""
         result = self._get(key, version, {"if_match": if_match} if if_match else {})
-        return _info_of(result.meta), self._pieces(key, result)
+        return _object_info(result), self._chunks(key, result)
 
-    def list(self, prefix: str) -> list[str]:
-        """The names of the objects in a folder; of a plain HTTP mirror, what its page of that folder links to.
+    def list(self, prefix: str) -> Names:
+        """Return the names of the objects in a folder; on an HTTP mirror the names linked by its index page.
 
         Raises
         ------
         TransferFailed
-            Also where a mirror has no page of the folder.
+            Also if a mirror has no index page for the folder.
         """
+        if self.is_http:
+            page = interruptible(lambda: self._index_page(prefix))
+            return [unquote(unescape(name)) for name in _INDEX_PAGE_FILE.findall(page)]
+        return interruptible(lambda: self._list(prefix))
+
+    def _list(self, prefix: str) -> Names:
         import obstore
 
-        if self.is_http:
-            return [unquote(unescape(name)) for name in _LISTED.findall(self._page(prefix))]
-        with _mapped(self, prefix):
-            store = self._opened(quick=True)
-            with self._lock:
-                self.requests += 1
-            found = obstore.list_with_delimiter(store, prefix=prefix)["objects"]
-        return [item["path"].rpartition("/")[2] for item in found]
+        names: Names = []
+        deadline = time.monotonic() + LISTING_TIMEOUT
+        with mapped_errors(self.location, prefix):
+            store = self._store(few_retries=True)
+            self._count(requests=1)
+            for batch in obstore.list(store, prefix=prefix):
+                names += [path for item in batch if "/" not in (path := item["path"].removeprefix(f"{prefix}/"))]
+                if len(names) > MAX_LISTED or time.monotonic() > deadline:
+                    raise TransferFailed(
+                        f"{self} does not end its listing of {prefix}. Try another mirror.", key=prefix
+                    )
+        return names
 
-    @property
-    def is_http(self) -> bool:
-        """Whether it is a plain HTTP mirror."""
-        return urlsplit(self.address.place).scheme in ("http", "https")
-
-    def _page(self, folder: str) -> str:
-        """A mirror's page of a folder; obstore takes no answer of unknown length, as such pages are."""
-        # Imported here: they take 20 ms, and are seldom wanted.
+    def _index_page(self, folder: str) -> str:
+        """Return a mirror's index page of a folder. obstore rejects responses of unknown length, such as these pages."""
+        # These imports take 20 ms and are rarely needed.
         from http.client import HTTPException
         from urllib.error import HTTPError
         from urllib.request import urlopen
 
-        with self._lock:
-            self.requests += 1
+        self._count(requests=1)
         try:
-            place = urlsplit(self.address.place)
-            path = quote(f"{unquote(place.path).rstrip('/')}/{folder}/")
-            with urlopen(place._replace(path=path).geturl(), timeout=_PAGE_TIMEOUT) as answer:
-                return bytes(answer.read()).decode("utf-8", "replace")
+            url = urlsplit(str(self.location))
+            path = quote(f"{unquote(url.path).rstrip('/')}/{folder}/")
+            with urlopen(url._replace(path=path).geturl(), timeout=_INDEX_PAGE_TIMEOUT) as response:
+                return self._read_page(response, folder).decode("utf-8", "replace")
         except (OSError, ValueError, HTTPException) as error:
             if isinstance(error, HTTPError):
-                # It holds the connection.
+                # The error holds the connection.
                 error.close()
             raise TransferFailed(
-                f"{self} shows no page of {folder} ({error}). Name the release with version=.",
+                f"{self} has no index page of {folder} ({error}). Choose the release with version=.",
                 key=folder,
                 offline=not isinstance(error, HTTPError),
             ) from error
 
-    def _range(
-        self, key: str, start: int, stop: int, version: str | None, condition: dict[str, Any]
-    ) -> tuple[memoryview, ObjectInfo]:
+    def _read_page(self, response: Any, folder: str) -> bytes:
+        guard, page = StallGuard(folder), bytearray()
+        while chunk := response.read1(1 << 16):
+            guard.received(len(chunk))
+            page += chunk
+            if len(page) > MAX_LISTING:
+                raise ValueError("the page does not end")
+        return bytes(page)
+
+    def _read_range(
+        self,
+        key: str,
+        start: int,
+        stop: int,
+        on_chunk: Callable[[memoryview], object],
+        on_info: Callable[[ObjectInfo], object],
+        version: str | None,
+        condition: dict[str, Any],
+    ) -> ObjectInfo:
         result = self._get(key, version, {"range": (start, stop), **condition})
-        with _mapped(self, key):
-            body = memoryview(result.bytes())
-        info = _info_of(result.meta)
-        self._count(len(body))
-        if tuple(result.range) != (start, start + len(body)) or start + len(body) != min(stop, info.size):
-            raise TransferFailed(
-                f"{self} gives other bytes of {key} than were asked for: {len(body)} from {result.range[0]}, expected "
-                f"{start} to {stop}. Another mirror may do better.",
-                key=key,
-            )
-        return body, info
+        info, expected = _object_info(result), (start, min(stop, _object_info(result).size))
+        if tuple(result.range) != expected:
+            raise self._wrong_bytes(key, tuple(result.range), expected)
+        on_info(info)
+        received = start
+        for chunk in self._chunks(key, result):
+            received += len(chunk)
+            if received > expected[1]:
+                raise self._wrong_bytes(key, (start, received), expected)
+            on_chunk(chunk)
+        if received != expected[1]:
+            raise self._wrong_bytes(key, (start, received), expected)
+        return info
 
-    def _part_of_whole(
-        self, key: str, start: int, stop: int, version: str | None, condition: dict[str, Any]
-    ) -> tuple[memoryview, ObjectInfo]:
-        info, pieces = self.stream(key, version=version, **condition)
-        body = bytearray()
-        at = 0
-        for piece in pieces:
-            body += piece[max(start - at, 0) : max(stop - at, 0)]
-            at += len(piece)
-            if at >= stop:
+    def _wrong_bytes(self, key: str, received: tuple[int, ...], expected: tuple[int, int]) -> TransferFailed:
+        return TransferFailed(
+            f"{self} returned the wrong bytes of {key}: {received[0]} to {received[1]}, expected {expected[0]} to {expected[1]}. Try "
+            "another mirror.",
+            key=key,
+        )
+
+    def _read_range_of_stream(
+        self,
+        key: str,
+        start: int,
+        stop: int,
+        on_chunk: Callable[[memoryview], object],
+        on_info: Callable[[ObjectInfo], object],
+        version: str | None,
+        condition: dict[str, Any],
+    ) -> ObjectInfo:
+        info, chunks = self.stream(key, version=version, **condition)
+        on_info(info)
+        position = 0
+        for chunk in chunks:
+            wanted = chunk[max(start - position, 0) : max(stop - position, 0)]
+            if len(wanted):
+                on_chunk(wanted)
+            position += len(chunk)
+            if position >= stop:
                 break
-        return memoryview(body), info
+        return info
 
-    def _pieces(self, key: str, result: Any) -> Iterator[memoryview]:
-        with _mapped(self, key):
-            for piece in result.stream(min_chunk_size=1 << 20):
-                self._count(len(piece))
-                yield memoryview(piece)
+    def _chunks(self, key: str, result: Any) -> Iterator[memoryview]:
+        """Yield the bytes of a response as they arrive; raise if they stop arriving."""
+        guard = StallGuard(key)
+        with mapped_errors(self.location, key):
+            for chunk in result.stream(min_chunk_size=1):
+                self._count(received=len(chunk))
+                guard.received(len(chunk))
+                yield memoryview(chunk)
 
     def _get(self, key: str, version: str | None, options: dict[str, Any]) -> Any:
-        """Ask for an object version, or, where the server knows none, for the object."""
-        if version is None or self._knows_versions is False:
-            return self._ask(key, options)
-        versioned = {**options, "version": version}
+        """Request an object version, or the only one of a server without versions."""
+        if version is None or self._has_versions is False:
+            return self._request(key, options)
         try:
-            if self._knows_versions is None and self._is_amazons:
-                self._knows_versions = True
-            if self._knows_versions is None:
-                # "Not implemented" is tried again like every answer above 500: first without patience.
-                try:
-                    result = self._ask(key, versioned, quick=True)
-                    self._knows_versions = True
-                    return result
-                except TransferFailed as error:
-                    if getattr(error, "denied", False):
-                        raise
-            return self._ask(key, versioned)
-        except _NoVersions:
-            self._knows_versions = False
-            return self._ask(key, options)
+            return self._get_version(key, {**options, "version": version})
+        except NoVersions:
+            self._has_versions = False
+            return self._request(key, options)
 
-    def _ask(self, key: str, options: Any, quick: bool = False) -> Any:
-        import obstore
-
-        with _mapped(self, key, options):
-            store = self._opened(quick)
-            with self._lock:
-                self.requests += 1
-            return obstore.get(store, key, options=options)
+    def _get_version(self, key: str, options: dict[str, Any]) -> Any:
+        if self._has_versions is None and self._may_lack_versions:
+            # Servers without versions answer 501, and obstore retries every status above 500: begin with few retries.
+            try:
+                result = self._request(key, options, few_retries=True)
+            except TransferFailed as error:
+                if error.denied:
+                    raise
+            else:
+                self._has_versions = True
+                return result
+        return self._request(key, options)
 
     @property
-    def _is_amazons(self) -> bool:
-        return not self.is_http and self.address.endpoint is None and s3_endpoint() is None
+    def _may_lack_versions(self) -> bool:
+        """False for Amazon's server, and for folders, whose reads cannot fail with 501."""
+        location = self.location
+        return isinstance(location, Mirror) or (isinstance(location, Bucket) and location.server is not None)
 
-    def _count(self, received: int) -> None:
+    def _request(self, key: str, options: Any, few_retries: bool = False) -> Any:
+        import obstore
+
+        with mapped_errors(self.location, key, options):
+            store = self._store(few_retries)
+            self._count(requests=1)
+            return obstore.get(store, key, options=options)
+
+    def _count(self, requests: int = 0, received: int = 0) -> None:
         with self._lock:
+            self.requests += requests
             self.bytes += received
 
-    def _opened(self, quick: bool) -> Any:
-        _check_process(self)
+    def _store(self, few_retries: bool) -> Any:
+        _check_not_forked(self.location)
         with self._lock:
-            if quick not in self._stores:
-                self._stores[quick] = _open_store(self.address, _QUICK if quick else _PATIENT)
-            return self._stores[quick]
-
-
-class _NoVersions(Exception):
-    """The server keeps no versions of objects."""
-
-
-class _NoRanges(Exception):
-    """The server gives the whole object where a range of it was asked for."""
+            if few_retries not in self._stores:
+                retries = _FEW_RETRIES if few_retries else _MANY_RETRIES
+                self._stores[few_retries] = _open_store(self.location, retries)
+            return self._stores[few_retries]
 
 
 _first_process: int | None = None
 
 
-def _check_process(source: ObjectSource) -> None:
+def _check_not_forked(location: Location) -> None:
     global _first_process
     if _first_process is None:
         _first_process = os.getpid()
     elif _first_process != os.getpid():
         raise TransferFailed(
-            f"{source} cannot be read from here: this process was forked from one that had used it, and would wait for ever. Start processes "
-            "with multiprocessing.get_context('spawn'), or fetch the files before you fork.",
-            place=source.address.place,
+            f"{location} cannot be read in this process: it was forked from a process that had read from it, and would hang. Start processes "
+            "with multiprocessing.get_context('spawn'), or download the files before forking.",
+            location=str(location),
         )
 
 
-def _check_place(address: Address) -> None:
-    place = address.place
-    if not isinstance(place, str) or not _is_place(place):
-        raise BadValue(
-            f"The place of the data is {place!r}; expected a bucket's name, s3://bucket, https://mirror or a folder.",
-            place=place,
-        )
-    if address.endpoint is not None:
-        _check_endpoint(address.endpoint)
-
-
-def _is_place(place: str) -> bool:
-    if _folder_of(place) is not None or _is_web(place):
-        return True
-    return bool(_BUCKET.fullmatch(_bucket_of(place)))
-
-
-def _check_endpoint(endpoint: Any) -> None:
-    if not isinstance(endpoint, str) or not (_ENDPOINT.fullmatch(endpoint) and _is_web(endpoint)):
-        raise BadValue(
-            f"The endpoint is {endpoint!r}; expected an address such as https://s3.example.org, as endpoint= or in AWS_ENDPOINT_URL.",
-            endpoint=endpoint,
-        )
-
-
-def _is_web(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and parts.port != 0 and bool(_HOST.fullmatch(parts.hostname or ""))
-    except ValueError:
-        return False
-
-
-def _folder_of(place: str) -> str | None:
-    """The folder that a place is, if it is one."""
-    if place.startswith("file://"):
-        from urllib.request import url2pathname
-
-        return url2pathname(place.removeprefix("file://"))
-    return place if "://" not in place and ("/" in place or os.sep in place) else None
-
-
-def _bucket_of(place: str) -> str:
-    return place.removeprefix("s3://").rstrip("/")
-
-
-def _open_store(address: Address, retries: Any) -> Any:
+def _open_store(location: Location, retries: Any) -> Any:
     from obstore import store
 
     client: Any = {**_CLIENT, "user_agent": f"visbehavior/{__version__}"}
-    place, folder = address.place, _folder_of(address.place)
-    if folder is not None:
-        if not Path(folder).is_dir():
-            raise NotFound(f"There is no folder {folder} to take the data from.", path=folder)
-        return store.LocalStore(folder)
-    if _is_web(place):
-        return store.HTTPStore.from_url(place.rstrip("/"), client_options=client, retry_config=retries)
-    endpoint = address.endpoint or s3_endpoint()
-    if endpoint:
-        _check_endpoint(endpoint)
-    # Given by both its names, for the second one would come from the environment.
-    elsewhere: Any = {"endpoint": endpoint, "aws_endpoint_url_s3": endpoint} if endpoint else {}
+    if isinstance(location, Folder):
+        if not Path(location.path).is_dir():
+            raise NotFound(f"The folder {location} does not exist. Check the path of the data.", path=location.path)
+        return store.LocalStore(location.path)
+    if isinstance(location, Mirror):
+        return store.HTTPStore.from_url(location.url, client_options=client, retry_config=retries)
+    server = location.server
+    if server:
+        check_endpoint(server)
+    # Both names are set because obstore would take the other one from the environment.
+    endpoint: Any = {"endpoint": server, "aws_endpoint_url_s3": server} if server else {}
     return store.S3Store(
-        _bucket_of(place),
+        location.name,
         region=REGION,
         skip_signature=True,
         virtual_hosted_style_request=False,
-        # Not used, as nothing is signed; but half of a pair in the environment would be refused.
+        # Nothing is signed, but obstore rejects an incomplete key pair in the environment.
         access_key_id="none",
         secret_access_key="none",
         s3_express="false",
         client_options=client,
         retry_config=retries,
-        **elsewhere,
+        **endpoint,
     )
 
 
-def _info_of(meta: Any) -> ObjectInfo:
+def _object_info(result: Any) -> ObjectInfo:
+    meta = result.meta
     return ObjectInfo(meta["size"], meta.get("e_tag"), meta.get("version"))
-
-
-@contextmanager
-def _mapped(source: ObjectSource, key: str, options: Any = ()) -> Iterator[None]:
-    """The exceptions of obstore as ours; what a server cannot do is one only where `options` ask for it."""
-    from obstore import exceptions
-
-    try:
-        yield
-    except VisBehaviorError:
-        raise
-    except FileNotFoundError as error:
-        raise NotFound(f"{source} has no {key}.", key=key, place=source.address.place) from error
-    except exceptions.PreconditionError as error:
-        raise _replaced(source, key) from error
-    except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
-        raise _denied(source, key) from error
-    except exceptions.BaseError as error:
-        said = str(error)
-        if "version" in options and "501 Not Implemented" in said:
-            raise _NoVersions from error
-        if "range" in options and (isinstance(error, exceptions.NotSupportedError) or "non-partial response" in said):
-            raise _NoRanges from error
-        if "Request precondition failure" in said:
-            raise _replaced(source, key) from error
-        if "<Code>NoSuchBucket</Code>" in said:
-            raise NotFound(
-                f"There is no {source}. Check the bucket's name and the endpoint.", place=source.address.place
-            ) from error
-        if "403 Forbidden" in said:
-            # Of a listing, obstore has no class for it.
-            raise _denied(source, key) from error
-        raise TransferFailed(
-            f"{key} does not come from {source}: {_short(said)}. What came is kept; try again, or check the network.",
-            key=key,
-            offline="error sending request" in said,
-        ) from error
-    except (OSError, ValueError) as error:
-        raise TransferFailed(f"{key} cannot be read from {source}: {error}.", key=key) from error
-
-
-def _denied(source: ObjectSource, key: str) -> TransferFailed:
-    return TransferFailed(
-        f"{source} refuses to give {key} (access denied). Check the bucket's name and the endpoint; a firewall or proxy may stand between.",
-        key=key,
-        denied=True,
-    )
-
-
-def _replaced(source: ObjectSource, key: str) -> ChangedFile:
-    return ChangedFile(f"{key} was replaced in {source} while it was read. Open the session again.", key=key)
-
-
-def _short(said: str) -> str:
-    """What obstore says, without its debug part."""
-    first = said.split("Debug source")[0].strip()
-    # The last of them is the cause.
-    tail = re.search(r".*(Server returned .*|HTTP error: .*|Requested \d.*|Received redirect .*)", first, re.DOTALL)
-    return " ".join((tail[1] if tail else first).split())[:200]

@@ -1,0 +1,95 @@
+"""The journal of a partial file: the object's identity, and its cached blocks with a CRC each."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from visbehavior.store.coalesce import BLOCK
+from visbehavior.store.records import Record, read_records
+from visbehavior.store.source import ObjectInfo
+
+# Longer than any first record.
+_MAX_FIRST_RECORD = 1024
+
+
+@dataclass
+class JournalState:
+    """Content of one journal as far as it was read.
+
+    Parameters
+    ----------
+    inode : int
+        Inode of the partial file.
+    first_record : bytes
+        First line of the journal. It differs between partial files of the same path.
+    """
+
+    inode: int = 0
+    first_record: bytes = b""
+    file_id: str = ""
+    info: ObjectInfo | None = None
+    is_sparse: bool = True
+    downloader: str = ""
+    crcs: dict[int, int] = field(default_factory=dict)
+    checked: set[int] = field(default_factory=set)
+    offset: int = 0
+
+    @property
+    def block_count(self) -> int:
+        """Number of blocks of the object."""
+        return 0 if self.info is None else -(-self.info.size // BLOCK)
+
+    def cached_bytes(self) -> int:
+        """Return the number of bytes in the cached blocks. The last block of an object may be short."""
+        if self.info is None:
+            return 0
+        has_last = self.block_count - 1 in self.crcs
+        excess = self.block_count * BLOCK - self.info.size if has_last else 0
+        return len(self.crcs) * BLOCK - excess
+
+    def update(self, journal: Path) -> None:
+        """Apply the records that were appended since the last update."""
+        records, self.offset = read_records(journal, self.offset)
+        for record in records:
+            self.apply(record)
+
+    def apply(self, record: Record) -> None:
+        """Apply one record."""
+        if "size" in record:
+            if self.info is None and record.get("block") == BLOCK:
+                self.info = ObjectInfo(record["size"], record["etag"], record["version"])
+                self.file_id, self.is_sparse = record["mark"], record["sparse"]
+        elif "holder" in record:
+            self.downloader = record["holder"]
+        elif self.info is not None and record["of"] == self.file_id:
+            for block, crc in enumerate(record["crcs"], record["first"]):
+                if self.crcs.get(block) != crc:
+                    self.checked.discard(block)
+                self.crcs[block] = crc
+
+
+def read_first_record(journal: Path) -> bytes:
+    """Return the first line of a journal; empty if there is no journal."""
+    try:
+        with open(journal, "rb", buffering=0) as file:
+            return file.read(_MAX_FIRST_RECORD).lstrip(b"\n").partition(b"\n")[0]
+    except FileNotFoundError:
+        return b""
+
+
+def object_record(info: ObjectInfo, is_sparse: bool) -> Record:
+    """Return the first record of a new journal, with a unique id of its partial file."""
+    identity = {"mark": uuid.uuid4().hex[:16], "size": info.size, "etag": info.etag, "version": info.version}
+    return {**identity, "block": BLOCK, "sparse": is_sparse}
+
+
+def blocks_record(file_id: str, first: int, crcs: list[int]) -> Record:
+    """Return the record of a run of blocks."""
+    return {"first": first, "crcs": crcs, "of": file_id}
+
+
+def downloader_record(name: str) -> Record:
+    """Return the record of the process that downloads the complete file."""
+    return {"holder": name}
