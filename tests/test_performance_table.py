@@ -1,4 +1,4 @@
-"""Many sessions at once."""
+"""Tests of the performance metrics of many files."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import pathlib
 
 import pytest
 
-from tests.nwbfiles import make_session, write_session
+from tests.nwbfiles import write_session
+from tests.synthetic_session import make_session
 from visbehavior import BehaviorSession, CorruptFile, NotFound, compute_performance_table
 
 
-def test_one_row_a_session_in_the_order_asked_for(tmp_path: pathlib.Path) -> None:
-    paths = [write_session(tmp_path / f"{i}.nwb", make_session(i).but(behavior_session_id=i)) for i in (5, 3)]
+def test_rows_are_in_the_order_of_the_files(tmp_path: pathlib.Path) -> None:
+    paths = [write_session(tmp_path / f"{i}.nwb", make_session(i).replace(behavior_session_id=i)) for i in (5, 3)]
     table = compute_performance_table(paths)
     assert list(table.index) == [5, 3]
     assert table.index.name == "behavior_session_id"
@@ -35,7 +36,7 @@ def test_failures_are_raised_or_collected(tmp_path: pathlib.Path) -> None:
     }
 
 
-def test_no_session_gives_an_empty_table() -> None:
+def test_no_files_give_an_empty_table() -> None:
     table = compute_performance_table([])
     assert table.empty
     assert table.index.name == "behavior_session_id"

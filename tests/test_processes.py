@@ -1,4 +1,4 @@
-"""Work shared by processes."""
+"""Parallel computation in processes."""
 
 from __future__ import annotations
 
@@ -32,46 +32,46 @@ def double(number: int) -> int:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_results_come_with_their_places(jobs: int) -> None:
+def test_results_have_the_position_of_their_arguments(jobs: int) -> None:
     assert dict(map_in_processes(double, ((n,) for n in range(20)), jobs)) == {n: 2 * n for n in range(20)}
 
 
-def test_work_is_asked_for_as_it_is_needed() -> None:
-    asked = []
+def test_arguments_are_consumed_as_needed() -> None:
+    consumed = []
 
-    def items():
+    def arguments():
         for number in range(1000):
-            asked.append(number)
+            consumed.append(number)
             yield (number,)
 
-    results = map_in_processes(double, items(), 2)
+    results = map_in_processes(double, arguments(), 2)
     next(results)
-    assert len(asked) < 10
+    assert len(consumed) < 10
     results.close()
 
 
 def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-        # A zombie waits for somebody to ask after it, which in a container may be nobody.
+        # A zombie has ended, but in a container its parent may never collect it.
         return sys.platform != "linux" or pathlib.Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process's children by other means")
-def test_workers_end_with_a_parent_that_was_killed(tmp_path: pathlib.Path) -> None:
-    script, seen = tmp_path / "parent.py", tmp_path / "seen"
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_workers_exit_when_their_parent_is_killed(tmp_path: pathlib.Path) -> None:
+    script, pid_folder = tmp_path / "parent.py", tmp_path / "pids"
     script.write_text(PARENT)
-    seen.mkdir()
-    with subprocess.Popen([sys.executable, script, seen]) as parent:
-        while len(list(seen.iterdir())) < 2:
+    pid_folder.mkdir()
+    with subprocess.Popen([sys.executable, script, pid_folder]) as parent:
+        while len(list(pid_folder.iterdir())) < 2:
             assert parent.poll() is None
             time.sleep(0.02)
         parent.send_signal(signal.SIGKILL)
-    workers = [int(path.name) for path in seen.iterdir()]
+    workers = [int(path.name) for path in pid_folder.iterdir()]
     for _ in range(500):
         if not any(map(is_alive, workers)):
             return
         time.sleep(0.02)
-    pytest.fail(f"{workers} go on without their parent")
+    pytest.fail(f"workers {workers} still run without their parent")

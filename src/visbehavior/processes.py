@@ -1,4 +1,4 @@
-"""Work shared by processes."""
+"""Parallel computation in processes and threads."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -15,47 +16,64 @@ from visbehavior.errors import VisBehaviorError
 
 R = TypeVar("R")
 
-_WAITING = 2
-"""Pieces of work for each process that are asked for ahead: more would only fill the memory."""
+_PENDING_PER_PROCESS = 2
+"""Calls submitted per process; more would only take memory."""
 
 
-def map_in_processes(work: Callable[..., R], items: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[tuple[int, R]]:
-    """The results of a function for many arguments, as they come, each with its position.
+def map_in_processes(
+    function: Callable[..., R], arguments: Iterable[tuple[Any, ...]], jobs: int
+) -> Iterator[tuple[int, R]]:
+    """Call a function with many arguments and yield (position, result) as results become available.
 
     Parameters
     ----------
-    work : function
-        Of a module, so that it can be sent to a process.
-    items : iterable of tuple
-        Its arguments, asked for as they are needed.
+    function : function
+        A function of a module, so that it can be pickled.
+    arguments : iterable of tuple
+        Arguments of each call, consumed as needed.
     jobs : int
-        Processes; 1: this one does it all.
+        Number of processes; with 1 all calls run in this process.
     """
     if jobs <= 1:
-        yield from ((position, work(*item)) for position, item in enumerate(items))
+        yield from ((position, function(*item)) for position, item in enumerate(arguments))
         return
-    coming = enumerate(items)
-    # Never fork: a forked child inherits locks that no thread of its own will release.
+    remaining = enumerate(arguments)
+    # Never fork: a forked child inherits locks that none of its threads will release.
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_end_with_parent) as pool:
+    with _pool(ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_exit_with_parent)) as pool:
         pending: dict[Future[R], int] = {}
         try:
             while True:
-                for position, item in islice(coming, _WAITING * jobs - len(pending)):
-                    pending[pool.submit(work, *item)] = position
+                for position, item in islice(remaining, _PENDING_PER_PROCESS * jobs - len(pending)):
+                    pending[pool.submit(function, *item)] = position
                 if not pending:
                     return
                 for future in wait(pending, return_when=FIRST_COMPLETED).done:
                     yield pending.pop(future), future.result()
         except BrokenProcessPool as error:
             raise VisBehaviorError(
-                "A process that shared the work died. A script that starts more than one must guard its start with "
-                "`if __name__ == '__main__':`; else try jobs=1."
+                "A worker process died. A script that starts worker processes must guard its main code with "
+                "`if __name__ == '__main__':`; otherwise try jobs=1."
             ) from error
 
 
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
+def threads(count: int) -> AbstractContextManager[Executor]:
+    """Return a pool of threads. Leaving its context after an error or Ctrl-C does not wait for running calls."""
+    return _pool(ThreadPoolExecutor(count, "visbehavior"))
+
+
+@contextmanager
+def _pool(executor: Executor) -> Iterator[Executor]:
+    try:
+        yield executor
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown()
+
+
+def _exit_with_parent() -> None:
+    """End the worker when its parent is killed; it would wait for work forever."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

@@ -1,247 +1,239 @@
-"""A cache on this machine's disks."""
+"""Tests of opening caches: from servers of several kinds, offline, read-only, pickled, and in a default folder."""
 
 from __future__ import annotations
 
-import datetime
-import os
+import json
 import pathlib
+import pickle
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from tests.project.release import PROJECT, TABLES, make_bucket_tree, make_release
-from visbehavior import BadValue, MissingData, NotCached, NotFound, VisualBehaviorOphysProjectCache
-from visbehavior.project.tables import read_project_table
-from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, PROJECT_TABLES
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    return make_release(tmp_path_factory.mktemp("release"))
-
-
-@pytest.fixture
-def cache(folder: pathlib.Path) -> VisualBehaviorOphysProjectCache:
-    return VisualBehaviorOphysProjectCache.from_local_cache(folder)
-
-
-def older(folder: pathlib.Path) -> VisualBehaviorOphysProjectCache:
-    return VisualBehaviorOphysProjectCache.from_local_cache(folder, allensdk_version="2.10")
-
-
-def test_the_behavior_session_table(cache: VisualBehaviorOphysProjectCache) -> None:
-    table = cache.get_behavior_session_table()
-    assert table.index.tolist() == [11, 12, 13, 14]
-    assert table.index.name == "behavior_session_id"
-    assert table["mouse_id"].tolist() == ["457841", "457841", "457841", "445002"]
-    for name in ("ophys_session_id", "age_in_days", "session_number"):
-        assert table[name].dtype == "Int64"
-    assert table.loc[12, "driver_line"] == ["Sst-IRES-Cre", "Ai148"]
-    assert table.loc[12, "ophys_experiment_id"] == [21, 22]
-    assert np.isnan(table.loc[11, "ophys_experiment_id"])
-    assert table.loc[12, "date_of_acquisition"].to_pydatetime() == datetime.datetime(
-        2019, 5, 20, 10, 0, 0, 500000, tzinfo=datetime.UTC
-    )
-    assert table["file_id"].tolist() == [1941, -999, 1942, 1943]
-    # Ids come first, what nobody declared last.
-    assert list(table)[:2] == ["ophys_session_id", "ophys_container_id"]
-    assert list(table)[-1] == "novelty"
-    assert cache.get_behavior_session_table(suppress=None) is table
-
-
-def test_the_other_tables(cache: VisualBehaviorOphysProjectCache) -> None:
-    assert cache.get_ophys_session_table().index.dtype == "Int64"
-    assert cache.get_ophys_experiment_table()["passive"].dtype == bool
-    cells = cache.get_ophys_cells_table()
-    assert cells["cell_specimen_id"].dtype == "Int64"
-    assert cells["cell_specimen_id"].isna().tolist() == [False, True]
-
-
-def test_lists_of_two_rows_are_two_lists(cache: VisualBehaviorOphysProjectCache) -> None:
-    table = cache.get_behavior_session_table()
-    table.loc[11, "driver_line"].append("mine")
-    assert table.loc[13, "driver_line"] == ["Sst-IRES-Cre"]
-
-
-def test_the_names_and_types_of_2_10(folder: pathlib.Path) -> None:
-    table = older(folder).get_behavior_session_table()
-    assert list(table) == TABLES["behavior_session_table"].splitlines()[0].split(",")[1:]
-    assert table["mouse_id"].dtype == np.int64
-    assert table["ophys_session_id"].dtype == np.float64
-    assert table.loc[11, "date_of_acquisition"] == "2019-05-18 10:00:00+00:00"
-    assert table.loc[12, "ophys_container_id"] == [41, 42]
-
-
-@pytest.mark.parametrize("mouse_id", [457841, "457841", np.int64(457841)])
-@pytest.mark.parametrize("convention", ["2.16", "2.10"])
-def test_a_mouse(folder: pathlib.Path, mouse_id: int | str, convention: str) -> None:
-    mouse = VisualBehaviorOphysProjectCache.from_local_cache(folder, allensdk_version=convention).get_mouse(mouse_id)
-    assert mouse.index.tolist() == [13, 11, 12]
-    assert mouse["day"].tolist() == [0, 1, 3]
-    assert mouse["has_imaging"].tolist() == [False, False, True]
-
-
-def test_a_mouse_that_is_none(cache: VisualBehaviorOphysProjectCache) -> None:
-    with pytest.raises(NotFound, match=r"Release 1\.1\.0 has no mouse 7"):
-        cache.get_mouse(7)
-
-
-@pytest.mark.parametrize("number", [11, "11", np.int64(11), 11.0])
-def test_a_behavior_session(cache: VisualBehaviorOphysProjectCache, folder: pathlib.Path, number: object) -> None:
-    session = cache.get_behavior_session(number)  # type: ignore[arg-type]
-    assert session.behavior_session_id == 11
-    assert session.source.release == "1.1.0"
-    assert session.source.location == str(folder / f"{PROJECT}-1.1.0" / "behavior_sessions" / "behavior_session_11.nwb")
-    assert session.source.file_hash is not None
-    assert len(session.source.file_hash) == 128
-
-
-def test_an_imaging_session_from_any_of_its_planes(cache: VisualBehaviorOphysProjectCache) -> None:
-    session = cache.get_behavior_session(12)
-    assert session.behavior_session_id == 12
-    assert session.source.location.endswith("behavior_ophys_experiment_22.nwb")
-
-
-def test_the_convention_goes_to_the_sessions(folder: pathlib.Path) -> None:
-    assert "stimulus_change" in older(folder).get_behavior_session(11).trials
-
-
-@pytest.mark.parametrize(
-    ("number", "message"),
-    [
-        (22, r"22 is an ophys_experiment_id, of behavior session 12\."),
-        (31, r"31 is an ophys_session_id, of behavior session 12\."),
-        (41, r"41 is an ophys_container_id, of behavior session 12\."),
-        (501, r"501 is a cell_roi_id, of behavior session 12\."),
-        (601, r"601 is a cell_specimen_id, of behavior session 12\."),
-        (457841, r"457841 is a mouse: get_mouse\(457841\)"),
-        (99, r"Release 1\.1\.0 has no behavior session 99\. get_behavior_session_table\(\) lists them"),
-        (14, "names no file for behavior session 14"),
-    ],
+from tests.faultserver import FaultServer
+from tests.project.synthetic_release import (
+    MANIFESTS,
+    PROJECT,
+    Bucket,
+    cached_path,
+    digest,
+    make_release,
+    open_cache,
+    open_offline,
+    read_files,
 )
-def test_ids_of_another_kind(cache: VisualBehaviorOphysProjectCache, number: int, message: str) -> None:
-    with pytest.raises(NotFound, match=message):
-        cache.get_behavior_session(number)
+from tests.servers import NGINX, RCLONE, moto_server, nginx, put_object, rclone
+from visbehavior import CorruptFile, NotCached, VisBehaviorWarning
+from visbehavior import VisualBehaviorOphysProjectCache as Cache
+from visbehavior.project import cache as cache_module
+from visbehavior.project import files as files_module
+from visbehavior.project.manifest import MOVIE
 
 
-@pytest.mark.parametrize(
-    ("number", "message"),
-    [
-        (12, r"no imaging plane 12\. 12 is a behavior_session_id, of imaging planes 21, 22\."),
-        (31, r"31 is an ophys_session_id, of imaging planes 21, 22\."),
-        (502, r"502 is a cell_roi_id, of imaging plane 22\."),
-        (11, r"11 is a behavior session without imaging\."),
-        (99, r"no imaging plane 99\. get_ophys_experiment_table\(\) lists them"),
-    ],
-)
-def test_planes_of_another_kind(cache: VisualBehaviorOphysProjectCache, number: int, message: str) -> None:
-    with pytest.raises(NotFound, match=message):
-        cache.download(ophys_experiment_ids=number)
+def test_newest_release_is_opened(cache: Cache) -> None:
+    assert cache.current_manifest() == cache.latest_manifest_file() == MANIFESTS[1]
 
 
-@pytest.mark.parametrize("number", ["x", None, 1.5, True, [11], float("inf")])
-def test_what_is_no_id(cache: VisualBehaviorOphysProjectCache, number: object) -> None:
-    with pytest.raises(BadValue, match="expected a whole number"):
-        cache.get_behavior_session(number)  # type: ignore[arg-type]
+def test_cache_names_its_release_folder_and_bucket(cache: Cache, local_cache: Cache, tmp_path: pathlib.Path) -> None:
+    assert f"release 1.1.0 in {tmp_path}, from http://127.0.0.1" in repr(cache)
+    assert repr(local_cache).endswith("from local files only>")
 
 
-def test_a_file_that_is_not_here(tmp_path: pathlib.Path) -> None:
-    cache = VisualBehaviorOphysProjectCache.from_local_cache(make_release(tmp_path, missing=("0", "1", "1942")))
-    with pytest.raises(NotCached, match=r"behavior_session_13\.nwb; it is at https://"):
-        cache.get_behavior_session(13)
-    with pytest.raises(NotCached, match=r"behavior_ophys_experiment_21\.nwb"):
-        cache.get_behavior_session(12)
+def test_reopening_requests_only_the_listing(cache: Cache, server: FaultServer, tmp_path: pathlib.Path) -> None:
+    cache.get_behavior_session_table()
+    server.reset()
+    assert len(open_cache(tmp_path, server).get_behavior_session_table()) == 4
+    assert [request.key for request in server.requests] == [""]
+    server.reset()
+    assert len(open_cache(tmp_path, server, version="1.1.0").get_behavior_session_table()) == 4
+    assert server.requests == []
 
 
-def test_a_table_that_is_not_here(tmp_path: pathlib.Path) -> None:
-    cache = VisualBehaviorOphysProjectCache.from_local_cache(make_release(tmp_path))
-    (tmp_path / f"{PROJECT}-1.1.0" / "project_metadata" / "ophys_cells_table.csv").unlink()
-    with pytest.raises(NotCached, match=r"ophys_cells_table\.csv is not in "):
-        cache.get_ophys_cells_table()
+def test_traffic_counts_requests_and_bytes(cache: Cache, local_cache: Cache, server: FaultServer) -> None:
+    assert cache.traffic.requests == len(server.requests) > 0
+    before = cache.traffic.bytes
+    cache.get_behavior_session_table()
+    assert cache.traffic.bytes > before
+    assert tuple(local_cache.traffic) == (0, 0)
 
 
-def test_several_releases(tmp_path: pathlib.Path) -> None:
-    for version in ("1.0.1", "1.10.0", "1.9.0"):
-        make_release(tmp_path, version, missing=("0", "1", "1942"))
-    cache = VisualBehaviorOphysProjectCache.from_local_cache(tmp_path)
-    names = [f"{PROJECT}_project_manifest_v{version}.json" for version in ("1.0.1", "1.9.0", "1.10.0")]
-    assert cache.list_all_downloaded_manifests() == cache.list_manifest_file_names() == names
-    assert (
-        cache.current_manifest() == cache.latest_manifest_file() == cache.latest_downloaded_manifest_file() == names[2]
-    )
-    cache.load_manifest(names[0])
-    assert cache.get_behavior_session(11).source.release == "1.0.1"
-    cache.load_latest_manifest()
-    assert cache.current_manifest() == names[2]
-    assert "3 files changed" in cache.compare_manifests(names[0], names[1])
-    pinned = VisualBehaviorOphysProjectCache.from_local_cache(tmp_path, version="1.9.0")
-    assert pinned.current_manifest() == names[1]
-    with pytest.raises(NotCached, match=r"v2\.0\.0\.json is not in .*; there are .*v1\.0\.1\.json"):
-        VisualBehaviorOphysProjectCache.from_local_cache(tmp_path, version="2.0.0")
-    (tmp_path / "_manifest_last_used.txt").write_text(names[0] + "\n")
-    assert VisualBehaviorOphysProjectCache.from_local_cache(tmp_path).current_manifest() == names[0]
+def test_sessions_have_the_convention_of_the_cache(release_folder: pathlib.Path) -> None:
+    older = Cache.from_local_cache(release_folder, allensdk_version="2.10")
+    assert "stimulus_change" in older.get_behavior_session(11).trials
 
 
-def test_the_buckets_own_tree(tmp_path: pathlib.Path) -> None:
-    tree = make_bucket_tree(tmp_path)
-    cache = VisualBehaviorOphysProjectCache.from_local_cache(tree, use_static_cache=True)
-    assert len(cache.get_behavior_session(11).trials)
-    with pytest.raises(NotFound, match="use_static_cache=True"):
-        VisualBehaviorOphysProjectCache.from_local_cache(tree)
+def test_cached_data_can_be_used_offline(cache: Cache, tmp_path: pathlib.Path) -> None:
+    cache.get_behavior_session(11).get_performance_metrics()
+    cache.get_behavior_session(13, download=True)
+    cache.get_ophys_experiment_table()
+    with pytest.warns(VisBehaviorWarning, match="Newer releases could not be looked up"):
+        offline = open_offline(tmp_path)
+    assert offline.get_behavior_session(11).get_performance_metrics()["trial_count"] == 40
+    assert len(offline.get_behavior_session(13).running_speed)
+    not_cached = r"behavior_ophys_experiment_21\.nwb, or a part of it that is needed, is not in the cache.*Connect"
+    with pytest.raises(NotCached, match=not_cached):
+        _ = offline.get_behavior_session(12).licks
+    with pytest.raises(NotCached, match=not_cached):
+        offline.download(12)
 
 
-def test_nothing_is_written(tmp_path: pathlib.Path) -> None:
+def test_local_cache_writes_nothing(tmp_path: pathlib.Path) -> None:
     make_release(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     for path in before:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    cache = VisualBehaviorOphysProjectCache.from_local_cache(tmp_path)
+    cache = Cache.from_local_cache(tmp_path)
     _ = cache.get_behavior_session_table(), cache.get_behavior_session(11).trials
     assert sorted(tmp_path.rglob("*")) == before
     for path in before:
         path.chmod(0o755)
 
 
-def test_what_is_no_cache(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(NotFound, match="There is no folder"):
-        VisualBehaviorOphysProjectCache.from_local_cache(tmp_path / "none")
-    with pytest.raises(NotFound, match="There is no manifest"):
-        VisualBehaviorOphysProjectCache.from_local_cache(tmp_path)
-    assert os.listdir(tmp_path) == []
+def test_pickled_cache_can_be_used(cache: Cache, server: FaultServer) -> None:
+    cache.get_behavior_session_table()
+    copy = pickle.loads(pickle.dumps(cache))
+    server.reset()
+    assert copy.get_behavior_session_table().equals(cache.get_behavior_session_table())
+    assert server.requests == []
+    session = pickle.loads(pickle.dumps(copy.get_behavior_session(11)))
+    assert len(session.trials) == 40
 
 
-@pytest.mark.parametrize(
-    ("content", "error", "message"),
-    [
-        (b"", BadValue, "no table of comma-separated values"),
-        (b'a,b\n"1', BadValue, "no table of comma-separated values"),
-        (b"\xff\xfe\x00", BadValue, "no table of comma-separated values"),
-        (b"a,b\n1,2\n", MissingData, "has no column behavior_session_id; it has a, b"),
-        (b"behavior_session_id,age_in_days\n1,old\n", BadValue, "the column age_in_days holds what it should not"),
-        (
-            b"behavior_session_id,driver_line\n1,__import__('os')\n",
-            BadValue,
-            "the column driver_line holds what it should not",
-        ),
-        (b"behavior_session_id,driver_line\n1,7\n", BadValue, "driver_line"),
-        (b"behavior_session_id,date_of_acquisition\n1,yesterday\n", BadValue, "date_of_acquisition"),
-    ],
-)
-def test_bad_tables(content: bytes, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        read_project_table(content, BEHAVIOR_SESSION_TABLE, "2.16")
+READ_ONLY = """
+import os, sys
+import visbehavior
+
+def use(folder):
+    cache = visbehavior.VisualBehaviorOphysProjectCache.from_s3_cache(folder, endpoint=sys.argv[1], version="1.1.0")
+    print(len(cache.get_behavior_session_table()), len(cache.get_behavior_session(11).trials), len(cache.get_performance_table(11)))
+    try:
+        cache.get_behavior_session(13).licks
+    except visbehavior.CannotWrite as error:
+        print(error)
+
+use(sys.argv[2])
+if os.getuid() == 0:
+    # Root can write everywhere. All modules were imported above, because this user may not be able to read them.
+    os.setuid(65534)
+use(sys.argv[3])
+"""
 
 
-def test_a_table_without_rows() -> None:
-    table = read_project_table(
-        b"behavior_session_id,mouse_id,driver_line,date_of_acquisition\n", BEHAVIOR_SESSION_TABLE, "2.16"
-    )
-    assert isinstance(table, pd.DataFrame)
-    assert table.empty
+@pytest.fixture
+def public_folder() -> Iterator[pathlib.Path]:
+    """Folder that all users can read. Pytest makes the parent of tmp_path private whenever another run starts."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder)
+        path.chmod(0o755)
+        yield path
 
 
-def test_each_declaration_is_sound() -> None:
-    for table in PROJECT_TABLES:
-        assert table.index not in table.by_name
-        assert table.docstring()
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no read-only folders")
+def test_read_only_cache_can_be_used(server: FaultServer, public_folder: pathlib.Path) -> None:
+    folder = public_folder / "cache"
+    filled = open_cache(folder, server)
+    filled.get_behavior_session_table()
+    filled.get_behavior_session(11, download=True)
+    shutil.copytree(folder, public_folder / "copy")
+    before = read_files(folder)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    arguments = [sys.executable, "-c", READ_ONLY, server.endpoint, public_folder / "copy", folder]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:2] == ["4 40 1", "4 40 1"]
+    assert "choose a cache_dir" in done.stdout
+    assert read_files(folder) == before
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755)
+
+
+def test_default_folder_is_named_by_the_environment(
+    server: FaultServer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISBEHAVIOR_CACHE_DIR", str(tmp_path / "named"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
+    Cache.from_s3_cache()
+    assert (tmp_path / "named" / MANIFESTS[1]).exists()
+    assert Cache.from_local_cache().current_manifest() == MANIFESTS[1]
+
+
+def test_natural_movie_is_downloaded_once(
+    cache: Cache, server: FaultServer, bucket: Bucket, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    movie = np.random.default_rng(0).integers(0, 256, (2, 304, 608), dtype=np.uint8)
+    np.save(tmp_path / "movie.npy", movie)
+    synthetic = type(MOVIE)(MOVIE.url, MOVIE.path, MOVIE.version_id, digest((tmp_path / "movie.npy").read_bytes()))
+    for module in (files_module, cache_module):
+        monkeypatch.setattr(module, "MOVIE", synthetic)
+    server.versions = {**bucket.versions, f"{PROJECT}/{MOVIE.path}": {MOVIE.version_id: tmp_path / "movie.npy"}}
+    np.testing.assert_array_equal(cache.get_raw_natural_movie(), movie)
+    assert (tmp_path / "resources" / "Movie_TOE1.npy").exists()
+    server.reset()
+    template = cache.get_natural_movie_template(n_workers=1)
+    assert list(template.index) == [0, 1]
+    assert server.requests == []
+
+
+def test_nothing_is_printed_or_warned(cache: Cache, capfd: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cache.get_behavior_session(11, download=True).get_performance_metrics()
+        cache.get_performance_table(13)
+    assert capfd.readouterr() == ("", "")
+
+
+@NGINX
+def test_http_mirror(bucket: Bucket, tmp_path: pathlib.Path) -> None:
+    with nginx(bucket.folder) as server:
+        cache = Cache.from_s3_cache(tmp_path, server.endpoint)
+        assert cache.list_manifest_file_names() == MANIFESTS
+        assert cache.get_behavior_session(11).get_performance_metrics()["trial_count"] == 40
+        assert cache.get_behavior_session(13, download=True).source.file_hash == digest(bucket.content("1942"))
+        older = Cache.from_s3_cache(tmp_path, server.endpoint, version="1.0.1")
+        # A mirror has only the newest objects; the hash shows that this is not the one of the release.
+        with pytest.raises(CorruptFile, match="may hold another version"):
+            older.get_behavior_session(13, download=True)
+
+
+@RCLONE
+def test_s3_server_without_versions(bucket: Bucket, tmp_path: pathlib.Path) -> None:
+    with rclone(bucket.folder) as server:
+        cache = Cache.from_s3_cache(tmp_path, server.bucket, endpoint=server.endpoint)
+        assert len(cache.get_behavior_session(13, download=True).trials) == 40
+        # This server does not support ranges either.
+        with pytest.warns(VisBehaviorWarning, match="cannot be streamed"):
+            assert len(cache.get_behavior_session(11).trials) == 40
+        assert cached_path(tmp_path, "1941").read_bytes() == bucket.content("1941")
+
+
+def test_s3_server_with_versions(bucket: Bucket, tmp_path: pathlib.Path) -> None:
+    with moto_server() as server:
+        ids: dict[str, str] = {}
+        for key, versions in bucket.versions.items():
+            for version, path in reversed(versions.items()):
+                ids[f"{key}@{version}"] = put_object(server, key, path.read_bytes())
+        for name in MANIFESTS:
+            manifest = json.loads((bucket.folder / PROJECT / "manifests" / name).read_text())
+            for entry in [*manifest["metadata_files"].values(), *manifest["data_files"].values()]:
+                key = entry["url"].partition("amazonaws.com/")[2]
+                entry["version_id"] = ids[f"{key}@{entry['version_id']}"]
+            put_object(server, f"{PROJECT}/manifests/{name}", json.dumps(manifest).encode())
+        for version in ("1.0.1", "1.1.0"):
+            cache = Cache.from_s3_cache(tmp_path, server.bucket, endpoint=server.endpoint, version=version)
+            assert len(cache.get_behavior_session(11).licks)
+            cache.download(13)
+            assert cached_path(tmp_path, "1942", version).read_bytes() == bucket.content("1942", version)
+
+
+def test_folder_as_a_bucket(bucket: Bucket, tmp_path: pathlib.Path) -> None:
+    cache = Cache.from_s3_cache(tmp_path, bucket.folder)
+    assert cache.get_behavior_session(11).get_performance_metrics()["trial_count"] == 40
+    assert cache.download(13)[0].read_bytes() == bucket.content("1942")
+    static = Cache.from_local_cache(bucket.folder, use_static_cache=True)
+    assert len(static.get_behavior_session(13).trials) == 40

@@ -1,4 +1,4 @@
-"""Manifests, good and bad."""
+"""Tests of parsing, naming and comparing manifests."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.project.release import BUCKET, digest
+from tests.project.synthetic_release import BUCKET, digest
 from visbehavior import BadValue
 from visbehavior.project.manifest import describe_changes, manifest_version, newest_first, parse_manifest
 
 
-def content(
+def make_manifest(
     url: str = f"{BUCKET}/behavior_sessions/behavior_session_1.nwb", version: str = "1.1.0", **changes: Any
 ) -> bytes:
     entry = {"url": url, "version_id": "v1", "file_hash": digest(b"x")}
@@ -21,8 +21,8 @@ def content(
     ).encode()
 
 
-def test_a_manifest() -> None:
-    manifest = parse_manifest(content(), "m.json")
+def test_manifest_is_parsed() -> None:
+    manifest = parse_manifest(make_manifest(), "m.json")
     assert manifest.version == "1.1.0"
     assert manifest.folder == "visual-behavior-ophys-1.1.0"
     entry = manifest.files["1"]
@@ -31,38 +31,38 @@ def test_a_manifest() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad",
+    "content",
     [
         b"",
         b"not json",
-        content()[:-20],
+        make_manifest()[:-20],
         b"[]",
         b"{}",
         b'{"manifest_version": "1", "metadata_files": [], "data_files": {}}',
         b'{"manifest_version": 1, "metadata_files": {}, "data_files": {}}',
         b'{"manifest_version": "1", "metadata_files": {}, "data_files": {"1": []}}',
-        content(version_id=None),
-        content(file_hash="abc"),
-        content(file_hash=7),
+        make_manifest(version_id=None),
+        make_manifest(file_hash="abc"),
+        make_manifest(file_hash=7),
     ],
 )
-def test_what_is_none(bad: bytes) -> None:
-    with pytest.raises(BadValue, match=r"m\.json is no manifest of visual-behavior-ophys: .*get it again"):
-        parse_manifest(bad, "m.json")
+def test_other_content_is_an_error(content: bytes) -> None:
+    with pytest.raises(BadValue, match=r"m\.json is not a manifest of visual-behavior-ophys: .*download it again"):
+        parse_manifest(content, "m.json")
 
 
 @pytest.mark.parametrize(
     "path",
     ["../../etc/passwd", "a/../../b.nwb", "%2e%2e/b.nwb", "a/%2E%2E/%2E%2E/b.nwb", "a\\..\\b.nwb", "C:/b.nwb", ""],
 )
-def test_paths_that_lead_out_of_the_cache(path: str) -> None:
-    with pytest.raises(BadValue, match="names no file below visual-behavior-ophys/"):
-        parse_manifest(content(url=f"{BUCKET}/{path}"), "m.json")
+def test_paths_outside_the_cache_folder_are_an_error(path: str) -> None:
+    with pytest.raises(BadValue, match="is not the URL of a file below visual-behavior-ophys/"):
+        parse_manifest(make_manifest(url=f"{BUCKET}/{path}"), "m.json")
 
 
-def test_a_url_of_something_else() -> None:
-    with pytest.raises(BadValue, match="names no file below"):
-        parse_manifest(content(url="https://example.org/other/file.nwb"), "m.json")
+def test_url_outside_the_project_is_an_error() -> None:
+    with pytest.raises(BadValue, match="is not the URL of a file below"):
+        parse_manifest(make_manifest(url="https://example.org/other/file.nwb"), "m.json")
 
 
 def test_releases_are_ordered_by_number() -> None:
@@ -79,13 +79,15 @@ def test_releases_are_ordered_by_number() -> None:
     assert manifest_version("other.json") is None
 
 
-def test_changes_in_words() -> None:
-    older = parse_manifest(content(), "a")
-    changed = parse_manifest(content(version="1.2.0", file_hash=digest(b"y")), "b")
-    moved = parse_manifest(content(url=f"{BUCKET}/behavior_sessions/behavior_session_2.nwb", version="1.3.0"), "c")
+def test_changes_between_releases_are_described() -> None:
+    older = parse_manifest(make_manifest(), "a")
+    changed = parse_manifest(make_manifest(version="1.2.0", file_hash=digest(b"y")), "b")
+    moved = parse_manifest(
+        make_manifest(url=f"{BUCKET}/behavior_sessions/behavior_session_2.nwb", version="1.3.0"), "c"
+    )
     assert "1 files changed:\n  behavior_sessions/behavior_session_1.nwb" in describe_changes(older, changed)
-    said = describe_changes(older, moved)
-    assert said.startswith(
+    text = describe_changes(older, moved)
+    assert text.startswith(
         "From release 1.1.0 to 1.3.0:\n1 files added:\n  behavior_sessions/behavior_session_2.nwb\n1 files removed:"
     )
-    assert said.endswith("0 files changed")
+    assert text.endswith("0 files changed")

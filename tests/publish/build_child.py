@@ -1,4 +1,4 @@
-"""What AllenSDK finds in a release's folder. Usage: ``python build_child.py FOLDER OUT.json``, in AllenSDK's environment."""
+"""Write the values that AllenSDK reads from a release. Usage, in AllenSDK's environment: ``python build_child.py FOLDER OUT.json``."""
 
 import json
 import pathlib

@@ -1,1 +1,1 @@
-"""The published data set: releases, project tables, files."""
+"""The published data set: releases, project tables, and session files."""

@@ -1,279 +1,165 @@
-"""The files of releases: where each lies in a folder, and how it comes there from a bucket.
+"""The files of releases: their paths in a cache folder, and the objects of the bucket that they are downloaded from.
 
-The folder is laid out as AllenSDK lays out its own, or is the bucket's own tree (a mounted bucket, a mirror on a disk). A file
-that several releases share by its hash lies in one place, and is used from there by all.
+The folder has AllenSDK's layout, or is the bucket's own tree (a mounted bucket, a mirror on a disk). A file that several
+releases have in common, by its hash, is stored once and used by all of them.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePath
-from typing import Any
 
-from visbehavior.atomic import atomic_write, make_folder
-from visbehavior.errors import BadValue, CannotWrite, NotCached, NotFound, TransferFailed, VisBehaviorError, warn
-from visbehavior.project.manifest import (
-    KNOWN_RELEASES,
-    MOVIE,
-    PROJECT,
-    UNVERSIONED,
-    FileEntry,
-    Manifest,
-    manifest_file_name,
-    newest_first,
-    parse_manifest,
-)
-from visbehavior.store.records import append_records, read_records
-from visbehavior.store.remote_file import RemoteObject
+from visbehavior.atomic import atomic_write
+from visbehavior.errors import NotCached, NotFound, VisBehaviorError
+from visbehavior.project.manifest import MOVIE, PROJECT, UNVERSIONED, FileEntry, Manifest, manifest_file_name
+from visbehavior.project.manifest_store import MANIFEST_FOLDER, ManifestStore
+from visbehavior.settings import default_cache_dir
+from visbehavior.store.paths import has_partial
+from visbehavior.store.remote_object import RemoteObject
 from visbehavior.store.source import ObjectSource
-
-LAST_USED = "_manifest_last_used.txt"
-"""AllenSDK's file with the name of the manifest that was used last."""
+from visbehavior.store.verified import VerifiedFiles, hash_file
 
 DOWNLOADED = "_downloaded_data.json"
-"""AllenSDK's file with the hashes of what it downloaded, by absolute path."""
-
-VERIFIED = "_visbehavior_verified.txt"
-"""Ours: files that were hashed, with their size and time of change then."""
-
-_MANIFESTS = f"{PROJECT}/manifests"
+"""AllenSDK's file with the hashes of the files that it downloaded, by absolute path."""
 
 
 class ReleaseFiles:
-    """The files of releases in a folder, and in a bucket if there is one.
+    """The files of all releases in a cache folder and, if there is one, in a bucket.
 
     Parameters
     ----------
     folder : pathlib.Path
+        The cache folder.
     source : ObjectSource or None
-        The bucket; None: what is not in the folder is not to be had.
+        Bucket to download from; None: only files in the folder are available.
     static : bool
         Whether the folder is the bucket's own tree. Nothing is written to it.
+
+    Attributes
+    ----------
+    records_folder : pathlib.Path
+        Folder of our own records: the cache folder, or for the bucket's own tree a folder in the user's cache.
+    verified : VerifiedFiles
+        Record of verified files.
     """
 
     def __init__(self, folder: Path, source: ObjectSource | None, static: bool = False) -> None:
         self.folder = folder
         self.source = source
+        self.manifests = ManifestStore(folder / MANIFEST_FOLDER if static else folder, source)
+        self.records_folder = default_cache_dir(str(folder)) if static else folder
+        self.verified = VerifiedFiles(folder, self.records_folder)
         self._static = static
-        self._manifests: dict[str, Manifest] = {}
-
-    @property
-    def manifest_folder(self) -> Path:
-        """Where the manifests lie."""
-        return self.folder / _MANIFESTS if self._static else self.folder
-
-    def manifests_here(self) -> list[str]:
-        """The manifests in the folder, the newest release first."""
-        return newest_first(os.listdir(self.manifest_folder)) if self.manifest_folder.is_dir() else []
-
-    @cached_property
-    def manifests_known(self) -> list[str]:
-        """Those, and those in the bucket, which is asked once; one warning where it does not answer."""
-        here = self.manifests_here()
-        if self.source is None:
-            return here
-        try:
-            return newest_first({*here, *self._listed(self.source)})
-        except (TransferFailed, NotFound) as error:
-            if not here and isinstance(error, NotFound):
-                raise
-            if not here:
-                raise NotCached(
-                    f"No release is in {self.folder}, and none can be looked up: {error}", path=str(self.folder)
-                ) from error
-            warn(f"Newer releases could not be looked up in {self.source}; what is in {self.folder} is used.")
-            return here
-
-    def manifest(self, name: str) -> Manifest:
-        """A release, brought here if need be.
-
-        Raises
-        ------
-        NotFound, NotCached, BadValue, TransferFailed
-        """
-        if name not in self._manifests:
-            self._manifests[name] = self._read_manifest(name)
-        return self._manifests[name]
-
-    def last_used(self) -> str:
-        """The manifest that was used last, by AllenSDK's record; "" where none is or it is not here."""
-        try:
-            name = (self.manifest_folder / LAST_USED).read_text().strip()
-        except (OSError, UnicodeDecodeError):
-            return ""
-        return name if name in self.manifests_here() else ""
-
-    def note_last_used(self, name: str) -> None:
-        """Record it, as AllenSDK does; a folder that cannot be written does without."""
-        if self.source is not None and self.last_used() != name:
-            try:
-                with atomic_write(self.folder / LAST_USED) as part:
-                    part.write_text(name)
-            except CannotWrite:
-                return
 
     def find(self, manifest: Manifest, entry: FileEntry) -> Path | None:
-        """The file where it is whole, in the release's folder or in another's that has the same; None where it is not here."""
+        """Return the path of a complete file, which may be in another release's folder; None if it is not cached."""
         own = self.path_of(manifest, entry)
         if own.exists():
             return own
-        return next((path for path in self._elsewhere(manifest, entry) if path.exists()), None)
+        return next((path for path in self._shared_paths(manifest, entry) if path.exists()), None)
 
     def path_of(self, manifest: Manifest, entry: FileEntry) -> Path:
-        """Where the file belongs: the movie beside the releases, all else in the release's folder."""
+        """Return the path of a file in its release's folder; the natural movie belongs to no release."""
         if entry is MOVIE and not self._static:
             return self.folder / entry.path
         return self.folder / (PROJECT if self._static else manifest.folder) / entry.path
 
-    def remote(self, manifest: Manifest, entry: FileEntry) -> RemoteObject:
-        """The file in the bucket, and what of it is here.
+    def remote_object(self, manifest: Manifest, entry: FileEntry) -> RemoteObject:
+        """Return the bucket's object of a file, with its partial file in the cache.
 
         Raises
         ------
         NotCached
             If there is no bucket.
         """
+        own = self.path_of(manifest, entry)
         if self.source is None:
             raise NotCached(
-                f"{PurePath(entry.path).name} is not in {self.folder}. Put it at {self.path_of(manifest, entry)}; it is at {entry.url}. Or "
-                "open the cache with from_s3_cache, which fetches what is not there.",
-                path=str(self.path_of(manifest, entry)),
+                f"{PurePath(entry.path).name} is not in {self.folder}. Open the cache with from_s3_cache, which fetches missing files, or "
+                f"download {entry.url} to {own}.",
+                path=str(own),
                 url=entry.url,
             )
-        begun = (path for path in self._elsewhere(manifest, entry) if _is_begun(path))
-        own = self.path_of(manifest, entry)
-        final = own if own.exists() or _is_begun(own) else next(begun, own)
-        # There is one version of it; not every server answers when it is asked for by that name.
+        begun = (path for path in self._shared_paths(manifest, entry) if has_partial(path))
+        final = own if own.exists() or has_partial(own) else next(begun, own)
+        # Not every server accepts a request for the version "null".
         version = None if entry.version_id == UNVERSIONED else entry.version_id
-        return RemoteObject(self.source, f"{PROJECT}/{entry.path}", version, entry.file_hash, final)
+        return RemoteObject(self.source, f"{PROJECT}/{entry.path}", version, entry.file_hash, final, self.verified)
 
-    def is_verified(self, path: Path, file_hash: str) -> bool:
-        """Whether the file was found to have this hash, and has not changed since."""
-        return self._verified.get(self._name_of(path)) == (file_hash, *_state(path))
-
-    def note_verified(self, path: Path, file_hash: str) -> None:
-        """Record that the file has this hash."""
-        size, mtime = _state(path)
-        name = self._name_of(path)
-        self._verified[name] = file_hash, size, mtime
-        try:
-            append_records(self.folder / VERIFIED, [{"path": name, "hash": file_hash, "size": size, "mtime": mtime}])
-        except OSError:
-            # Of a folder that cannot be written; it is hashed again next time.
-            return
-
-    def all_files(self) -> list[tuple[Manifest, FileEntry]]:
-        """Every file of every release that is here, each once, and those that are begun."""
-        found: dict[Path, tuple[Manifest, FileEntry]] = {}
-        for name in self.manifests_here():
-            manifest = self.manifest(name)
+    def cached_files(self) -> list[tuple[Manifest, FileEntry]]:
+        """Return every complete or partial file of the cached releases, each path once."""
+        files: dict[Path, tuple[Manifest, FileEntry]] = {}
+        for name in self.manifests.cached():
+            manifest = self.manifests.load(name)
             for entry in [*manifest.entries(), MOVIE]:
                 path = self.path_of(manifest, entry)
-                if path not in found and (path.exists() or _is_begun(path)):
-                    found[path] = manifest, entry
-        return list(found.values())
+                if path not in files and (path.exists() or has_partial(path)):
+                    files[path] = manifest, entry
+        return list(files.values())
 
-    def _listed(self, source: ObjectSource) -> Iterable[str]:
-        try:
-            return source.list(_MANIFESTS)
-        except TransferFailed as error:
-            if not source.is_http or getattr(error, "offline", False):
-                raise
-            # A mirror that shows no listing is asked for the releases that we know of.
-            return [name for name in map(manifest_file_name, KNOWN_RELEASES) if _is_there(source, name)]
+    def write_downloaded(self) -> None:
+        """Hash every complete file and write AllenSDK's ``_downloaded_data.json``."""
+        paths = [self.path_of(manifest, entry) for manifest, entry in self.cached_files()]
+        hashes = {str(path): hash_file(path) for path in paths if path.exists()}
+        with atomic_write(self.folder / DOWNLOADED) as part:
+            part.write_text(json.dumps(hashes, indent=2, sort_keys=True))
 
-    def _read_manifest(self, name: str) -> Manifest:
-        path = self.manifest_folder / name
-        if path.exists():
-            try:
-                return parse_manifest(path.read_bytes(), str(path))
-            except BadValue:
-                if self.source is None:
-                    raise
-        elif self.source is None:
-            raise NotCached(
-                f"{name} is not in {self.manifest_folder}; there are {', '.join(self.manifests_here()[::-1]) or 'none'}.",
-                name=name,
-                there=self.manifests_here()[::-1],
-            )
-        return self._fetched_manifest(name, self.source, path)
-
-    def _fetched_manifest(self, name: str, source: ObjectSource, path: Path) -> Manifest:
-        key = f"{_MANIFESTS}/{name}"
-        try:
-            _, pieces = source.stream(key)
-            content = b"".join(pieces)
-        except NotFound as error:
-            known = ", ".join(self.manifests_known[::-1]) or "none"
-            raise NotFound(f"{source} has no {name}; there are {known}.", name=name) from error
-        except TransferFailed as error:
-            if not getattr(error, "offline", False):
-                raise
-            here = ", ".join(self.manifests_here()[::-1]) or "none"
-            raise NotCached(
-                f"{name} is not in {self.folder}, or damaged, and {source} cannot be reached. Connect to the network, or choose a release that "
-                f"is there: {here}.",
-                name=name,
-            ) from error
-        manifest = parse_manifest(content, f"{source}/{key}")
-        make_folder(self.folder)
-        with atomic_write(path, len(content)) as part:
-            part.write_bytes(content)
-        return manifest
-
-    def _elsewhere(self, manifest: Manifest, entry: FileEntry) -> Iterator[Path]:
-        """Where else the same bytes may lie: other releases' folders, and what AllenSDK has noted."""
-        for name in self.manifests_here():
-            other = self._other_manifest(name) if name != manifest_file_name(manifest.version) else None
+    def _shared_paths(self, manifest: Manifest, entry: FileEntry) -> Iterator[Path]:
+        """Yield other paths of the same bytes: in other releases' folders, and as recorded by AllenSDK."""
+        for name in self.manifests.cached():
+            other = self._load_other(name) if name != manifest_file_name(manifest.version) else None
             if other is not None and other.hashes.get(entry.path) == entry.file_hash:
                 yield self.path_of(other, entry)
-        yield from self._noted_by_allensdk.get(entry.file_hash, [])
+        yield from self._downloaded_by_allensdk.get(entry.file_hash, [])
 
-    def _other_manifest(self, name: str) -> Manifest | None:
-        """A release that might share files; one that cannot be read shares none."""
+    def _load_other(self, name: str) -> Manifest | None:
+        """Return another release's manifest; None if it cannot be read, because it is not needed."""
         try:
-            return self.manifest(name)
+            return self.manifests.load(name)
         except VisBehaviorError:
             return None
 
     @cached_property
-    def _noted_by_allensdk(self) -> dict[str, list[Path]]:
-        """Files by hash. The paths are absolute, and the folder may have been moved since."""
+    def _downloaded_by_allensdk(self) -> dict[str, list[Path]]:
+        """Paths of the files that AllenSDK recorded, by hash.
+
+        Its paths are absolute, and the folder may have been moved since: only their last three parts are used.
+        """
         try:
-            noted = json.loads((self.folder / DOWNLOADED).read_bytes())
-            pairs = [(PurePath(path.replace("\\", "/")).parts[-3:], file_hash) for path, file_hash in noted.items()]
+            records = json.loads((self.folder / DOWNLOADED).read_bytes())
+            pairs = [(PurePath(path.replace("\\", "/")).parts[-3:], file_hash) for path, file_hash in records.items()]
         except (OSError, ValueError, AttributeError):
             return {}
-        found: dict[str, list[Path]] = {}
+        paths: dict[str, list[Path]] = {}
         for parts, file_hash in pairs:
             if ".." not in parts:
-                found.setdefault(file_hash, []).append(self.folder.joinpath(*parts))
-        return found
-
-    @cached_property
-    def _verified(self) -> dict[str, tuple[Any, ...]]:
-        records, _ = read_records(self.folder / VERIFIED)
-        return {record["path"]: (record["hash"], record["size"], record["mtime"]) for record in records}
-
-    def _name_of(self, path: Path) -> str:
-        return path.relative_to(self.folder).as_posix()
+                paths.setdefault(file_hash, []).append(self.folder.joinpath(*parts))
+        return paths
 
 
-def _is_begun(path: Path) -> bool:
-    return path.with_name(path.name + ".blocks").exists()
+def open_cache_folder(folder: Path, static: bool) -> ReleaseFiles:
+    """Return the files of an existing cache folder, without a bucket.
 
+    Parameters
+    ----------
+    folder : pathlib.Path
+    static : bool
+        Whether the folder is the bucket's own tree.
 
-def _is_there(source: ObjectSource, name: str) -> bool:
-    try:
-        source.info(f"{_MANIFESTS}/{name}")
-    except NotFound:
-        return False
-    return True
-
-
-def _state(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
+    Raises
+    ------
+    NotFound
+        If there is no such folder, or no manifest in it.
+    """
+    if not folder.is_dir():
+        raise NotFound(f"There is no folder {folder}. Expected a cache of {PROJECT}.", path=str(folder))
+    files = ReleaseFiles(folder, None, static)
+    if not files.manifests.cached():
+        hint = "" if static else " (if it is a copy of the bucket, use use_static_cache=True)"
+        raise NotFound(
+            f"There is no manifest {manifest_file_name('*')} in {files.manifests.folder}{hint}. Expected a cache of {PROJECT}.",
+            path=str(files.manifests.folder),
+        )
+    return files

@@ -1,116 +1,189 @@
-"""Performance metrics of many sessions of a cache, kept on disk by the file's hash and the code that computed them."""
+"""Performance metrics of many sessions, stored in the cache folder so that they are computed once."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import as_completed
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from visbehavior._version import __version__
 from visbehavior.analysis.performance import TRIAL_COLUMNS, compute_performance_metrics
 from visbehavior.errors import VisBehaviorError
-from visbehavior.nwb.reader import NwbReader
+from visbehavior.processes import threads
 from visbehavior.progress import progress_bar
+from visbehavior.project.manifest import FileEntry
+from visbehavior.project.release import Release
 from visbehavior.session import BehaviorSession
 from visbehavior.store.records import append_records, read_records
 
-KEPT = "_visbehavior_performance.txt"
-"""The file in the cache folder."""
+FILE_NAME = "_visbehavior_performance.txt"
+"""Name of the file in the cache folder."""
 
-SESSIONS = 24
-"""Sessions at once: while one waits for the network another is measured."""
+CONCURRENT_SESSIONS = 24
+"""Sessions opened at once: while some wait for the network, others are computed."""
+
+# Imported already; their metadata would have to be parsed, which takes twice as long as everything else in the key.
+_LIBRARIES = ("numpy", "pandas", "h5py")
 
 Metrics = dict[str, Any]
 
 
 class MetricsCache:
-    """The metrics that were computed before.
+    """Stored metrics, keyed by the bytes that were read, the engagement threshold, and the code that computed them.
 
     Parameters
     ----------
     folder : pathlib.Path
-        The cache folder. Where it cannot be written nothing is kept.
+        Folder of our records. If it is read-only, nothing is stored.
     threshold : float
-        Rewards a minute above which the mouse counts as engaged.
+        Rewards per minute above which the mouse counts as engaged.
     """
 
     def __init__(self, folder: Path, threshold: float) -> None:
         self.threshold = threshold
-        self._path = folder / KEPT
-        self._by = {"code": _code(), "threshold": threshold}
+        self._path = folder / FILE_NAME
+        self._key = {"code": _running_code_key(), "threshold": threshold}
+        self._stored: dict[str, Metrics] = {}
         records, _ = read_records(self._path)
-        self._known = {record["hash"]: record["metrics"] for record in records if self._by.items() <= record.items()}
+        for record in records:
+            content, metrics = record.get("content"), record.get("metrics")
+            if not isinstance(content, str):
+                continue
+            if isinstance(metrics, dict) and self._key.items() <= record.items():
+                self._stored[content] = metrics
+            elif metrics is None:
+                self._stored.pop(content, None)
 
-    def get(self, file_hash: str) -> Metrics | None:
-        """The metrics of a file, if today's code computed them."""
-        return self._known.get(file_hash)
+    def get(self, content_key: str | None) -> Metrics | None:
+        """Return the stored metrics of a file (see `Release.content_key`); None if they must be computed."""
+        return None if content_key is None else self._stored.get(content_key)
 
-    def keep(self, file_hash: str, metrics: Metrics) -> None:
-        """Remember the metrics of a file."""
-        self._known[file_hash] = metrics
-        try:
-            append_records(self._path, [{"hash": file_hash, **self._by, "metrics": metrics}])
-        except OSError:
-            return
+    def add(self, content_key: str, metrics: Metrics) -> None:
+        """Store the metrics of a file."""
+        self._stored[content_key] = metrics
+        _append(self._path, {"content": content_key, **self._key, "metrics": metrics})
 
 
-def compute_metrics_of(
-    hashes: Mapping[int, str],
-    open_reader: Callable[[int], NwbReader],
-    ledger: MetricsCache,
-    failed: dict[int, VisBehaviorError],
-    progress: bool,
-) -> dict[int, Metrics]:
-    """The metrics of sessions, by id.
+def drop_metrics(folder: Path, content_key: str) -> None:
+    """Forget the stored metrics of a file that turned out to be damaged."""
+    _append(folder / FILE_NAME, {"content": content_key, "metrics": None})
+
+
+def _append(path: Path, record: dict[str, Any]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        append_records(path, [record])
+    except OSError:
+        # The folder is read-only: nothing is stored.
+        return
+
+
+def compute_code_key(package: Path) -> str:
+    """Return a hash of everything besides the data that determines a result: all code, and the versions of the libraries.
 
     Parameters
     ----------
-    hashes : dict of int to str
-        The hash of each session's file.
-    open_reader : function
-        Opens the file of a session.
-    ledger : MetricsCache
-    failed : dict
-        Takes the error of each session that could not be measured.
+    package : pathlib.Path
+        Folder of the package.
+    """
+    versions = [__version__, *(f"{name} {import_module(name).__version__}" for name in _LIBRARIES)]
+    hasher = hashlib.blake2b(" ".join(versions).encode(), digest_size=8)
+    for path in _list_modules(package):
+        with open(path, "rb", buffering=0) as file:
+            content = file.read()
+        name = os.path.relpath(path, package).replace(os.sep, "/")
+        hasher.update(f"\n{name} {len(content)}\n".encode())
+        hasher.update(content)
+    return hasher.hexdigest()
+
+
+def compute_metrics(
+    files: Mapping[int, Sequence[FileEntry]],
+    release: Release,
+    stored: MetricsCache,
+    failures: dict[int, VisBehaviorError] | None,
+    progress: bool,
+) -> dict[int, Metrics]:
+    """Return the metrics of sessions by id, from the metrics cache or computed.
+
+    Parameters
+    ----------
+    files : dict of int to sequence of FileEntry
+        Files of each session; any of them will do.
+    release : Release
+        Opens them.
+    stored : MetricsCache
+    failures : dict or None
+        Receives the error of each session whose metrics could not be computed; None: the first one is raised at the end.
     progress : bool
         Whether to show a progress bar.
     """
-    found = {number: known for number, file_hash in hashes.items() if (known := ledger.get(file_hash)) is not None}
-    todo = [number for number in hashes if number not in found]
-    if not todo:
-        return found
-    with ThreadPoolExecutor(min(SESSIONS, len(todo)), "visbehavior") as pool:
-        pending = {pool.submit(_measured, open_reader, number, ledger.threshold): number for number in todo}
-        done = progress_bar(progress, as_completed(pending), total=len(pending), unit="session", leave=False)
-        for future in done:
-            number = pending[future]
+    keys = {number: release.content_key(entries) for number, entries in files.items()}
+    metrics = {number: known for number, key in keys.items() if (known := stored.get(key)) is not None}
+    missing = [number for number in files if number not in metrics]
+    if not missing:
+        return metrics
+    errors: dict[int, VisBehaviorError] = {} if failures is None else failures
+    with threads(CONCURRENT_SESSIONS) as pool:
+        futures = {pool.submit(_compute, release, files[number], stored.threshold): number for number in missing}
+        for future in progress_bar(progress, as_completed(futures), total=len(futures), unit="session", leave=False):
+            number = futures[future]
             try:
-                found[number] = future.result()
+                metrics[number] = future.result()
             except VisBehaviorError as error:
-                failed[number] = error
+                errors[number] = error
             else:
-                ledger.keep(hashes[number], found[number])
-    return found
+                key = release.content_key(files[number])
+                # A file that was replaced meanwhile is not what was read.
+                if key is not None and keys[number] in (None, key):
+                    stored.add(key, metrics[number])
+    if failures is None and errors:
+        raise next(iter(errors.values()))
+    return metrics
 
 
-def metrics_without_trials() -> Metrics:
-    """The metrics of a session that has no trials: their names, and the types of counts."""
+def join_metrics(sessions: pd.DataFrame, ids: Sequence[int], metrics: Mapping[int, Metrics]) -> pd.DataFrame:
+    """Join the behavior session table with metrics; the metrics' values replace columns of the same name.
+
+    Parameters
+    ----------
+    sessions : pandas.DataFrame
+        The behavior session table.
+    ids : sequence of int
+        Sessions to return; those without metrics are left out.
+    metrics : dict of int to dict
+        Metrics by session.
+    """
+    computed = [number for number in ids if number in metrics]
+    # Without rows, a session without trials gives the names and dtypes of the columns.
+    rows = [metrics[number] for number in computed] or [_metrics_without_trials()]
+    selected = sessions.loc[computed]
+    columns = pd.DataFrame(rows).iloc[: len(computed)].set_axis(selected.index)
+    return pd.concat([selected[[name for name in sessions if name not in columns]], columns], axis=1)
+
+
+def _metrics_without_trials() -> Metrics:
     return compute_performance_metrics({name: [] for name in TRIAL_COLUMNS}, {"volume": []})
 
 
-def _measured(open_reader: Callable[[int], NwbReader], number: int, threshold: float) -> Metrics:
-    with BehaviorSession(open_reader(number)) as session:
+def _compute(release: Release, entries: Sequence[FileEntry], threshold: float) -> Metrics:
+    with BehaviorSession(release.open_reader(entries)) as session:
         return session.get_performance_metrics(threshold)
 
 
+def _list_modules(package: Path) -> list[str]:
+    # os.walk is several times as fast as Path.rglob.
+    walk = os.walk(package)
+    return sorted(os.path.join(folder, name) for folder, _, names in walk for name in names if name.endswith(".py"))
+
+
 @cache
-def _code() -> str:
-    """What computes: the version, and the text of the modules between a file and its metrics, which change between versions."""
-    package = Path(__file__).parents[1]
-    hasher = hashlib.blake2b(__version__.encode(), digest_size=8)
-    for module in sorted([*package.glob("analysis/*.py"), *package.glob("nwb/*.py"), package / "session.py"]):
-        hasher.update(module.read_bytes())
-    return hasher.hexdigest()
+def _running_code_key() -> str:
+    return compute_code_key(Path(__file__).parents[1])

@@ -1,7 +1,8 @@
-"""A release in use: its tables, and the files of its sessions, whole or streaming."""
+"""One release in use: its tables, and the files of its sessions, downloaded or streamed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,196 +11,249 @@ import pandas as pd
 from visbehavior.errors import CorruptFile, NotFound, UnsupportedFile, VisBehaviorError, warn
 from visbehavior.nwb.reader import NwbReader
 from visbehavior.project.files import ReleaseFiles
+from visbehavior.project.ids import NAMES, explain_unknown_id, parse_id
 from visbehavior.project.manifest import FileEntry, Manifest
 from visbehavior.project.tables import NO_FILE, read_project_table
 from visbehavior.schema.columns import Table
-from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, OPHYS_CELLS_TABLE, OPHYS_EXPERIMENT_TABLE
-from visbehavior.store.download import JOBS, download_files, hash_file
-from visbehavior.store.remote_file import RemoteObject
+from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, OPHYS_EXPERIMENT_TABLE
+from visbehavior.store.download import JOBS, download_files
+from visbehavior.store.os_files import size_and_mtime
+from visbehavior.store.remote_object import RemoteObject
+from visbehavior.store.verified import hash_file
 
-_KINDS = ("ophys_experiment_id", "ophys_session_id", "ophys_container_id", "behavior_session_id")
-_KINDS_OF_CELLS = ("cell_roi_id", "cell_specimen_id")
-_LISTS = {
-    "behavior_session_id": "get_behavior_session_table()",
-    "ophys_experiment_id": "get_ophys_experiment_table()",
-}
-_WORDS = {"behavior_session_id": "behavior session", "ophys_experiment_id": "imaging plane"}
+
+def verified_key(entry: FileEntry) -> str:
+    """Return the content key of a verified file."""
+    return f"hash {entry.file_hash}"
 
 
 class Release:
-    """One release of a library. It can be pickled; what was read does not go along.
+    """The tables and files of one release.
+
+    It can be pickled; tables that were read are not pickled with it.
 
     Parameters
     ----------
-    library : ReleaseFiles
+    files : ReleaseFiles
     manifest : Manifest
-        Of the release.
+        Manifest of the release.
     convention : str
-        Whose names and types the tables have: "2.16" or "2.10".
+        Convention of the tables' column names and dtypes: "2.16" or "2.10".
     """
 
-    def __init__(self, library: ReleaseFiles, manifest: Manifest, convention: str) -> None:
-        self._library = library
+    def __init__(self, files: ReleaseFiles, manifest: Manifest, convention: str) -> None:
+        self._files = files
         self._manifest = manifest
         self._convention = convention
-        self._kept: dict[str, pd.DataFrame] = {}
+        self._tables: dict[str, pd.DataFrame] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_kept": {}}
+        return {**self.__dict__, "_tables": {}}
 
     @property
     def version(self) -> str:
-        """The release's."""
+        """Version of the release, such as "1.1.0"."""
         return self._manifest.version
 
-    def find(self, entry: FileEntry) -> Path | None:
-        """Where a file lies whole; None if it is not here."""
-        return self._library.find(self._manifest, entry)
-
     def table(self, table: Table) -> pd.DataFrame:
-        """A project table, the same object each time."""
-        if table.name not in self._kept:
-            self._kept[table.name] = read_project_table(self._content_of(table), table, self._convention)
-        return self._kept[table.name]
+        """Return a project table; it is read once, and the same object is returned every time."""
+        if table.name not in self._tables:
+            self._tables[table.name] = read_project_table(self._read_csv(table), table, self._convention)
+        return self._tables[table.name]
 
-    def _content_of(self, table: Table) -> bytes:
-        """The CSV of a table."""
+    def find(self, entry: FileEntry) -> Path | None:
+        """Return the path of a complete file; None if it is not cached."""
+        return self._files.find(self._manifest, entry)
+
+    def session_files(self, behavior_session_id: int) -> list[FileEntry]:
+        """Return the file of a behavior session, or the files of its imaging planes in the order of the table.
+
+        Raises
+        ------
+        NotFound
+            If there is no such session, or the release has no file for it.
+        """
+        if behavior_session_id not in self.table(BEHAVIOR_SESSION_TABLE).index:
+            raise self._unknown_id(behavior_session_id, "behavior_session_id")
+        keys = [str(int(file_id)) for file_id in self._session_file_ids(behavior_session_id)]
+        entries = [self._manifest.files[key] for key in keys if key in self._manifest.files]
+        if not entries:
+            raise NotFound(
+                f"Release {self.version} has no file for behavior session {behavior_session_id}. Another release may have one: "
+                "list_manifest_file_names() lists the releases.",
+                behavior_session_id=behavior_session_id,
+            )
+        return entries
+
+    def session_file(self, behavior_session_id: int) -> FileEntry:
+        """Return the file of a behavior session, or of its first imaging plane."""
+        return self.session_files(behavior_session_id)[0]
+
+    def plane_file(self, ophys_experiment_id: int) -> FileEntry:
+        """Return the file of an imaging plane.
+
+        Raises
+        ------
+        NotFound
+            If there is no such plane.
+        """
+        planes = self.table(OPHYS_EXPERIMENT_TABLE)
+        if ophys_experiment_id not in planes.index:
+            raise self._unknown_id(ophys_experiment_id, "ophys_experiment_id")
+        return self._manifest.files[str(int(planes.at[ophys_experiment_id, "file_id"]))]
+
+    def select_session_files(
+        self, behavior_session_ids: Iterable[int], failures: dict[int, VisBehaviorError] | None
+    ) -> dict[int, list[FileEntry]]:
+        """Return the files of each session, as `session_files`, by id.
+
+        Parameters
+        ----------
+        behavior_session_ids : iterable of int
+        failures : dict or None
+            Receives the error of each unknown id; None: the first one is raised.
+        """
+        files = {}
+        for number in dict.fromkeys(behavior_session_ids):
+            try:
+                files[number] = self.session_files(number)
+            except NotFound as error:
+                if failures is None:
+                    raise
+                failures[number] = error
+        return files
+
+    def select_files(
+        self,
+        behavior_session_ids: Iterable[int | str],
+        ophys_experiment_ids: Iterable[int | str],
+        failures: dict[str, VisBehaviorError] | None,
+    ) -> list[FileEntry]:
+        """Return the file of each session and each imaging plane.
+
+        Parameters
+        ----------
+        behavior_session_ids, ophys_experiment_ids : iterable of int or str
+        failures : dict or None
+            Receives the error of each unknown id; None: the first one is raised.
+        """
+        entries = []
+        for find_entry, ids in ((self.session_file, behavior_session_ids), (self.plane_file, ophys_experiment_ids)):
+            for value in ids:
+                try:
+                    entries.append(find_entry(parse_id(value)))
+                except NotFound as error:
+                    if failures is None:
+                        raise
+                    failures[str(value)] = error
+        return entries
+
+    def download(
+        self,
+        entries: Sequence[FileEntry],
+        jobs: int = JOBS,
+        progress: bool = True,
+        failures: dict[str, VisBehaviorError] | None = None,
+    ) -> list[Path]:
+        """Download files that are not cached, verify cached ones that were not verified before, and return their paths.
+
+        Raises as `visbehavior.store.download.download_files`.
+        """
+        files = self._files
+        planned = [self._plan_download(entry) for entry in dict.fromkeys(entries)]
+        download_files(
+            [remote for remote in planned if remote is not None],
+            jobs=jobs,
+            progress=progress,
+            failures=failures,
+        )
+        return [self.find(entry) or files.path_of(self._manifest, entry) for entry in entries]
+
+    def content_key(self, entries: Sequence[FileEntry]) -> str | None:
+        """Return what identifies the bytes that `open_reader` reads: results that are stored depend on them.
+
+        The hash of a verified file; path, size and modification time of an unverified one; size, version and ETag of a
+        streamed object. None if nothing is known of the object before the first request.
+        """
+        files = self._files
+        for entry in entries:
+            path = self.find(entry)
+            if path is not None:
+                if files.verified.is_verified(path, entry.file_hash):
+                    return verified_key(entry)
+                return f"file {path} {size_and_mtime(path)}"
+        if files.source is None:
+            return None
+        info = files.remote_object(self._manifest, entries[0]).partial.load()
+        return None if info is None else f"object {info.size} {info.version} {info.etag}"
+
+    def open_reader(self, entries: Sequence[FileEntry]) -> NwbReader:
+        """Return a reader of the first cached file of a session; if none is cached, the first file is streamed."""
+        for entry in entries:
+            path = self.find(entry)
+            if path is not None:
+                return self._open_cached(path, entry)
+        return self._open_remote(self._files.remote_object(self._manifest, entries[0]), entries[0])
+
+    def _open_cached(self, path: Path, entry: FileEntry) -> NwbReader:
+        try:
+            return NwbReader(path, release=self.version, file_hash=entry.file_hash)
+        except (CorruptFile, UnsupportedFile):
+            if self._files.source is None:
+                raise
+            warn(
+                f"{path} cannot be opened: it is truncated or damaged. The session is streamed instead. verify(repair=True), on the command "
+                "line visbehavior verify --repair, downloads the file again."
+            )
+            remote = self._files.remote_object(self._manifest, entry)
+            remote.mark_damaged()
+            return self._open_remote(remote, entry)
+
+    def _open_remote(self, remote: RemoteObject, entry: FileEntry) -> NwbReader:
+        return NwbReader(remote, release=self.version, file_hash=entry.file_hash)
+
+    def _read_csv(self, table: Table) -> bytes:
         entry = self._manifest.tables.get(table.name)
         if entry is None:
             raise NotFound(
                 f"Release {self.version} has no {table.name}; it has {', '.join(self._manifest.tables)}.",
                 name=table.name,
             )
-        path = self.bring([entry])[0]
-        if self._library.source is None and hash_file(path) != entry.file_hash:
-            self._say_damaged(path, "used as it is")
+        path = self.download([entry])[0]
+        if self._files.source is None and hash_file(path) != entry.file_hash:
+            self._warn_damaged(path, "used as it is")
         return path.read_bytes()
 
-    def _say_damaged(self, path: Path, what_now: str) -> None:
-        warn(f"{path} is not the file of release {self.version}: it was cut or changed. It is {what_now}.")
+    def _plan_download(self, entry: FileEntry) -> RemoteObject | None:
+        """Return the object to download for a file; None if a complete file with the right hash is cached."""
+        files, path = self._files, self.find(entry)
+        if path is None:
+            return files.remote_object(self._manifest, entry)
+        if files.source is None or files.verified.is_verified(path, entry.file_hash):
+            return None
+        if hash_file(path) == entry.file_hash:
+            files.verified.record(path, entry.file_hash)
+            return None
+        self._warn_damaged(path, "downloaded again")
+        remote = files.remote_object(self._manifest, entry)
+        remote.mark_damaged()
+        return remote
 
-    def bring(
-        self,
-        entries: list[FileEntry],
-        jobs: int = JOBS,
-        progress: bool = True,
-        failures: dict[str, VisBehaviorError] | None = None,
-    ) -> list[Path]:
-        """Files whole, verified unless they were; where each lies."""
-        library = self._library
-        wanted: dict[FileEntry, RemoteObject] = {}
-        for entry in dict.fromkeys(entries):
-            path = self.find(entry)
-            if path is None:
-                wanted[entry] = library.remote(self._manifest, entry)
-            elif library.source is not None and not library.is_verified(path, entry.file_hash):
-                if hash_file(path) == entry.file_hash:
-                    library.note_verified(path, entry.file_hash)
-                    continue
-                self._say_damaged(path, "fetched again")
-                wanted[entry] = library.remote(self._manifest, entry)
-                wanted[entry].distrust()
-        download_files(
-            list(wanted.values()),
-            jobs=jobs,
-            progress=progress,
-            failures=failures,
-            on_complete=lambda remote: library.note_verified(remote.final, str(remote.file_hash)),
-        )
-        return [self.find(entry) or library.path_of(self._manifest, entry) for entry in entries]
+    def _warn_damaged(self, path: Path, action: str) -> None:
+        warn(f"{path} is not the file of release {self.version}: it is truncated or was changed. It is {action}.")
 
-    def reader(self, entries: list[FileEntry]) -> NwbReader:
-        """The first of some files of one session that is here, else the first, streaming."""
-        for entry in entries:
-            path = self.find(entry)
-            if path is not None:
-                return self._local_reader(path, entry)
-        remote = self._library.remote(self._manifest, entries[0])
-        return NwbReader(remote, release=self.version, file_hash=entries[0].file_hash)
-
-    def _local_reader(self, path: Path, entry: FileEntry) -> NwbReader:
-        release = self.version
-        try:
-            return NwbReader(path, release=release, file_hash=entry.file_hash)
-        except (CorruptFile, UnsupportedFile):
-            if self._library.source is None:
-                raise
-            warn(
-                f"{path} cannot be opened: it was cut or damaged. What is read of it streams; verify(repair=True), on the command line "
-                "visbehavior verify --repair, fetches it anew."
-            )
-            remote = self._library.remote(self._manifest, entry)
-            remote.distrust()
-            return NwbReader(remote, release=release, file_hash=entry.file_hash)
-
-    def files_of(self, behavior_session_id: int) -> list[FileEntry]:
-        """The file of a session, or those of its planes, the first one first."""
-        table = self.table(BEHAVIOR_SESSION_TABLE)
-        if behavior_session_id not in table.index:
-            raise self._unknown(behavior_session_id, "behavior_session_id")
-        file_ids = [table.at[behavior_session_id, "file_id"]]
-        if not _names_a_file(file_ids[0]):
-            planes = self.table(OPHYS_EXPERIMENT_TABLE)
-            of_session = planes.loc[planes["behavior_session_id"] == behavior_session_id, "file_id"]
-            listed = table.at[behavior_session_id, "ophys_experiment_id"]
-            order = [plane for plane in listed if plane in of_session.index] if isinstance(listed, list) else []
-            file_ids = [*of_session.loc[order], *of_session.drop(order)]
-        entries = [
-            self._manifest.files[key] for file_id in file_ids if (key := str(int(file_id))) in self._manifest.files
-        ]
-        if not entries:
-            raise NotFound(
-                f"The manifest of release {self.version} names no file for behavior session {behavior_session_id}. Another release may: list_manifest_file_names() lists them.",
-                behavior_session_id=behavior_session_id,
-            )
-        return entries
-
-    def first_file_of(self, behavior_session_id: int) -> FileEntry:
-        """The file of a session, or of its first plane."""
-        return self.files_of(behavior_session_id)[0]
-
-    def file_of_plane(self, ophys_experiment_id: int) -> FileEntry:
-        """The file of an imaging plane."""
-        planes = self.table(OPHYS_EXPERIMENT_TABLE)
-        if ophys_experiment_id not in planes.index:
-            raise self._unknown(ophys_experiment_id, "ophys_experiment_id")
-        return self._manifest.files[str(int(planes.at[ophys_experiment_id, "file_id"]))]
-
-    def _unknown(self, number: int, wanted: str) -> NotFound:
-        what = self._what_it_is(number, wanted) or f" {_LISTS[wanted]} lists them."
-        return NotFound(f"Release {self.version} has no {_WORDS[wanted]} {number}.{what}", **{wanted: number})
-
-    def _what_it_is(self, number: int, wanted: str) -> str:
-        """An id of another kind than the wanted one: which, and which of those that belongs to; "" where it is none."""
-        planes = self.table(OPHYS_EXPERIMENT_TABLE).reset_index()
+    def _session_file_ids(self, behavior_session_id: int) -> list[Any]:
+        """Return the file id of a session, or those of its imaging planes in the order of the session table."""
         sessions = self.table(BEHAVIOR_SESSION_TABLE)
-        if what := _kind_of(number, planes, _KINDS, wanted):
-            return what
-        if number in sessions.index:
-            return f" {number} is a behavior session without imaging."
-        if (sessions["mouse_id"].astype(str) == str(number)).any():
-            return f" {number} is a mouse: get_mouse({number}) lists its sessions."
-        try:
-            cells = self.table(OPHYS_CELLS_TABLE).reset_index()
-        except VisBehaviorError:
-            # Releases 0.x have none, and it may not be here.
-            return ""
-        of_planes = planes[["ophys_experiment_id", "behavior_session_id"]]
-        return _kind_of(number, cells.merge(of_planes, on="ophys_experiment_id"), _KINDS_OF_CELLS, wanted)
+        file_id = sessions.at[behavior_session_id, "file_id"]
+        if pd.notna(file_id) and int(file_id) != NO_FILE:
+            return [file_id]
+        planes = self.table(OPHYS_EXPERIMENT_TABLE)
+        file_ids = planes.loc[planes["behavior_session_id"] == behavior_session_id, "file_id"]
+        plane_ids = sessions.at[behavior_session_id, "ophys_experiment_id"]
+        first = [plane for plane in plane_ids if plane in file_ids.index] if isinstance(plane_ids, list) else []
+        return [*file_ids.loc[first], *file_ids.drop(first)]
 
-
-def _article(word: str) -> str:
-    return "an" if word[0] in "aeiou" else "a"
-
-
-def _kind_of(number: int, table: pd.DataFrame, kinds: tuple[str, ...], wanted: str) -> str:
-    for kind in kinds:
-        belongs = table.loc[table[kind] == number, wanted].drop_duplicates().tolist()
-        if belongs and kind != wanted:
-            name = _WORDS[wanted] + "s" * (len(belongs) > 1)
-            return f" {number} is {_article(kind)} {kind}, of {name} {', '.join(map(str, belongs))}."
-    return ""
-
-
-def _names_a_file(file_id: Any) -> bool:
-    return bool(pd.notna(file_id)) and int(file_id) != NO_FILE
+    def _unknown_id(self, number: int, kind: str) -> NotFound:
+        explanation = explain_unknown_id(number, kind, self.table)
+        return NotFound(f"Release {self.version} has no {NAMES[kind]} {number}. {explanation}", **{kind: number})

@@ -1,4 +1,4 @@
-"""The project tables, from the CSV files of a release."""
+"""The project tables, read from the CSV files of a release."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ NO_FILE = -999
 
 
 def read_project_table(content: bytes, table: Table, convention: str) -> pd.DataFrame:
-    """A project table of a release.
+    """Read a project table of a release.
 
     Parameters
     ----------
     content : bytes
-        The CSV file.
+        Content of the CSV file.
     table : Table
         One of `visbehavior.schema.project.PROJECT_TABLES`.
     convention : str
-        "2.16": mouse_id text, whole numbers that may be missing as ``Int64``, dates UTC, ids first. "2.10": as the CSV
-        has it, dates as text.
+        "2.16": mouse_id as text, whole numbers with missing values as ``Int64``, dates in UTC, ids first. "2.10": columns as
+        in the CSV file, dates as text.
 
     Returns
     -------
@@ -38,22 +38,42 @@ def read_project_table(content: bytes, table: Table, convention: str) -> pd.Data
     Raises
     ------
     BadValue
-        If it is no such table.
+        If the file is not CSV, or a column has values of another type.
     MissingData
-        If the column of its index is missing.
+        If the index column is missing.
     """
     frame = _read_csv(content, table)
     for column in table:
         if column.dtype == "list" and column.name in frame:
-            frame[column.name] = _converted(frame[column.name], column.name, table, _lists)
+            frame[column.name] = _convert_column(frame[column.name], column.name, table, _parse_lists)
     if convention == "2.16":
-        frame = _typed(frame, table)
+        frame = _convert_types(frame, table)
     frame = frame.set_index(table.index)
     if convention == "2.10":
         return frame
     declared = [column.name for column in table if column.name in frame]
-    # What the declaration does not know comes last.
-    return frame[declared + [name for name in frame if name not in table.by_name]]
+    undeclared = [name for name in frame if name not in table.by_name]
+    return frame[declared + undeclared]
+
+
+def select_mouse(sessions: pd.DataFrame, mouse_id: int | str) -> pd.DataFrame:
+    """Return a mouse's rows of the behavior session table in order of acquisition, with the columns day and has_imaging.
+
+    Parameters
+    ----------
+    sessions : pandas.DataFrame
+        The behavior session table.
+    mouse_id : int or str
+
+    Returns
+    -------
+    pandas.DataFrame
+        Without rows if there is no such mouse.
+    """
+    mouse = sessions[sessions["mouse_id"].astype(str) == str(mouse_id)]
+    dates = pd.to_datetime(mouse["date_of_acquisition"], utc=True, format="ISO8601").sort_values(kind="stable")
+    mouse, days = mouse.loc[dates.index], dates.dt.normalize()
+    return mouse.assign(day=(days - days.min()).dt.days, has_imaging=mouse["ophys_session_id"].notna().astype(bool))
 
 
 def _read_csv(content: bytes, table: Table) -> pd.DataFrame:
@@ -61,60 +81,60 @@ def _read_csv(content: bytes, table: Table) -> pd.DataFrame:
         frame = pd.read_csv(io.BytesIO(content))
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise BadValue(
-            f"{table.name}.csv is no table of comma-separated values ({' '.join(str(error).split())}). Get the file again.",
-            name=table.name,
+            f"{table.name}.csv is not a CSV file ({' '.join(str(error).split())}). Download it again.", name=table.name
         ) from error
     if table.index not in frame:
         raise MissingData(
-            f"{table.name}.csv has no column {table.index}; it has {', '.join(map(str, frame.columns))}. It was cut or is another file: "
-            "get it again.",
+            f"{table.name}.csv has no column {table.index}; it has {', '.join(map(str, frame.columns))}. It is truncated or is another "
+            "file; download it again.",
             name=table.index,
         )
     return frame
 
 
-def _typed(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+def _convert_types(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     types = {table.index: table.index_dtype} | {column.name: column.dtype for column in table}
     for name, dtype in types.items():
         if name in frame and dtype in _CONVERTERS:
-            frame[name] = _converted(frame[name], name, table, _CONVERTERS[dtype])
+            frame[name] = _convert_column(frame[name], name, table, _CONVERTERS[dtype])
     return frame
 
 
-def _converted(column: pd.Series, name: str, table: Table, convert: Callable[[pd.Series], Any]) -> Any:
+def _convert_column(column: pd.Series, name: str, table: Table, convert: Callable[[pd.Series], Any]) -> Any:
     try:
         return convert(column)
     except (ValueError, TypeError, SyntaxError, OverflowError) as error:
         raise BadValue(
-            f"{table.name}.csv: the column {name} holds what it should not ({error}). Get the file again.", name=name
+            f"{table.name}.csv has wrong values in the column {name} ({error}). Download it again.", name=name
         ) from error
 
 
-def _lists(column: pd.Series) -> pd.Series:
-    """Lists that stand as text; each row gets a list of its own. Without any the column stays as it was read, as AllenSDK leaves it."""
+def _parse_lists(column: pd.Series) -> pd.Series:
+    """Parse lists written as text. A column without any list stays as it was read, as in AllenSDK."""
     if column.isna().all():
         return column
     texts = column.to_numpy(dtype=object)
-    parsed = {text: _list(text) for text in set(texts[column.notna()])}
+    parsed = {text: _parse_list(text) for text in set(texts[column.notna()])}
+    # Each row gets its own list, so that changing one does not change the others.
     values = [list(parsed[text]) if text in parsed else np.nan for text in texts]
     return pd.Series(values, index=column.index, dtype=object)
 
 
-def _list(text: Any) -> list[Any]:
+def _parse_list(text: Any) -> list[Any]:
     if not isinstance(text, str):
-        raise TypeError(f"{text!r} is no text")
+        raise TypeError(f"{text!r} is not text")
     try:
-        # Twenty times as fast, where no text has a quote in it.
-        found = json.loads(text.replace("'", '"'))
+        # 20 times as fast as literal_eval; fails if a text contains a quote.
+        value = json.loads(text.replace("'", '"'))
     except ValueError:
-        found = ast.literal_eval(text)
-    if not isinstance(found, list):
-        raise ValueError("no lists")
-    return found
+        value = ast.literal_eval(text)
+    if not isinstance(value, list):
+        raise ValueError(f"{text} is not a list")
+    return value
 
 
-def _dates(column: pd.Series) -> pd.Series:
-    # Labelled UTC as they stand: the digits are Seattle's, in both releases.
+def _parse_dates(column: pd.Series) -> pd.Series:
+    # The values are local times in Seattle, labeled as UTC in both releases.
     return pd.to_datetime(column, utc=True, format="ISO8601").astype("datetime64[ns, UTC]")
 
 
@@ -122,5 +142,5 @@ _CONVERTERS: dict[str, Callable[[pd.Series], Any]] = {
     "text": lambda column: column.map(str) if column.dtype.kind in "iu" else column,
     "Int64": lambda column: column.astype("Int64"),
     "int64": lambda column: column.astype("int64"),
-    "datetime": _dates,
+    "datetime": _parse_dates,
 }

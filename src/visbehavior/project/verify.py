@@ -1,87 +1,98 @@
-"""Whether what is in a cache is what the releases say it is."""
+"""Verifying and repairing the files of a cache, by the hashes of the releases' manifests."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from visbehavior.errors import DiskFull, VisBehaviorError
+from visbehavior.errors import VisBehaviorError
+from visbehavior.processes import threads
 from visbehavior.progress import progress_bar
 from visbehavior.project.files import ReleaseFiles
 from visbehavior.project.manifest import FileEntry, Manifest
-from visbehavior.store.download import download_files, hash_file
-from visbehavior.store.remote_file import RemoteObject
+from visbehavior.project.metrics_cache import drop_metrics
+from visbehavior.project.release import verified_key
+from visbehavior.store.download import download_files
+from visbehavior.store.os_files import allocated_bytes
+from visbehavior.store.paths import partial_path
+from visbehavior.store.verified import hash_file
 
-# Hashing releases Python's lock, and more would only make a disk seek.
-_AT_ONCE = 2
+COMPLETE, PARTIAL, DAMAGED, REPAIRED = "whole", "in part", "damaged", "repaired"
+"""States of a file; a file that could not be repaired has the reason instead."""
+
+# hashlib releases Python's lock. More threads would only make a hard disk seek.
+_HASHING_THREADS = 2
 
 
-def verify_files(library: ReleaseFiles, repair: bool, progress: bool) -> pd.DataFrame:
-    """Hash every file of a library, and fetch anew what is damaged or here in part, if that is wanted.
+def verify_files(files: ReleaseFiles, repair: bool, progress: bool) -> pd.DataFrame:
+    """Hash every file of the cached releases, and repair damaged and partial ones on request.
+
+    Parameters
+    ----------
+    files : ReleaseFiles
+    repair : bool
+        Whether to download damaged files again and to complete partial ones.
+    progress : bool
+        Whether to show a progress bar.
 
     Returns
     -------
     pandas.DataFrame
-        Index path; ``state``, ``size`` (bytes).
+        Index path (below the cache folder); ``state``; ``size`` (bytes on disk).
     """
-    files = library.all_files()
-    states = _states(library, files, progress)
-    wrong = [pair for pair, state in zip(files, states, strict=True) if state != "whole"]
-    if repair and wrong:
-        repaired = _repaired(library, wrong, progress)
-        states = [repaired.get(entry.path, state) for (_, entry), state in zip(files, states, strict=True)]
-    paths = [library.path_of(*pair) for pair in files]
-    index = pd.Index([path.relative_to(library.folder).as_posix() for path in paths], name="path", dtype=object)
-    sizes = pd.Series([_size(path) for path in paths], index=index, dtype="int64")
+    cached = files.cached_files()
+    states = _check_all(files, cached, progress)
+    broken = [pair for pair, state in zip(cached, states, strict=True) if state != COMPLETE]
+    if repair and broken:
+        repaired = _repair(files, broken, progress)
+        states = [repaired.get(files.path_of(*pair), state) for pair, state in zip(cached, states, strict=True)]
+    paths = [files.path_of(*pair) for pair in cached]
+    index = pd.Index([path.relative_to(files.folder).as_posix() for path in paths], name="path", dtype=object)
+    sizes = pd.Series([_size_on_disk(path) for path in paths], index=index, dtype="int64")
     return pd.DataFrame({"state": pd.Series(states, index=index, dtype=str), "size": sizes})
 
 
-def _states(library: ReleaseFiles, files: list[tuple[Manifest, FileEntry]], progress: bool) -> list[str]:
-    total = sum(_size(path) for pair in files if (path := library.path_of(*pair)).exists())
+def _check_all(files: ReleaseFiles, cached: list[tuple[Manifest, FileEntry]], progress: bool) -> list[str]:
+    total = sum(_size_on_disk(path) for pair in cached if (path := files.path_of(*pair)).exists())
     with (
         progress_bar(progress, desc="hashing", total=total, unit="B", unit_scale=True) as bar,
-        ThreadPoolExecutor(_AT_ONCE, "visbehavior") as pool,
+        threads(_HASHING_THREADS) as pool,
     ):
-        return list(pool.map(lambda pair: _state(library, pair, bar), files))
+        return list(pool.map(lambda pair: _check(files, pair[0], pair[1], bar), cached))
 
 
-def _state(library: ReleaseFiles, pair: tuple[Manifest, FileEntry], bar: Any) -> str:
-    path = library.path_of(*pair)
-    file_hash = pair[1].file_hash
+def _check(files: ReleaseFiles, manifest: Manifest, entry: FileEntry, bar: Any) -> str:
+    path = files.path_of(manifest, entry)
     if not path.exists():
-        return "in part"
-    if hash_file(path, bar.update) != file_hash:
-        return "damaged"
-    library.note_verified(path, file_hash)
-    return "whole"
+        return PARTIAL
+    if hash_file(path, bar.update) != entry.file_hash:
+        # Results of the damaged bytes may have been stored as those of the verified file.
+        drop_metrics(files.records_folder, verified_key(entry))
+        return DAMAGED
+    files.verified.record(path, entry.file_hash)
+    return COMPLETE
 
 
-def _repaired(library: ReleaseFiles, wrong: list[tuple[Manifest, FileEntry]], progress: bool) -> dict[str, str]:
-    objects: dict[str, RemoteObject] = {}
-    for manifest, entry in wrong:
-        objects[entry.path] = library.remote(manifest, entry)
-        objects[entry.path].distrust()
-    failures: dict[str, VisBehaviorError] = {}
-    try:
-        download_files(
-            list(objects.values()),
-            progress=progress,
-            failures=failures,
-            on_complete=lambda remote: library.note_verified(remote.final, str(remote.file_hash)),
-        )
-    except DiskFull as error:
-        failures |= {remote.key: error for remote in objects.values()}
-    return {
-        path: f"not repaired: {failures[remote.key]}" if remote.key in failures else "repaired"
-        for path, remote in objects.items()
-    }
+def _repair(files: ReleaseFiles, broken: list[tuple[Manifest, FileEntry]], progress: bool) -> dict[Path, str]:
+    """Download files again and return their states by path. Releases share the names of files, so each is on its own."""
+    states: dict[Path, str] = {}
+    for manifest, entry in broken:
+        remote = files.remote_object(manifest, entry)
+        remote.mark_damaged()
+        try:
+            download_files([remote], progress=progress)
+        except VisBehaviorError as error:
+            states[files.path_of(manifest, entry)] = f"not repaired: {error}"
+        else:
+            states[files.path_of(manifest, entry)] = REPAIRED
+    return states
 
 
-def _size(path: Path) -> int:
-    part = path if path.exists() else path.with_name(path.name + ".blocks")
-    found = part.stat()
-    # What a sparse file takes, where the system tells.
-    return found.st_size if part is path else min(getattr(found, "st_blocks", 1 << 40) * 512, found.st_size)
+def _size_on_disk(path: Path) -> int:
+    if path.exists():
+        return path.stat().st_size
+    partial = partial_path(path)
+    size, allocated = partial.stat().st_size, allocated_bytes(partial)
+    return size if allocated is None else min(allocated, size)

@@ -1,1 +1,1 @@
-"""Releases of one's own sessions: build, check and serve a bucket."""
+"""Releases of your own sessions: building, checking and serving a bucket."""

@@ -1,8 +1,9 @@
-"""Whether a release is what it says."""
+"""Checking a release: its files against the manifest, and its table against the files."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,71 +12,91 @@ import pandas as pd
 from visbehavior.analysis.history import compute_history
 from visbehavior.errors import NotFound, VisBehaviorError
 from visbehavior.progress import progress_bar
-from visbehavior.project.manifest import MANIFESTS, PROJECT, SESSIONS, Manifest, published_manifests
+from visbehavior.project.manifest import MANIFESTS, PROJECT, SESSIONS, FileEntry, Manifest, published_manifests
 from visbehavior.project.tables import read_project_table
-from visbehavior.publish.session_file import read_session_file
+from visbehavior.publish.session_file import SessionFile, read_session_file
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
-from visbehavior.store.download import hash_file
+from visbehavior.store.verified import hash_file
+
+_TABLE = BEHAVIOR_SESSION_TABLE.name
 
 
 def check_release(out_dir: str | os.PathLike[str], *, progress: bool = False) -> list[str]:
-    """What is wrong with the newest release in a folder, in words; an empty list if nothing is.
+    """Check the newest release in a folder, and return a description of each problem; an empty list if there is none.
 
-    Every file is hashed and opened, and the behavior session table is compared with what the files and the other rows say.
+    Every file is hashed and opened. The behavior session table is compared with the files, and its columns that depend on other
+    sessions are computed again.
 
     Parameters
     ----------
     out_dir : str or os.PathLike
-        The folder of `build_release`.
+        Folder of `build_release`.
     progress : bool
         Whether to show a progress bar.
 
     Raises
     ------
     NotFound
-        If there is no release.
+        If there is no release in the folder.
     """
     root = Path(out_dir).expanduser().absolute() / PROJECT
     manifest = next(iter(published_manifests(root)), None)
     if manifest is None:
-        raise NotFound(f"There is no release in {out_dir}: {root / MANIFESTS} holds no manifest.", path=str(out_dir))
-    wrong = []
-    for entry in progress_bar(progress, manifest.entries(), unit="file", leave=False):
-        path = root / entry.path
-        if not path.exists():
-            wrong.append(f"{entry.path} is not there")
-        elif hash_file(path) != entry.file_hash:
-            wrong.append(f"{entry.path} has another hash than the manifest says")
-    return wrong or _compare_table(root, manifest)
+        raise NotFound(f"There is no release in {out_dir}: {root / MANIFESTS} contains no manifest.", path=str(out_dir))
+    entries = progress_bar(progress, manifest.entries(), unit="file", leave=False)
+    problems = [problem for entry in entries if (problem := _check_file(root, entry))]
+    return problems or _check_table(root, manifest)
 
 
-def _compare_table(root: Path, manifest: Manifest) -> list[str]:
-    """Where the behavior session table differs from its files, or rows from what other rows say."""
-    name = BEHAVIOR_SESSION_TABLE.name
-    content = (root / manifest.tables[name].path).read_bytes()
+def _check_file(root: Path, entry: FileEntry) -> str:
+    path = root / entry.path
+    if not path.exists():
+        return f"{entry.path} is missing"
+    if hash_file(path) != entry.file_hash:
+        return f"{entry.path} does not have the hash in the manifest"
+    return ""
+
+
+def _check_table(root: Path, manifest: Manifest) -> list[str]:
+    """Compare the behavior session table with the manifest, the session files, and itself."""
+    content = (root / manifest.tables[_TABLE].path).read_bytes()
     table = read_project_table(content, BEHAVIOR_SESSION_TABLE, "2.16")
-    files = {number: entry for number, entry in manifest.files.items() if entry.path.startswith(SESSIONS)}
-    listed = {str(int(number)) for number in table["file_id"].dropna() if number >= 0}
-    wrong = [f"file {number} is in the manifest and not in {name}" for number in sorted(set(files) - listed)]
-    wrong += [f"file {number} is in {name} and not in the manifest" for number in sorted(listed - set(manifest.files))]
-    rows = []
-    for entry in files.values():
+    entries = {number: entry for number, entry in manifest.files.items() if entry.path.startswith(SESSIONS)}
+    problems = _compare_file_ids(table, entries, manifest)
+    files: dict[int, SessionFile] = {}
+    for entry in entries.values():
         try:
-            rows.append(read_session_file(root, root / entry.path))
+            file = read_session_file(root, root / entry.path)
         except VisBehaviorError as error:
-            wrong.append(f"{entry.path} cannot be read: {error}")
-    stored = {one.row["behavior_session_id"]: one for one in rows}
-    history = compute_history(table.assign(omits=[number in stored and stored[number].omits for number in table.index]))
+            problems.append(f"{entry.path} cannot be read: {error}")
+        else:
+            files[file.behavior_session_id] = file
+    return problems + _compare_rows(table, files)
+
+
+def _compare_file_ids(table: pd.DataFrame, entries: Mapping[str, FileEntry], manifest: Manifest) -> list[str]:
+    listed = {str(int(number)) for number in table["file_id"].dropna() if number >= 0}
+    return [
+        *(f"file {number} is in the manifest and not in {_TABLE}" for number in sorted(set(entries) - listed)),
+        *(f"file {number} is in {_TABLE} and not in the manifest" for number in sorted(listed - set(manifest.files))),
+    ]
+
+
+def _compare_rows(table: pd.DataFrame, files: Mapping[int, SessionFile]) -> list[str]:
+    omits = [number in files and files[number].omits for number in table.index]
+    history = compute_history(table.assign(omits=omits))
+    problems = []
     for number, row in table.iterrows():
-        facts = {**(stored[number].row if number in stored else {}), **history.loc[number].to_dict()}
-        wrong += [
-            f"session {number}: {column} is {row[column]} in {name}, and {value} by its file and the other rows"
-            for column, value in facts.items()
-            if column in row and not _same(row[column], value)
+        expected = (files[number].row if number in files else {}) | history.loc[number].to_dict()
+        problems += [
+            f"session {number}: {column} is {row[column]} in {_TABLE}, expected {value} from its file and the other rows"
+            for column, value in expected.items()
+            if column in row and not _is_same(row[column], value)
         ]
-    return wrong
+    return problems
 
 
-def _same(one: Any, other: Any) -> bool:
-    missing = [not isinstance(value, list) and bool(pd.isna(value)) for value in (one, other)]
-    return missing[0] and missing[1] if any(missing) else bool(one == other)
+def _is_same(value: Any, expected: Any) -> bool:
+    """Whether two values are equal or both missing."""
+    missing = [not isinstance(item, list) and bool(pd.isna(item)) for item in (value, expected)]
+    return all(missing) if any(missing) else bool(value == expected)

@@ -1,36 +1,50 @@
-"""A session's file in a release, and what the project table says of it."""
+"""The session files of a release: writing them into the release's folder, and reading their rows of the project table."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visbehavior.errors import VisBehaviorWarning
+from visbehavior.atomic import atomic_write, make_folder
+from visbehavior.convert import different_metadata, is_same_session, session_file_name, write_session
+from visbehavior.errors import BadValue, UnsupportedFile, VisBehaviorWarning
+from visbehavior.nwb.reader import NwbReader
+from visbehavior.raw.file import is_raw, read_session_data
+from visbehavior.raw.reader import RawReader
+from visbehavior.schema.imaging import IMAGING_METADATA
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, COUNTS
 from visbehavior.schema.session import METADATA, STIMULUS_TEMPLATES
-from visbehavior.schema.session_type import NO_PROJECT_CODE, indicator_of
+from visbehavior.schema.session_data import STIMULUS_FILE
+from visbehavior.schema.session_type import NO_PROJECT_CODE, parse_indicator
+from visbehavior.schema.stimulus_pickle import BEHAVIOR
 from visbehavior.session import BehaviorSession
-from visbehavior.store.download import hash_file
+from visbehavior.store.verified import hash_file
 
-_OF_FILE = [column.name for column in BEHAVIOR_SESSION_TABLE if column.name in METADATA.by_name]
+SessionInput = str | os.PathLike[str] | Mapping[str, Any] | BehaviorSession | Callable[[], Mapping[str, Any]]
+"""A session to publish: path of a file, session data or pickle as a dictionary, session, or function that returns a dictionary."""
+
+_METADATA_COLUMNS = [column.name for column in BEHAVIOR_SESSION_TABLE if column.name in METADATA.by_name]
 
 
 @dataclass(frozen=True)
 class SessionFile:
-    """A session that lies in the release's folder.
+    """The file of a session in the folder of a release.
 
     Parameters
     ----------
     path : str
-        Below the project's folder.
+        Path below the project's folder.
     file_hash : str
         BLAKE2b-512.
     row : dict
-        What the project table says of it, but for what depends on other sessions.
+        The session's row of the project table, without the columns that depend on other sessions.
     omits : bool
-        Whether images may have been left out.
+        Whether images may have been omitted.
     """
 
     path: str
@@ -38,26 +52,129 @@ class SessionFile:
     row: dict[str, Any]
     omits: bool
 
+    @property
+    def behavior_session_id(self) -> int:
+        """Id of the session."""
+        return int(self.row["behavior_session_id"])
+
 
 def read_session_file(root: Path, path: Path) -> SessionFile:
-    """What a file in the folder of a release is, every table of it read."""
+    """Return the facts about a session file. All its tables are read, to be sure that they can be.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The project's folder.
+    path : pathlib.Path
+        The file.
+    """
     with BehaviorSession.from_nwb_path(path) as session:
         metadata, metrics = session.metadata, session.get_performance_metrics()
         fraction = session.task_parameters["omitted_flash_fraction"]
-        _read_all(session)
-    row = {"behavior_session_id": metadata["behavior_session_id"], **{name: metadata[name] for name in _OF_FILE}}
-    row["indicator"] = indicator_of(row["reporter_line"])
+        _read_all_tables(session)
+    row = {name: metadata[name] for name in ("behavior_session_id", *_METADATA_COLUMNS)}
+    row["indicator"] = parse_indicator(row["reporter_line"])
     if row["project_code"] == NO_PROJECT_CODE:
         row["project_code"] = None
     row |= {column.name: metrics[column.name] for column in COUNTS}
     return SessionFile(path.relative_to(root).as_posix(), hash_file(path), row, bool(fraction > 0))
 
 
-def _read_all(session: BehaviorSession) -> None:
-    """Every table, so that none is published that cannot be read."""
+def write_session_file(item: SessionInput, folders: list[Path]) -> Path:
+    """Write the file of a session into the folder of a release, unless it is there; return its path.
+
+    Parameters
+    ----------
+    item : str, os.PathLike, dict, BehaviorSession or function
+    folders : list of pathlib.Path
+        Folders of session files: the one that all releases share, then one for each release, the new release's last. A file
+        whose name is taken by another version of the session goes into the last one.
+
+    Raises
+    ------
+    BadValue
+        If the item is not a session, or its id belongs to another session.
+    UnsupportedFile
+        If it is the file of an imaging plane.
+    """
+    if callable(item):
+        item = item()
+    if isinstance(item, BehaviorSession):
+        location = Path(item.source.location)
+        is_file = location.suffix == ".nwb" and location.is_file()
+        return _copy_nwb(location, folders) if is_file else _write_session(item, folders)
+    if isinstance(item, Mapping):
+        return _write_raw({STIMULUS_FILE.key: item} if BEHAVIOR[0] in item else item, folders)
+    if not isinstance(item, (str, os.PathLike)):
+        raise BadValue(
+            f"{item!r} is not a session; expected a path, a dictionary, a BehaviorSession, or a function.", value=item
+        )
+    path = Path(item).expanduser()
+    return _write_raw(read_session_data(path), folders) if is_raw(path) else _copy_nwb(path, folders)
+
+
+def same_id_error(session: str, first: str, second: str) -> BadValue:
+    """Return the error for two different sessions with one id."""
+    return BadValue(
+        f"Two sessions have the id of {session}: {first} and {second}. Give each its own id (behavior_session_id), or leave one out.",
+        name="behavior_session_id",
+        value=session,
+    )
+
+
+def _write_raw(data: Mapping[str, Any], folders: list[Path]) -> Path:
+    reader = RawReader(data)
+    with BehaviorSession(reader) as session:
+        return _write_session(session, folders, reader.carries_images())
+
+
+def _write_session(session: BehaviorSession, folders: list[Path], compress_templates: bool = False) -> Path:
+    """Write a session that has no NWB file. An existing file with the same metadata is kept and returned."""
+    name = session_file_name(session.behavior_session_id)
+    existing = _existing_files(folders, name)
+    for path in existing:
+        if not different_metadata(session, path):
+            return path
+    if existing and not is_same_session(session, existing[0]):
+        raise same_id_error(name, str(existing[0]), session.source.location)
+    return write_session(session, _unused_path(folders, name), compress_templates)
+
+
+def _copy_nwb(path: Path, folders: list[Path]) -> Path:
+    """Copy an NWB file. An existing file with the same bytes is kept and returned."""
+    reader = NwbReader(path)
+    if reader.read(IMAGING_METADATA):
+        raise UnsupportedFile(
+            f"{path} is a file of an imaging plane; a release is made of behavior sessions. Write its behavior data with write_nwb first.",
+            path=str(path),
+        )
+    name, file_hash = session_file_name(BehaviorSession(reader).behavior_session_id), hash_file(path)
+    for existing in _existing_files(folders, name):
+        if hash_file(existing) == file_hash:
+            return existing
+    target = _unused_path(folders, name)
+    with atomic_write(target, needed=path.stat().st_size) as part:
+        shutil.copyfile(path, part)
+    return target
+
+
+def _existing_files(folders: list[Path], name: str) -> list[Path]:
+    return [folder / name for folder in folders if (folder / name).exists()]
+
+
+def _unused_path(folders: list[Path], name: str) -> Path:
+    """Return a path for a session file that replaces none: in the shared folder, else in the new release's."""
+    for target in (folders[0] / name, folders[-1] / name):
+        if not target.exists():
+            make_folder(target.parent)
+            return target
+    raise same_id_error(name, str(target), "another one")
+
+
+def _read_all_tables(session: BehaviorSession) -> None:
     with warnings.catch_warnings():
-        # That there is no eye tracking is nothing new.
+        # A session without eye tracking warns.
         warnings.simplefilter("ignore", VisBehaviorWarning)
-        # A session need have no images.
+        # Stimulus templates are optional.
         for name in set(session.list_data_attributes_and_methods()) - {STIMULUS_TEMPLATES.name}:
             getattr(session, name)

@@ -1,4 +1,4 @@
-"""Buckets that hold one mouse's days: as the notebook of 2021 found it, and as our tutorials do."""
+"""Buckets with the sessions of one mouse: in the state of the notebook of 2021, and for the tutorials."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from tests.nwbfiles import make_session, write_session
-from tests.project.release import BUCKET, PROJECT, Bucket, digest
+from tests.nwbfiles import write_session
+from tests.project.synthetic_release import BUCKET, PROJECT, Bucket, digest
+from tests.synthetic_session import make_session
 from visbehavior import BehaviorSession, Mouse, build_release, simulate_mouse, write_nwb
-from visbehavior.cli.demo import DAYS
+from visbehavior.cli.demo import SESSION_TYPES
 
 MOUSE = 445002
-COLUMNS_2021 = [
+NOTEBOOK_COLUMNS = [
     "equipment_name",
     "full_genotype",
     "mouse_id",
@@ -41,10 +42,10 @@ COLUMNS_2021 = [
     "date_of_acquisition",
     "file_id",
 ]
-"""The columns that the notebook of 2021 prints."""
+"""Columns that the notebook of 2021 prints."""
 
-PLACE_OF_MOUSE = 76
-"""Which of the mice of that release 445002 is."""
+MOUSE_POSITION = 76
+"""Position of mouse 445002 among the mice of that release."""
 
 NOTEBOOK_SESSIONS = {
     837658854: ("TRAINING_0_gratings_autorewards_15min", None, 1),
@@ -53,9 +54,8 @@ NOTEBOOK_SESSIONS = {
     848613406: ("OPHYS_1_images_A", 848697625, 9),
     855200229: ("OPHYS_5_images_B_passive", 855582961, 22),
 }
-"""Session: stage, plane, day of April 2019."""
+"""Stage, imaging plane, and day of April 2019, by session."""
 
-# Session, stage, plane, day of April 2019.
 TUTORIAL_SESSIONS = (
     (841426832, "TRAINING_3_images_A_10uL_reward", None, 1),
     (843519218, "TRAINING_4_images_A_training", None, 3),
@@ -65,6 +65,8 @@ TUTORIAL_SESSIONS = (
     (849651275, "OPHYS_3_images_A", 850479305, 11),
     (850989832, "OPHYS_4_images_B", 851060467, 12),
 )
+"""Session, stage, imaging plane, and day of April 2019."""
+
 TUTORIAL_MOUSE = Mouse(
     mouse_id=str(MOUSE),
     impulsivity=-0.7,
@@ -73,13 +75,13 @@ TUTORIAL_MOUSE = Mouse(
     seen=("TRAINING_0_gratings_autorewards_15min",),
 )
 TUTORIAL_MINUTES = 12
-# Of the imaging files of the tutorials: so many values that the behavior is a small part of them.
-IMAGED_VALUES = 6_000_000
+IMAGING_VALUES = 6_000_000
+"""Number of imaging values in a file of the tutorials, enough to make the behavior data a small part of the file."""
 
 
 @dataclass(frozen=True)
 class Day:
-    """A session of the mouse, and what writes its file."""
+    """A session of the mouse, with the function that writes its file."""
 
     session: int
     stage: str
@@ -95,36 +97,36 @@ class Day:
 
 
 def make_notebook_bucket(folder: pathlib.Path) -> Bucket:
-    """A release as it was before 1.0, with three tables, and the mouse at its place among the others."""
+    """Make a bucket with a release from before 1.0, which has three tables. Other mice come before the mouse in the tables."""
     days = []
     for i, (session, (stage, plane, day)) in enumerate(NOTEBOOK_SESSIONS.items()):
         outcomes = "A" if "_0_" in stage else "hhmcfaA"
         made = make_session(i, trials=150, outcomes=outcomes, passive=stage.endswith("passive"))
-        write = partial(write_session, made=made.but(behavior_session_id=session), layout="0")
+        write = partial(write_session, synthetic=made.replace(behavior_session_id=session), layout="0")
         days.append(Day(session, stage, plane, day, write))
-    return make_bucket(folder, "0.3.0", days, others=PLACE_OF_MOUSE)
+    return make_bucket(folder, "0.3.0", days, others=MOUSE_POSITION)
 
 
 def make_tutorial_bucket(folder: pathlib.Path) -> Bucket:
-    """A simulated mouse that learns, some of its days imaged."""
+    """Make a bucket with a simulated mouse that learns; some of its sessions are imaging sessions."""
     days = []
     stages = [stage for _, stage, *_ in TUTORIAL_SESSIONS]
-    lived = simulate_mouse(TUTORIAL_MOUSE, sessions=stages, minutes=TUTORIAL_MINUTES, seed=1)
-    for raw, (session, stage, plane, day) in zip(lived, TUTORIAL_SESSIONS, strict=True):
+    pickles = simulate_mouse(TUTORIAL_MOUSE, sessions=stages, minutes=TUTORIAL_MINUTES, seed=1)
+    for raw, (session, stage, plane, day) in zip(pickles, TUTORIAL_SESSIONS, strict=True):
         made = BehaviorSession.from_json({"behavior_stimulus_file": raw, "behavior_session_id": session})
-        days.append(Day(session, stage, plane, day, partial(_write_imaged if plane else write_nwb, made)))
+        days.append(Day(session, stage, plane, day, partial(_write_imaging if plane else write_nwb, made)))
     return make_bucket(folder, "1.1.0", days)
 
 
 def make_tutorial_release(folder: pathlib.Path) -> pathlib.Path:
-    """The same mouse from its first day on, as a release like that of ``visbehavior demo``."""
+    """Build a release like that of ``visbehavior demo`` with the same mouse, from its first day on."""
     young = replace(TUTORIAL_MOUSE, seen=())
-    build_release(simulate_mouse(young, sessions=DAYS, minutes=TUTORIAL_MINUTES, seed=1), folder)
+    build_release(simulate_mouse(young, sessions=SESSION_TYPES, minutes=TUTORIAL_MINUTES, seed=1), folder)
     return folder
 
 
 def make_bucket(folder: pathlib.Path, version: str, days: Sequence[Day], others: int = 0) -> Bucket:
-    """The tree of a bucket with one release; so many other mice come before this one, without files."""
+    """Make a bucket with one release. `others` is the number of mice without files that come before this mouse."""
     project = folder / PROJECT
     for path in ("project_metadata", "manifests", "behavior_sessions", "behavior_ophys_experiments"):
         (project / path).mkdir(parents=True)
@@ -132,12 +134,12 @@ def make_bucket(folder: pathlib.Path, version: str, days: Sequence[Day], others:
         day.write(project / day.path)
     for name, table in _tables(days, others).items():
         table.to_csv(project / "project_metadata" / f"{name}.csv", index=False)
-    found = [path for path in project.rglob("*") if path.is_file()]
-    versions = {path.relative_to(folder).as_posix(): {"v0": path} for path in found}
+    files = [path for path in project.rglob("*") if path.is_file()]
+    versions = {path.relative_to(folder).as_posix(): {"v0": path} for path in files}
     manifest = {
         "project_name": PROJECT,
         "manifest_version": version,
-        "metadata_files": {path.stem: _entry(project, path) for path in found if path.suffix == ".csv"},
+        "metadata_files": {path.stem: _entry(project, path) for path in files if path.suffix == ".csv"},
         "data_files": {str(_file_id(i)): _entry(project, project / day.path) for i, day in enumerate(days)},
     }
     (project / "manifests" / f"{PROJECT}_project_manifest_v{version}.json").write_text(json.dumps(manifest))
@@ -165,19 +167,19 @@ def _tables(days: Sequence[Day], others: int) -> dict[str, pd.DataFrame]:
         rows.append(row | {"ophys_experiment_id": f"[{day.plane}]", "ophys_container_id": "[846215539]"})
         planes.append(row | {"ophys_experiment_id": day.plane, "ophys_container_id": 846215539, "file_id": _file_id(i)})
     facts = {"driver_line": "['Slc17a7-IRES2-Cre', 'Camk2a-tTA']", "cre_line": "Slc17a7-IRES2-Cre", "age_in_days": 72.0}
-    sessions = pd.DataFrame(rows).assign(**facts).reindex(columns=["behavior_session_id", *COLUMNS_2021])
-    imaged = pd.DataFrame(planes)
+    sessions = pd.DataFrame(rows).assign(**facts).reindex(columns=["behavior_session_id", *NOTEBOOK_COLUMNS])
+    experiments = pd.DataFrame(planes)
     return {
         "behavior_session_table": sessions,
-        "ophys_session_table": imaged.drop(columns="file_id"),
-        "ophys_experiment_table": imaged,
+        "ophys_session_table": experiments.drop(columns="file_id"),
+        "ophys_experiment_table": experiments,
     }
 
 
-def _write_imaged(made: Any, path: pathlib.Path) -> None:
+def _write_imaging(made: Any, path: pathlib.Path) -> None:
     write_nwb(made, path)
     with h5py.File(path, "r+") as file:
-        file["processing/ophys/dff/traces/data"] = np.zeros(IMAGED_VALUES)
+        file["processing/ophys/dff/traces/data"] = np.zeros(IMAGING_VALUES)
 
 
 def _file_id(number: int) -> int:

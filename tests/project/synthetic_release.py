@@ -1,4 +1,4 @@
-"""A made-up release of a few sessions, as a cache folder that AllenSDK filled and as the bucket's own tree."""
+"""A synthetic release of a few sessions: as a cache folder that AllenSDK filled, as a copy of the bucket, and as a bucket."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from tests.nwbfiles import make_session, write_session
+from tests.faultserver import FaultServer
+from tests.nwbfiles import write_session
+from tests.synthetic_session import make_session
+from visbehavior import BehaviorSession, VisualBehaviorOphysProjectCache
 
 PROJECT = "visual-behavior-ophys"
 BUCKET = f"https://visual-behavior-ophys-data.s3.us-west-2.amazonaws.com/{PROJECT}"
-MICE = "reporter,['Sst-IRES-Cre'],Sst-IRES-Cre"
+MANIFESTS = [f"{PROJECT}_project_manifest_v{version}.json" for version in ("1.0.1", "1.1.0")]
+UNREACHABLE = "http://127.0.0.1:9"
 TABLES = {
-    # Session 12 is an imaging session: its planes, 21 and 22, have the files. Session 13 came before the others.
+    # Session 12 is an imaging session: only its planes, 21 and 22, have files. Session 13 was recorded before 11 and 12.
     "behavior_session_table": (
         "behavior_session_id,ophys_session_id,ophys_container_id,mouse_id,driver_line,age_in_days,session_type,session_number,"
         "date_of_acquisition,ophys_experiment_id,trial_count,file_id,novelty\n"
@@ -39,18 +43,17 @@ FILES = {
     "0": ("behavior_ophys_experiments/behavior_ophys_experiment_21.nwb", 12),
     "1": ("behavior_ophys_experiments/behavior_ophys_experiment_22.nwb", 12),
 }
+DOCUMENTED_IDS = {"11": "837658854", "13": "838515247", "12": "848613406", "457841": "445002", "445002": "457841"}
+"""Ids that the documentation uses, by the ids of this release."""
 
 
-# Ids as users know them, for what the documentation says.
-FAMOUS = {"11": "837658854", "13": "838515247", "12": "848613406", "457841": "445002", "445002": "457841"}
-
-
-def renamed(text: str, names: Mapping[str, str]) -> str:
-    """A text with other ids: whole fields of a row, and numbers in the names of files."""
-    return re.sub(r"(?<=[\n,_])\d+(?=[,.\n])", lambda found: names.get(found[0], found[0]), text)
+def replace_ids(text: str, ids: Mapping[str, str]) -> str:
+    """Replace ids in a text: complete fields of a row, and numbers in file names."""
+    return re.sub(r"(?<=[\n,_])\d+(?=[,.\n])", lambda match: ids.get(match[0], match[0]), text)
 
 
 def digest(content: bytes) -> str:
+    """Return the hash that a manifest gives for a file."""
     return hashlib.blake2b(content).hexdigest()
 
 
@@ -58,25 +61,25 @@ def make_release(
     folder: pathlib.Path,
     version: str = "1.1.0",
     missing: tuple[str, ...] = ("0",),
-    names: Mapping[str, str] = MappingProxyType({}),
+    ids: Mapping[str, str] = MappingProxyType({}),
 ) -> pathlib.Path:
-    """A cache folder; the files with the ids `missing` are named in the manifest and not there; `names` are other ids."""
+    """Make a cache folder. The files `missing` are in the manifest, but not in the folder. `ids` replaces ids."""
     release = folder / f"{PROJECT}-{version}"
     (release / "project_metadata").mkdir(parents=True)
     manifest: dict[str, object] = {"project_name": PROJECT, "manifest_version": version}
     manifest["metadata_files"] = tables = {}
     for name, original in TABLES.items():
-        text = renamed(original, names)
+        text = replace_ids(original, ids)
         (release / "project_metadata" / f"{name}.csv").write_text(text)
         path = f"{BUCKET}/project_metadata/{name}.csv"
         tables[name] = {"url": path, "version_id": "v1", "file_hash": digest(text.encode())}
     manifest["data_files"] = files = {}
     for file_id, (original, number) in FILES.items():
-        path, session_id = renamed(original, names), int(names.get(str(number), number))
+        path, session_id = replace_ids(original, ids), int(ids.get(str(number), number))
         file_hash = digest(path.encode() + version.encode())
         if file_id not in missing:
             (release / path).parent.mkdir(exist_ok=True)
-            write_session(release / path, make_session(number).but(behavior_session_id=session_id), "1.0")
+            write_session(release / path, make_session(number).replace(behavior_session_id=session_id), "1.0")
             file_hash = digest((release / path).read_bytes())
         files[file_id] = {"url": f"{BUCKET}/{path}", "version_id": "v1", "file_hash": file_hash}
     (folder / f"{PROJECT}_project_manifest_v{version}.json").write_text(json.dumps(manifest))
@@ -84,7 +87,7 @@ def make_release(
 
 
 def make_bucket_tree(folder: pathlib.Path) -> pathlib.Path:
-    """The same as the bucket itself, mounted."""
+    """Make a copy of the bucket with the same release."""
     cache = make_release(folder / "cache")
     tree = folder / "bucket"
     shutil.copytree(cache / f"{PROJECT}-1.1.0", tree / PROJECT)
@@ -96,29 +99,29 @@ def make_bucket_tree(folder: pathlib.Path) -> pathlib.Path:
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket with two releases, of which 1.0.1 has another file 1942, and 1.1.0 a table more.
+    """A bucket with releases 1.0.1 and 1.1.0, which differ in file 1942. Only release 1.1.0 has the table of cells.
 
-    ``folder`` is its tree, with the newest objects; ``versions`` has the others, as FaultServer wants them.
+    ``folder`` contains the newest version of each object, ``versions`` all versions, in the form that FaultServer expects.
     """
 
     folder: pathlib.Path
     versions: dict[str, dict[str, pathlib.Path]]
 
     def content(self, file_id: str, version: str = "1.1.0") -> bytes:
-        """The bytes of a session's file in a release."""
+        """Return the content of a session's file in a release."""
         versions = self.versions[f"{PROJECT}/{FILES[file_id][0]}"]
         return (versions.get(f"v{version}") or next(iter(versions.values()))).read_bytes()
 
 
-def make_bucket(folder: pathlib.Path, names: Mapping[str, str] = MappingProxyType({})) -> Bucket:
-    """The bucket's tree and its object versions; `names` are other ids."""
+def make_bucket(folder: pathlib.Path, ids: Mapping[str, str] = MappingProxyType({})) -> Bucket:
+    """Make the bucket's folder and its object versions. `ids` replaces ids."""
     bucket = Bucket(folder / "bucket", {})
-    older = make_release(folder, "1.0.1", missing=(), names=names)
+    older = make_release(folder, "1.0.1", missing=(), ids=ids)
     original, number = FILES["1942"]
-    path, session_id = renamed(original, names), int(names.get(str(number), number))
+    path, session_id = replace_ids(original, ids), int(ids.get(str(number), number))
     changed = folder / "changed" / path
     changed.parent.mkdir(parents=True)
-    write_session(changed, make_session(99).but(behavior_session_id=session_id), "1.1")
+    write_session(changed, make_session(99).replace(behavior_session_id=session_id), "1.1")
     for version in ("1.0.1", "1.1.0"):
         manifest = json.loads((older / f"{PROJECT}_project_manifest_v1.0.1.json").read_text())
         manifest["manifest_version"] = version
@@ -137,3 +140,28 @@ def make_bucket(folder: pathlib.Path, names: Mapping[str, str] = MappingProxyTyp
         manifests.mkdir(exist_ok=True)
         (manifests / f"{PROJECT}_project_manifest_v{version}.json").write_text(json.dumps(manifest, indent=4))
     return bucket
+
+
+def open_cache(folder: pathlib.Path, server: FaultServer, **options: str) -> VisualBehaviorOphysProjectCache:
+    """Open a cache of the bucket on a server."""
+    return VisualBehaviorOphysProjectCache.from_s3_cache(folder, endpoint=server.endpoint, **options)  # type: ignore[arg-type]
+
+
+def open_offline(folder: pathlib.Path, **options: str) -> VisualBehaviorOphysProjectCache:
+    """Open a cache of a server that cannot be reached."""
+    return VisualBehaviorOphysProjectCache.from_s3_cache(folder, endpoint=UNREACHABLE, **options)  # type: ignore[arg-type]
+
+
+def open_original(bucket: Bucket, file_id: str) -> BehaviorSession:
+    """Open a session's file in the bucket's folder."""
+    return BehaviorSession.from_nwb_path(bucket.folder / PROJECT / FILES[file_id][0])
+
+
+def cached_path(folder: pathlib.Path, file_id: str, version: str = "1.1.0") -> pathlib.Path:
+    """Return the path of a session's file in a cache folder."""
+    return folder / f"{PROJECT}-{version}" / FILES[file_id][0]
+
+
+def read_files(folder: pathlib.Path) -> dict[str, bytes]:
+    """Return the content of all files in a folder by path."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -1,0 +1,110 @@
+"""Ids of behavior sessions and imaging planes: reading them from arguments, and explaining unknown ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from visbehavior.errors import BadValue, VisBehaviorError
+from visbehavior.schema.columns import Table
+from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, OPHYS_CELLS_TABLE, OPHYS_EXPERIMENT_TABLE
+
+Ids = int | str | Iterable[int | str]
+"""One id or several."""
+
+NAMES = {"behavior_session_id": "behavior session", "ophys_experiment_id": "imaging plane"}
+"""What an id identifies, by the kind of id."""
+
+_LISTED_BY = {
+    "behavior_session_id": "get_behavior_session_table()",
+    "ophys_experiment_id": "get_ophys_experiment_table()",
+}
+_EXPERIMENT_KINDS = ("ophys_experiment_id", "ophys_session_id", "ophys_container_id", "behavior_session_id")
+_CELL_KINDS = ("cell_roi_id", "cell_specimen_id")
+
+
+def parse_id(value: Any) -> int:
+    """Return an id as a number.
+
+    Raises
+    ------
+    BadValue
+        If it is not a whole number or the digits of one.
+    """
+    try:
+        number = int(value)
+        if isinstance(value, (bool, np.bool_)) or number != float(value):
+            raise ValueError("not a whole number")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadValue(
+            f"The id of a session is {value!r}; expected a whole number, or its digits as text.", value=value
+        ) from error
+    return number
+
+
+def list_ids(ids: Ids) -> list[int | str]:
+    """Return one id or several as a list, not parsed."""
+    if isinstance(ids, pd.DataFrame):
+        raise BadValue("The ids are a DataFrame; expected numbers. The ids of a table of sessions are table.index.")
+    return [ids] if isinstance(ids, (int, str, np.integer)) else list(ids)
+
+
+def parse_ids(ids: Ids) -> list[int]:
+    """Return one id or several as a list of numbers."""
+    return [parse_id(value) for value in list_ids(ids)]
+
+
+def explain_unknown_id(number: int, expected: str, read_table: Callable[[Table], pd.DataFrame]) -> str:
+    """Explain why an id is unknown: it may be of another kind, such as an ophys_session_id instead of a behavior_session_id.
+
+    Parameters
+    ----------
+    number : int
+        The unknown id.
+    expected : str
+        Kind of id that was expected: "behavior_session_id" or "ophys_experiment_id".
+    read_table : function
+        Reads a project table.
+
+    Returns
+    -------
+    str
+        A sentence that names the kind of the id and the ids of the expected kind that belong to it, or that says where
+        the ids are listed.
+    """
+    planes = read_table(OPHYS_EXPERIMENT_TABLE).reset_index()
+    if explanation := _find_kind(number, planes, _EXPERIMENT_KINDS, expected):
+        return explanation
+    sessions = read_table(BEHAVIOR_SESSION_TABLE)
+    if number in sessions.index:
+        return f"{number} is a behavior session without imaging."
+    if (sessions["mouse_id"].astype(str) == str(number)).any():
+        return f"{number} is a mouse: get_mouse({number}) lists its sessions."
+    return _find_cell(number, planes, expected, read_table) or f"{_LISTED_BY[expected]} lists them."
+
+
+def _find_cell(number: int, planes: pd.DataFrame, expected: str, read_table: Callable[[Table], pd.DataFrame]) -> str:
+    try:
+        cells = read_table(OPHYS_CELLS_TABLE).reset_index()
+    except VisBehaviorError:
+        # Releases 0.x have no table of cells, and offline it may be missing.
+        return ""
+    plane_ids = planes[["ophys_experiment_id", "behavior_session_id"]]
+    return _find_kind(number, cells.merge(plane_ids, on="ophys_experiment_id"), _CELL_KINDS, expected)
+
+
+def _find_kind(number: int, table: pd.DataFrame, kinds: Sequence[str], expected: str) -> str:
+    """Look for an id in the columns of a table; "" if it is in none."""
+    for kind in kinds:
+        ids = table.loc[table[kind] == number, expected].drop_duplicates().tolist()
+        if ids and kind != expected:
+            name = NAMES[expected] + "s" * (len(ids) > 1)
+            return f"{number} is {_article(kind)} {kind}, of {name} {', '.join(map(str, ids))}."
+    return ""
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
