@@ -1,4 +1,4 @@
-"""Likely blinks against the slow reference."""
+"""Likely blinks: comparison with the slow reference."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ AREAS = st.lists(st.tuples(AREA, AREA), max_size=40)
 
 
 @given(AREAS, st.sampled_from([0.7, 1.9, 3.0]), st.integers(0, 45))
-def test_likely_blinks(areas: list[tuple[float, float]], z_threshold: float, dilation_frames: int) -> None:
-    eye, pupil = [a for a, _ in areas], [a for _, a in areas]
-    ours = compute_likely_blinks(np.array(eye), np.array(pupil), z_threshold, dilation_frames)
-    assert ours.dtype == bool
-    assert ours.tolist() == reference.likely_blinks(eye, pupil, z_threshold, dilation_frames)
+def test_likely_blinks_equal_the_reference(
+    areas: list[tuple[float, float]], z_threshold: float, dilation_frames: int
+) -> None:
+    eye, pupil = [area for area, _ in areas], [area for _, area in areas]
+    blinks = compute_likely_blinks(np.array(eye), np.array(pupil), z_threshold, dilation_frames)
+    assert blinks.dtype == bool
+    assert blinks.tolist() == reference.likely_blinks(eye, pupil, z_threshold, dilation_frames)

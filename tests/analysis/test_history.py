@@ -1,4 +1,4 @@
-"""What sessions of a mouse say about each other, against a slow count."""
+"""History of each mouse: comparison with a slow reference."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from visbehavior.simulation.stages import CURRICULUM
 TYPES = [name for name, _ in CURRICULUM] + [None, "OPHYS_6_images_H", "TRAINING_5_images_B_epilogue"]
 
 
-def letter(session_type):
+def image_set_letter(session_type):
     return session_type.split("images_")[1][0] if session_type and "images_" in session_type else None
 
 
-def omits(session_type):
+def has_omissions(session_type):
     return bool(session_type) and session_type.startswith("OPHYS") and "habituation" not in session_type
 
 
 def slow_history(rows):
-    """Each session looks at all earlier ones of its mouse."""
-    for at, row in enumerate(rows):
+    """Compute the history of each session from a list of all earlier sessions of its mouse."""
+    for position, row in enumerate(rows):
         kind = row["session_type"]
         earlier = [
             other["session_type"]
-            for there, other in enumerate(rows)
+            for other_position, other in enumerate(rows)
             if other["mouse_id"] == row["mouse_id"]
-            and (other["date_of_acquisition"], there) < (row["date_of_acquisition"], at)
+            and (other["date_of_acquisition"], other_position) < (row["date_of_acquisition"], position)
             and other["session_type"] is not None
         ]
-        images = None if letter(kind) is None else sum(letter(other) == letter(kind) for other in earlier)
+        letter = image_set_letter(kind)
+        images = None if letter is None else sum(image_set_letter(other) == letter for other in earlier)
         number = int(kind.split("_")[1]) if kind and kind.startswith("OPHYS") else None
         if kind and kind.startswith("TRAINING"):
             level = "Training"
@@ -51,7 +52,7 @@ def slow_history(rows):
             else "active_behavior",
             "prior_exposures_to_session_type": None if kind is None else earlier.count(kind),
             "prior_exposures_to_image_set": images,
-            "prior_exposures_to_omissions": None if kind is None else sum(map(omits, earlier)),
+            "prior_exposures_to_omissions": None if kind is None else sum(map(has_omissions, earlier)),
             "experience_level": level,
         }
 
@@ -62,26 +63,26 @@ def slow_history(rows):
         st.tuples(st.sampled_from(["1", "2"]), st.sampled_from(TYPES), st.integers(0, 20)), min_size=1, max_size=25
     )
 )
-def test_history_counts_what_came_before(sessions) -> None:
+def test_history_equals_the_reference(sessions) -> None:
     rows = [
         {
-            "mouse_id": m,
+            "mouse_id": mouse,
             "session_type": kind,
             "date_of_acquisition": pd.Timestamp("2024-01-01", tz="UTC") + pd.Timedelta(days=day),
         }
-        for m, kind, day in sessions
+        for mouse, kind, day in sessions
     ]
     table = pd.DataFrame(rows, index=pd.Index(np.arange(len(rows)) + 100, name="behavior_session_id"))
     history = compute_history(table)
     assert history.index.equals(table.index)
     expected = list(slow_history(rows))
     for name in expected[0]:
-        found = [None if pd.isna(value) else value for value in history[name]]
-        assert found == [row[name] for row in expected], name
+        values = [None if pd.isna(value) else value for value in history[name]]
+        assert values == [row[name] for row in expected], name
 
 
-def test_omissions_can_be_said() -> None:
-    """Some habituation sessions had them by mistake."""
+def test_omits_column_replaces_the_default() -> None:
+    """Some habituation sessions had omissions by mistake."""
     kinds = ["OPHYS_0_images_A_habituation", "OPHYS_0_images_A_habituation", "OPHYS_1_images_A"]
     table = pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""Changes, flashes since a change and trials of presentations against the slow reference."""
+"""Columns computed for stimulus presentations: comparison with the slow reference."""
 
 from __future__ import annotations
 
@@ -20,30 +20,32 @@ TRIALS = st.lists(st.tuples(st.sampled_from([0.0, 1.0, 2.0, 3.0]), st.sampled_fr
 
 
 @given(ROWS)
-def test_is_change(rows: list[tuple[str | None, bool]]) -> None:
+def test_is_change_equals_the_reference(rows: list[tuple[str | None, bool]]) -> None:
     names = [name for name, _ in rows]
     shown = [name not in (None, "omitted") for name in names]
-    ours = compute_is_change(np.array(names, dtype=object), np.array(shown, dtype=bool))
-    assert ours.tolist() == reference.is_change(names, shown)
+    is_change = compute_is_change(np.array(names, dtype=object), np.array(shown, dtype=bool))
+    assert is_change.tolist() == reference.is_change(names, shown)
 
 
 @given(ROWS)
-def test_flashes_since_change(rows: list[tuple[str | None, bool]]) -> None:
+def test_flashes_since_change_equal_the_reference(rows: list[tuple[str | None, bool]]) -> None:
     omitted = [name == "omitted" for name, _ in rows]
-    is_change = [change and not gone for (_, change), gone in zip(rows, omitted, strict=True)]
-    ours = compute_flashes_since_change(np.array(is_change, dtype=bool), np.array(omitted, dtype=bool))
-    assert ours.tolist() == reference.flashes_since_change(is_change, omitted)
+    is_change = [change and not is_omitted for (_, change), is_omitted in zip(rows, omitted, strict=True)]
+    flashes = compute_flashes_since_change(np.array(is_change, dtype=bool), np.array(omitted, dtype=bool))
+    assert flashes.tolist() == reference.flashes_since_change(is_change, omitted)
 
 
 @given(TIMES, TRIALS, st.data())
-def test_trials_id_and_active(times: list[float], trials: list[tuple[float, float]], data: st.DataObject) -> None:
+def test_trials_id_and_active_equal_the_reference(
+    times: list[float], trials: list[tuple[float, float]], data: st.DataObject
+) -> None:
     named = data.draw(st.lists(st.booleans(), min_size=len(times), max_size=len(times)))
     numbered = [(10 + i, start, stop) for i, (start, stop) in enumerate(trials)]
     arrays = (
         np.array(times),
         np.array(named, dtype=bool),
-        np.array([s for s, _ in trials]),
-        np.array([s for _, s in trials]),
+        np.array([start for start, _ in trials]),
+        np.array([stop for _, stop in trials]),
     )
     ids = np.array([i for i, _, _ in numbered], dtype=np.int64)
     assert compute_trials_id(*arrays, ids).tolist() == reference.trials_id(times, named, numbered)

@@ -1,4 +1,4 @@
-"""Run by AllenSDK's own Python: makes the template of a movie and saves it as plain arrays."""
+"""Compute the template of a movie with AllenSDK and save it as arrays; run by the Python of AllenSDK's environment."""
 
 import sys
 import warnings
@@ -11,8 +11,8 @@ from allensdk.brain_observatory.behavior.behavior_project_cache.project_apis.dat
 )
 
 
-class Local(NaturalMovieOneCache):
-    """Without the download."""
+class LocalMovieCache(NaturalMovieOneCache):
+    """A movie cache that reads a local file instead of downloading."""
 
     def __init__(self, path):
         self.path = path
@@ -23,8 +23,8 @@ class Local(NaturalMovieOneCache):
 
 if __name__ == "__main__":
     movie, target = sys.argv[1:3]
-    frame = Local(movie).get_processed_template_movie(n_workers=2)
-    saved = {f"{column}/{at}": values for column in frame for at, values in enumerate(frame[column])}
+    frame = LocalMovieCache(movie).get_processed_template_movie(n_workers=2)
+    saved = {f"{column}/{row}": values for column in frame for row, values in enumerate(frame[column])}
     np.savez(
         target, columns=list(frame.columns), index=frame.index.to_numpy(), names=[frame.index.name, frame.name], **saved
     )

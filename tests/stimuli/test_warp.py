@@ -1,128 +1,129 @@
-"""The warp: against a slow twin made from the definition, and what must hold for any image."""
+"""The warp: comparison with the slow reference, and properties of any image."""
 
 from __future__ import annotations
+
+import sys
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from tests.slowwarp import COLUMNS, MASK_SIZE, ROWS, WARP_SIZE, looked_up, sample_places
-from tests.slowwarp import warped as slowly_warped
+from tests.slowwarp import COLUMNS, MASK_SIZE, ROWS, WARP_SIZE, image_offset, sample_pixels, warped_pixel
+from visbehavior import MissingExtra
 from visbehavior.stimuli import warp as module
-from visbehavior.stimuli.warp import PART, PART_CORNER, SCREEN, shared_geometry, unwarped, warped
+from visbehavior.stimuli.warp import CROP, MONITOR_SHAPE, mask_image, shared_geometry, warp_image
 
 Bytes = NDArray[np.uint8]
-TOP, LEFT = PART_CORNER
-SEEN = 931_286
+VISIBLE_PIXELS = 931_286
 
 
-def random_part(seed: int = 0) -> Bytes:
-    return np.random.default_rng(seed).integers(0, 256, PART, dtype=np.uint8)
+def random_image(seed: int = 0) -> Bytes:
+    return np.random.default_rng(seed).integers(0, 256, MONITOR_SHAPE, dtype=np.uint8)
 
 
-def black_and_white_part() -> Bytes:
-    """The hardest: splines overshoot by half the range."""
-    return random_part(1) // 128 * np.uint8(255)
+def black_and_white_image() -> Bytes:
+    """Return the hardest image: its spline overshoots by half the range."""
+    return random_image(1) // 128 * np.uint8(255)
 
 
-def warped_one(image: Bytes) -> Bytes:
-    return warped([image], shared_geometry())[0]
+def warp(image: Bytes) -> Bytes:
+    return warp_image(image, shared_geometry())
 
 
-@pytest.mark.parametrize("part", [random_part(), black_and_white_part()], ids=["random", "black and white"])
-def test_each_pixel_is_the_definitions(part: Bytes) -> None:
-    shown = warped_one(part)
-    for place in sample_places(40):
-        assert shown[place] == slowly_warped(lambda row, column: part[row - TOP, column - LEFT], *place), place
+def image_coordinates() -> NDArray[np.float64]:
+    """Return the row and the column of the complete image that each monitor pixel shows."""
+    return shared_geometry().coordinates + np.array([crop.start for crop in CROP])[:, None, None]
 
 
-def test_places_are_the_definitions() -> None:
-    geometry = shared_geometry()
-    row, column = (places.reshape(SCREEN) for places in (geometry.row, geometry.column))
-    for place in sample_places(200):
-        expected = looked_up(place[0] - ROWS / 2, place[1] - COLUMNS / 2, WARP_SIZE)
-        assert (row[place] - ROWS / 2, column[place] - COLUMNS / 2) == pytest.approx(expected, abs=1e-3), place
+@pytest.mark.parametrize("image", [random_image(), black_and_white_image()], ids=["random", "black and white"])
+def test_warped_pixels_equal_the_reference(image: Bytes) -> None:
+    warped = warp(image)
+    for pixel in sample_pixels(40):
+        assert warped[pixel] == warped_pixel(lambda row, column: image[row, column], *pixel), pixel
 
 
-def test_what_is_seen_is_what_some_pixel_of_the_screen_looks_at() -> None:
-    seen = np.zeros(SCREEN, dtype=bool)
+def test_coordinates_equal_the_reference() -> None:
+    rows, columns = image_coordinates()
+    for pixel in sample_pixels(200):
+        expected = image_offset(pixel[0] - ROWS / 2, pixel[1] - COLUMNS / 2, WARP_SIZE)
+        assert (rows[pixel] - ROWS / 2, columns[pixel] - COLUMNS / 2) == pytest.approx(expected, abs=1e-3), pixel
+
+
+def test_visible_pixels_are_those_that_a_monitor_pixel_shows() -> None:
+    visible = np.zeros(MONITOR_SHAPE, dtype=bool)
     for row in range(-600, 600):
         for column in range(-960, 960):
-            row_offset, column_offset = looked_up(row, column, MASK_SIZE)
-            seen[600 + int(row_offset), 960 + int(column_offset)] = True
-    assert seen.sum() == SEEN
-    shown = unwarped(random_part(), shared_geometry())
-    np.testing.assert_array_equal(~np.isnan(shown), seen)
+            row_offset, column_offset = image_offset(row, column, MASK_SIZE)
+            visible[600 + int(row_offset), 960 + int(column_offset)] = True
+    assert visible.sum() == VISIBLE_PIXELS
+    np.testing.assert_array_equal(~np.isnan(mask_image(random_image(), shared_geometry())), visible)
 
 
-def test_unwarped_is_what_was_drawn_where_it_is_seen() -> None:
-    part, geometry = random_part(), shared_geometry()
-    shown = unwarped(part, geometry)
-    assert (shown.dtype, shown.shape) == (np.float64, SCREEN)
-    on_part = shown[TOP : TOP + PART[0], LEFT : LEFT + PART[1]]
-    np.testing.assert_array_equal(on_part[geometry.visible], part[geometry.visible])
-    assert np.isnan(on_part[~geometry.visible]).all()
-    assert np.isnan(shown).sum() == shown.size - SEEN
+def test_masking_keeps_visible_pixels() -> None:
+    image, geometry = random_image(), shared_geometry()
+    masked = mask_image(image, geometry)
+    assert (masked.dtype, masked.shape) == (np.float64, MONITOR_SHAPE)
+    np.testing.assert_array_equal(masked[geometry.visible], image[geometry.visible])
+    assert np.isnan(masked[~geometry.visible]).all()
+    assert np.isnan(masked).sum() == masked.size - VISIBLE_PIXELS
 
 
-def test_all_that_is_looked_at_lies_far_from_the_edges_of_the_part() -> None:
-    """What lies beyond them is left out, which holds only if it counts for nothing."""
-    geometry = shared_geometry()
-    for places, begin, length in zip((geometry.row, geometry.column), PART_CORNER, PART, strict=True):
-        assert np.floor(places).min() - 1 - begin >= 65
-        assert begin + length - 1 - (np.floor(places).max() + 2) >= 65
-    part = random_part()
-    framed = part.copy()
-    framed[:5] = framed[-5:] = 255
-    framed[:, :5] = framed[:, -5:] = 0
-    np.testing.assert_array_equal(warped_one(framed), warped_one(part))
+@pytest.mark.parametrize("image", [random_image(), black_and_white_image()], ids=["random", "black and white"])
+def test_cropping_does_not_change_warped_pixels(image: Bytes) -> None:
+    for coordinates, crop in zip(shared_geometry().coordinates, CROP, strict=True):
+        assert np.floor(coordinates).min() - 1 >= 65
+        assert crop.stop - crop.start - 1 - (np.floor(coordinates).max() + 2) >= 65
+    np.testing.assert_array_equal(warp(image), ndimage.map_coordinates(image, image_coordinates(), order=3))
+    framed = image.copy()
+    framed[:65] = framed[-65:] = 255
+    framed[:, :317] = framed[:, -317:] = 0
+    np.testing.assert_array_equal(warp(framed), warp(image))
 
 
 @pytest.mark.parametrize("level", [0, 1, 127, 254, 255])
-def test_a_plain_image_stays_plain(level: int) -> None:
-    assert (warped_one(np.full(PART, level, dtype=np.uint8)) == level).all()
+def test_uniform_image_stays_uniform(level: int) -> None:
+    assert (warp(np.full(MONITOR_SHAPE, level, dtype=np.uint8)) == level).all()
 
 
 @pytest.mark.parametrize("axis", [0, 1])
-def test_a_slope_is_looked_up_exactly(axis: int) -> None:
-    """Cubic splines pass straight lines through."""
-    at = np.arange(PART[axis])
-    at = at[:, None] if axis == 0 else at[None, :]
-    rises = np.broadcast_to(np.clip((at - PART[axis] // 2) + 100, 0, 255).astype(np.uint8), PART)
-    geometry = shared_geometry()
-    place = (geometry.row, geometry.column)[axis] - PART_CORNER[axis] - PART[axis] // 2 + 100
-    on_slope = (place > 20) & (place < 235)
-    np.testing.assert_array_equal(warped_one(rises).ravel()[on_slope], np.floor(place[on_slope] + 0.5))
+def test_linear_gradient_is_interpolated_exactly(axis: int) -> None:
+    """A cubic spline through points on a line is the line."""
+    offset = np.arange(MONITOR_SHAPE[axis]) - MONITOR_SHAPE[axis] // 2
+    level = np.clip(offset + 100, 0, 255).astype(np.uint8)
+    gradient = np.broadcast_to(level[:, None] if axis == 0 else level[None, :], MONITOR_SHAPE)
+    expected = image_coordinates()[axis] - MONITOR_SHAPE[axis] // 2 + 100
+    not_clipped = (expected > 20) & (expected < 235)
+    np.testing.assert_array_equal(warp(gradient)[not_clipped], np.floor(expected[not_clipped] + 0.5))
 
 
-def test_the_negative_of_a_image_is_shown_as_its_negative() -> None:
-    part = random_part()
-    # Of a value that lies on a half both are rounded up; there is none here.
-    np.testing.assert_array_equal(warped_one(255 - part), 255 - warped_one(part))
+def test_negative_of_an_image_is_warped_to_the_negative() -> None:
+    image = random_image()
+    # Values of exactly one half would break the symmetry, because both are rounded up; this image has none.
+    np.testing.assert_array_equal(warp(255 - image), 255 - warp(image))
 
 
-def test_several_at_once_are_as_one_by_one() -> None:
-    parts = [random_part(seed) for seed in range(3)]
-    kept = [part.copy() for part in parts]
-    together = warped(parts, shared_geometry())
-    for part, copy, shown in zip(parts, kept, together, strict=True):
-        np.testing.assert_array_equal(part, copy)
-        np.testing.assert_array_equal(shown, warped_one(part))
-        assert (shown.dtype, shown.shape, shown.base) == (np.uint8, SCREEN, None)
-        assert shown.flags.writeable
-    assert warped([], shared_geometry()) == []
+def test_results_are_new_arrays() -> None:
+    image = random_image()
+    copy = image.copy()
+    for result, dtype in ((warp(image), np.uint8), (mask_image(image, shared_geometry()), np.float64)):
+        assert (result.dtype, result.shape, result.base) == (dtype, MONITOR_SHAPE, None)
+        assert result.flags.writeable
+        assert result.flags.c_contiguous
+    np.testing.assert_array_equal(image, copy)
 
 
-def test_any_layout_in_memory_will_do() -> None:
-    part, geometry = random_part(), shared_geometry()
-    wide = np.zeros((PART[0], 2 * PART[1]), dtype=np.uint8)
-    wide[:, ::2] = part
-    for other in (np.asfortranarray(part), wide[:, ::2]):
-        np.testing.assert_array_equal(warped_one(other), warped_one(part))
-        np.testing.assert_array_equal(unwarped(other, geometry), unwarped(part, geometry))
+def test_memory_layout_does_not_matter() -> None:
+    image, geometry = random_image(), shared_geometry()
+    wide = np.zeros((ROWS, 2 * COLUMNS), dtype=np.uint8)
+    wide[:, ::2] = image
+    for other in (np.asfortranarray(image), wide[:, ::2]):
+        np.testing.assert_array_equal(warp(other), warp(image))
+        np.testing.assert_array_equal(mask_image(other, geometry), mask_image(image, geometry))
+        assert mask_image(other, geometry).flags.c_contiguous
 
 
-def test_the_geometry_is_computed_once_and_nobody_changes_it() -> None:
+def test_geometry_is_computed_once_and_read_only() -> None:
     geometry = shared_geometry()
     assert shared_geometry(1) is geometry
     for values in geometry:
@@ -131,6 +132,13 @@ def test_the_geometry_is_computed_once_and_nobody_changes_it() -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_threads_do_not_matter(jobs: int) -> None:
-    for ours, theirs in zip(module._compute_geometry(jobs), shared_geometry(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+def test_number_of_threads_does_not_matter(jobs: int) -> None:
+    for values, expected in zip(module._compute_geometry(jobs), shared_geometry(), strict=True):
+        np.testing.assert_array_equal(values, expected)
+
+
+def test_missing_scipy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("scipy", "scipy.ndimage"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingExtra, match=r'needs scipy, .*pip install "visbehavior\[raw\]"'):
+        warp(random_image())

@@ -1,1 +1,1 @@
-"""Arithmetic on tables: no function here knows a session or reads a file."""
+"""Computations on tables and arrays; they read no file and use no session object."""

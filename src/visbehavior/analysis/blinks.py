@@ -1,4 +1,4 @@
-"""Likely blinks of an eye-tracked mouse.
+"""Likely blinks in eye-tracking data.
 
 Definition: AllenSDK 2.16, ``brain_observatory/behavior/eye_tracking_processing.py``.
 """
@@ -14,43 +14,44 @@ Floats = NDArray[np.float64]
 def compute_likely_blinks(
     eye_area: Floats, pupil_area: Floats, z_threshold: float, dilation_frames: int
 ) -> NDArray[np.bool_]:
-    """Frames in which the mouse probably blinked.
+    """Return the frames in which the mouse probably blinked.
 
-    Frames whose eye or pupil area is missing or lies more than `z_threshold` standard deviations from its mean, and
-    `dilation_frames` frames on either side of each.
+    A frame is an outlier if its eye or pupil area is missing, or is more than `z_threshold` standard deviations from
+    the mean. Outliers and their neighbors within `dilation_frames` frames are likely blinks.
 
     Parameters
     ----------
     eye_area, pupil_area : numpy.ndarray
-        Areas (pixels^2), one a frame.
+        Areas (pixels^2), one per frame.
     z_threshold : float
-        In standard deviations (of the values that are there, ddof 0).
+        Threshold in standard deviations (ddof 0, missing values left out).
     dilation_frames : int
-        0: none.
+        Number of frames on either side of an outlier that are likely blinks too.
 
     Returns
     -------
     numpy.ndarray
-        bool.
+        bool, one per frame.
     """
     blink = np.isnan(eye_area) | np.isnan(pupil_area)
     blink |= (np.abs(_z_score(eye_area)) > z_threshold) | (np.abs(_z_score(pupil_area)) > z_threshold)
-    return _dilated(blink, dilation_frames)
+    return _dilate(blink, dilation_frames)
 
 
 def _z_score(values: Floats) -> Floats:
-    there = values[~np.isnan(values)]
-    if not len(there):
+    present = values[~np.isnan(values)]
+    if not len(present) or (present == present[0]).all():
+        # A constant has no z-score; rounding of the mean would make it infinite.
         return np.full(len(values), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
-        z: Floats = (values - there.mean()) / there.std()
+        z: Floats = (values - present.mean()) / present.std()
     return z
 
 
-def _dilated(marked: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
-    """Everything within `frames` of something marked."""
-    count = len(marked)
+def _dilate(mask: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
+    """Return a mask that is true within `frames` frames of each true value."""
+    count = len(mask)
     frames = min(frames, count)
-    total = np.concatenate([[0], np.cumsum(marked)])
-    at = np.arange(count)
-    return total[np.minimum(at + frames + 1, count)] > total[np.maximum(at - frames, 0)]
+    total = np.concatenate([[0], np.cumsum(mask)])
+    frame = np.arange(count)
+    return total[np.minimum(frame + frames + 1, count)] > total[np.maximum(frame - frames, 0)]

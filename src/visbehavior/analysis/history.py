@@ -1,86 +1,88 @@
-"""What the sessions of a mouse say about each other: earlier exposures, experience, the place of an imaging day.
+"""History of each mouse: session numbers, earlier exposures and experience levels.
 
-Definition: AllenSDK 2.16, ``behavior_project_cache/tables/util/prior_exposure_processing.py`` and ``tables/sessions_table.py``.
+Definition: AllenSDK 2.16, ``behavior_project_cache/tables/util/prior_exposure_processing.py`` and
+``tables/sessions_table.py``.
 """
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 
-from visbehavior.schema.session_type import image_set_of
+from visbehavior.schema.session_type import SessionType, parse_session_type
 
-_NUMBER = re.compile(r"OPHYS_(\d+)")
-_LETTER = re.compile(r"images_(\w)")
+# Numbers of the imaging stages with familiar and with novel images.
 _FAMILIAR, _NOVEL = (0, 1, 2, 3), (4, 5, 6)
 
 
 def compute_history(sessions: pd.DataFrame) -> pd.DataFrame:
-    """What a project table says of sessions beside each one's own facts.
+    """Return the columns of a project table that depend on a mouse's other sessions or on the session type.
 
     Parameters
     ----------
     sessions : pandas.DataFrame
-        mouse_id, session_type, date_of_acquisition; all sessions of each mouse, in any order. Optional: omits, bool, whether images were left
-        out; without it those of the imaging stages that are no habituation.
+        All sessions of each mouse, in any order, with the columns mouse_id, session_type and date_of_acquisition.
+        Optional column omits: bool, True for sessions with omissions; by default, imaging stages except habituation
+        have them.
 
     Returns
     -------
     pandas.DataFrame
-        Index and order of `sessions`: session_number, image_set, behavior_type, experience_level, prior_exposures_to_session_type,
-        prior_exposures_to_image_set (missing for gratings), prior_exposures_to_omissions.
+        Same index as `sessions`. Columns: session_number, image_set, behavior_type, experience_level,
+        prior_exposures_to_session_type, prior_exposures_to_image_set (missing for gratings),
+        prior_exposures_to_omissions.
     """
     types = sessions["session_type"]
     known = types.notna()
-    named = types.where(known, "")
-    letters = pd.Series([_found(_LETTER, name) for name in named], index=sessions.index, dtype=object)
-    numbers = pd.array([int(number) if (number := _found(_NUMBER, name)) else pd.NA for name in named], dtype="Int64")
-    omits = sessions["omits"] if "omits" in sessions else _omits(named)
+    texts = types.where(known, "")
+    parts = [parse_session_type(text) for text in texts]
+    image_sets = pd.Series([part.image_set_letter for part in parts], index=sessions.index, dtype=object)
+    omits = sessions["omits"] if "omits" in sessions else np.array([_has_omissions(part) for part in parts], dtype=bool)
+    numbers = pd.array([_session_number(part) for part in parts], dtype="Int64")
     history = pd.DataFrame({"session_number": numbers}, index=sessions.index)
-    history["image_set"] = pd.Series([image_set_of(name) for name in named], index=sessions.index, dtype=object)
-    history["behavior_type"] = np.where(named.str.endswith("passive"), "passive_viewing", "active_behavior")
+    history["image_set"] = pd.Series([part.image_set for part in parts], index=sessions.index, dtype=object)
+    history["behavior_type"] = np.where([part.is_passive for part in parts], "passive_viewing", "active_behavior")
     history.loc[~known, "behavior_type"] = None
-    history["prior_exposures_to_session_type"] = _earlier(sessions, types)
-    history["prior_exposures_to_image_set"] = _earlier(sessions, letters)
-    history["prior_exposures_to_omissions"] = _earlier_with(sessions, omits & known, known)
-    history["experience_level"] = _experience(named, history)
+    history["prior_exposures_to_session_type"] = _count_earlier_equal(sessions, types)
+    history["prior_exposures_to_image_set"] = _count_earlier_equal(sessions, image_sets)
+    history["prior_exposures_to_omissions"] = _count_earlier_true(sessions[known], known & omits)
+    history["experience_level"] = _experience_level(texts, history)
     return history
 
 
-def _found(pattern: re.Pattern[str], name: str) -> str | None:
-    found = pattern.search(name)
-    return found[1] if found else None
+def _session_number(session_type: SessionType) -> int | None:
+    return session_type.number if session_type.phase == "OPHYS" else None
 
 
-def _omits(types: pd.Series) -> pd.Series:
-    return types.str.startswith("OPHYS") & ~types.str.contains("habituation")
+def _has_omissions(session_type: SessionType) -> bool:
+    return session_type.text.startswith("OPHYS") and "habituation" not in session_type.text
 
 
-def _earlier(sessions: pd.DataFrame, of: pd.Series) -> pd.Series:
-    """How many sessions of the same mouse with the same value came before; missing where there is none."""
-    order = sessions["date_of_acquisition"].sort_values(kind="stable").index
-    kept = of.loc[order].dropna()
-    counts = kept.groupby([sessions.loc[kept.index, "mouse_id"], kept]).cumcount()
+def _count_earlier_equal(sessions: pd.DataFrame, values: pd.Series) -> pd.Series:
+    """Count the mouse's earlier sessions with an equal value; missing where the value is missing."""
+    values = values.loc[_by_date(sessions)].dropna()
+    counts = values.groupby([sessions.loc[values.index, "mouse_id"], values]).cumcount()
     return counts.reindex(sessions.index).astype("Int64")
 
 
-def _earlier_with(sessions: pd.DataFrame, of: pd.Series, known: pd.Series) -> pd.Series:
-    """How many sessions of the same mouse for which this holds came before."""
-    order = sessions.loc[known, "date_of_acquisition"].sort_values(kind="stable").index
-    held = of.loc[order].astype("int64")
-    counts = held.groupby(sessions.loc[order, "mouse_id"]).cumsum() - held
-    return counts.reindex(sessions.index).astype("Int64")
+def _count_earlier_true(sessions: pd.DataFrame, flags: pd.Series) -> pd.Series:
+    """Count the mouse's earlier sessions for which the flag is true."""
+    flags = flags.loc[_by_date(sessions)].astype("int64")
+    counts = flags.groupby(sessions.loc[flags.index, "mouse_id"]).cumsum() - flags
+    return counts.astype("Int64")
 
 
-def _experience(types: pd.Series, history: pd.DataFrame) -> pd.Series:
-    number, before = history["session_number"], history["prior_exposures_to_image_set"]
-    new_images = (before == 0).fillna(False)
+def _by_date(sessions: pd.DataFrame) -> pd.Index:
+    return sessions["date_of_acquisition"].sort_values(kind="stable").index
+
+
+def _experience_level(texts: pd.Series, history: pd.DataFrame) -> pd.Series:
+    number, exposures = history["session_number"], history["prior_exposures_to_image_set"]
+    first_exposure = (exposures == 0).fillna(False)
     late = number.isin(_NOVEL)
-    chosen = np.select(
-        [types.str.startswith("TRAINING"), number.isin(_FAMILIAR), late & new_images, late],
+    level = np.select(
+        [texts.str.startswith("TRAINING"), number.isin(_FAMILIAR), late & first_exposure, late],
         ["Training", "Familiar", "Novel 1", "Novel >1"],
         "None",
     )
-    return pd.Series(chosen, index=types.index, dtype=object)
+    return pd.Series(level, index=texts.index, dtype=object)

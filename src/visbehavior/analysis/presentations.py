@@ -1,33 +1,137 @@
-"""What is computed about stimulus presentations: changes, flashes since a change, the trial of each.
+"""Assembly of the stimulus presentations, and the columns computed from others: changes, flashes since a change, trials.
 
-Definitions: AllenSDK 2.16, ``brain_observatory/behavior/stimulus_processing.py``. All arrays have one value a
-presentation, in order of start time.
+Both readers use these functions. Definitions: AllenSDK 2.16, ``brain_observatory/behavior/stimulus_processing.py`` and
+``data_objects/stimuli/presentations.py``. Arrays have one value per presentation, in order of start time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from visbehavior.errors import BadValue
 from visbehavior.schema.columns import MISSING_INTEGER
+from visbehavior.schema.session import OMITTED, STIMULUS_PRESENTATIONS
+
+Columns = dict[str, NDArray[Any]]
+
+
+def join_groups(groups: Sequence[Columns]) -> Columns:
+    """Concatenate groups of presentations and sort them by start time.
+
+    Parameters
+    ----------
+    groups : sequence of dict
+        Columns of each group. Each has ``start_time``.
+
+    Returns
+    -------
+    dict
+        Rows of a group that lacks a column are missing in it: -99 in declared integer columns, else NaN.
+
+    Raises
+    ------
+    BadValue
+        If a column is text in one group and numbers in another, or an integer column has other numbers.
+    """
+    lengths = [len(group["start_time"]) for group in groups]
+    names = dict.fromkeys(name for group in groups for name in group)
+    columns = {name: _join_column(name, [group.get(name) for group in groups], lengths) for name in names}
+    order = np.argsort(columns["start_time"], kind="stable")
+    return {name: values[order] for name, values in columns.items()}
+
+
+def add_computed_columns(
+    columns: Columns, needed: Callable[[str], bool], read_trials: Callable[[], Mapping[str, NDArray[Any]]]
+) -> None:
+    """Compute the columns that AllenSDK computes on reading, and those that the file lacks.
+
+    ``is_change`` and ``flashes_since_change`` are always computed; ``trials_id``, ``active`` and ``is_sham_change`` only if
+    they are absent. A column is not computed if one that it depends on is absent.
+
+    Parameters
+    ----------
+    columns : dict
+        The presentations, sorted by start time. The computed columns are added to it.
+    needed : function
+        Returns True for the names of the columns to compute.
+    read_trials : function
+        Returns start_time, stop_time, change_frame, catch and trials_id of the trials. Called only if they are needed.
+    """
+    if "image_name" not in columns:
+        return
+    image_name = columns["image_name"]
+    # NaN, the missing text, does not equal itself.
+    is_named: NDArray[np.bool_] = np.asarray(image_name == image_name, dtype=np.bool_)
+    omitted = columns.get("omitted", np.zeros(len(image_name), dtype=np.bool_))
+    # Gray and movie have NaN: neither shown nor omitted.
+    columns["is_change"] = compute_is_change(image_name, is_named & (omitted == 0))
+    is_omitted = (omitted == 1) | (image_name == OMITTED)
+    columns["flashes_since_change"] = compute_flashes_since_change(columns["is_change"], is_omitted)
+    absent = {name for name in ("trials_id", "active", "is_sham_change") if name not in columns and needed(name)}
+    if "stimulus_block" not in columns:
+        absent.discard("is_sham_change")
+    if "is_sham_change" in absent and "trials_id" not in columns:
+        absent.add("trials_id")
+    if absent:
+        _add_columns_of_trials(columns, absent, is_named, read_trials())
+
+
+def _add_columns_of_trials(
+    columns: Columns, absent: set[str], is_named: NDArray[np.bool_], trials: Mapping[str, NDArray[Any]]
+) -> None:
+    if {"start_time", "stop_time"} <= trials.keys():
+        times = columns["start_time"], is_named, trials["start_time"], trials["stop_time"]
+        if "trials_id" in absent:
+            columns["trials_id"] = compute_trials_id(*times, trials["trials_id"])
+        if "active" in absent:
+            active = compute_active(*times)
+            has_blocks = "stimulus_block" in columns
+            columns["active"] = _in_same_block(columns["stimulus_block"], active) if has_blocks else active
+    has_inputs = {"start_frame", "trials_id"} <= columns.keys() and {"catch", "change_frame"} <= trials.keys()
+    if "is_sham_change" in absent and has_inputs:
+        columns["is_sham_change"] = _is_sham_change(columns, is_named, trials)
+
+
+def to_nullable(columns: Columns) -> dict[str, Any]:
+    """Return the columns for a DataFrame: declared nullable ones with NaN become pandas' boolean arrays."""
+    return {name: _to_nullable(name, values) for name, values in columns.items()}
+
+
+def fill_integers(name: str, values: NDArray[Any]) -> NDArray[np.int64]:
+    """Return whole numbers as int64, -99 for NaN.
+
+    Raises
+    ------
+    BadValue
+        If the column holds other numbers.
+    """
+    if values.dtype.kind != "f":
+        return values.astype(np.int64, copy=False)
+    filled = np.where(np.isnan(values), MISSING_INTEGER, values)
+    if not (np.isfinite(filled) & (filled == np.floor(filled))).all():
+        raise BadValue(f"the column {name} holds numbers that are not whole.", name=name)
+    return filled.astype(np.int64)
 
 
 def compute_is_change(image_name: NDArray[Any], shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether the image differs from the last one shown.
+    """Find the presentations whose image differs from the previous one.
 
     Parameters
     ----------
     image_name : numpy.ndarray
         Names of the images.
     shown : numpy.ndarray
-        False for omissions, gray and movie, which are never a change and are skipped over.
+        False for omissions, gray and movie. They are never a change and are skipped.
 
     Returns
     -------
     numpy.ndarray
-        bool; the first image is no change.
+        bool; the first image is not a change.
     """
     at = np.flatnonzero(shown)
     names = image_name[at]
@@ -37,7 +141,7 @@ def compute_is_change(image_name: NDArray[Any], shown: NDArray[np.bool_]) -> NDA
 
 
 def compute_flashes_since_change(is_change: NDArray[np.bool_], omitted: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Presentations since the last change: 0 at a change and at the very first; an omission repeats the count.
+    """Count presentations since the last change: 0 at a change and at the first one; an omission repeats the count.
 
     Parameters
     ----------
@@ -50,26 +154,26 @@ def compute_flashes_since_change(is_change: NDArray[np.bool_], omitted: NDArray[
         int64.
     """
     counted = np.cumsum(~omitted)
-    begins = is_change & ~omitted
-    begins[:1] = True
-    # The count at the last beginning: it never falls, so the greatest so far is the last.
-    return counted - np.maximum.accumulate(np.where(begins, counted, 0))
+    is_start = is_change & ~omitted
+    is_start[:1] = True
+    # The count never decreases, so its maximum over the starts so far is the count at the last start.
+    return counted - np.maximum.accumulate(np.where(is_start, counted, 0))
 
 
 def compute_trials_id(
     start_time: NDArray[np.float64],
-    named: NDArray[np.bool_],
+    is_named: NDArray[np.bool_],
     trial_start_time: NDArray[np.float64],
     trial_stop_time: NDArray[np.float64],
     trials_id: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """The trial of each presentation: the last one that began before it.
+    """Find the trial of each presentation: the last one that started before it.
 
     Parameters
     ----------
     start_time : numpy.ndarray
         Start of the presentations (s).
-    named : numpy.ndarray
+    is_named : numpy.ndarray
         False for gray and movie, which belong to no trial.
     trial_start_time, trial_stop_time : numpy.ndarray
         Start and end of the trials (s).
@@ -79,32 +183,70 @@ def compute_trials_id(
     Returns
     -------
     numpy.ndarray
-        int64; -99 before the first trial and from the end of the last one on.
+        int64; -99 before the first trial and after the last one.
     """
-    found = np.full(len(start_time), MISSING_INTEGER, dtype=np.int64)
+    ids = np.full(len(start_time), MISSING_INTEGER, dtype=np.int64)
     if not len(trials_id):
-        return found
-    # The last trial in the table that began before t, in whatever order they stand: the least start from each trial on
-    # never falls, so it can be searched.
-    least_from_here_on = np.fmin.accumulate(trial_start_time[::-1])[::-1]
-    trial = np.searchsorted(least_from_here_on, start_time, side="left") - 1
-    belongs = named & (trial >= 0) & (start_time < np.fmax.reduce(trial_stop_time))
-    found[belongs] = trials_id[trial[belongs]]
-    return found
+        return ids
+    # The last row that started before t, in whatever order the rows are: the minimum over this and all later rows never
+    # decreases, so it can be searched.
+    earliest_from_here = np.fmin.accumulate(trial_start_time[::-1])[::-1]
+    trial = np.searchsorted(earliest_from_here, start_time, side="left") - 1
+    belongs = is_named & (trial >= 0) & (start_time < np.fmax.reduce(trial_stop_time))
+    ids[belongs] = trials_id[trial[belongs]]
+    return ids
 
 
 def compute_active(
     start_time: NDArray[np.float64],
-    named: NDArray[np.bool_],
+    is_named: NDArray[np.bool_],
     trial_start_time: NDArray[np.float64],
     trial_stop_time: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
-    """Whether a presentation lies strictly between the start of the first trial and the end of the last.
+    """Find the presentations strictly between the start of the first trial and the end of the last.
 
     Parameters and shapes as for `compute_trials_id`.
     """
     if not len(trial_start_time):
         return np.zeros(len(start_time), dtype=np.bool_)
-    active: NDArray[np.bool_] = named & (start_time > np.fmin.reduce(trial_start_time))
+    active: NDArray[np.bool_] = is_named & (start_time > np.fmin.reduce(trial_start_time))
     active &= start_time < np.fmax.reduce(trial_stop_time)
     return active
+
+
+def _in_same_block(block: NDArray[Any], active: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.isin(block, np.unique(block[active]))
+
+
+def _is_sham_change(
+    columns: Columns, is_named: NDArray[np.bool_], trials: Mapping[str, NDArray[Any]]
+) -> NDArray[np.bool_]:
+    is_sham = trials["catch"].astype(np.bool_) & np.isin(trials["trials_id"], columns["trials_id"])
+    return np.isin(columns["start_frame"], trials["change_frame"][is_sham]) & is_named
+
+
+def _join_column(name: str, parts: list[NDArray[Any] | None], lengths: list[int]) -> NDArray[Any]:
+    present = [part for part in parts if part is not None]
+    is_text = present[0].dtype.kind == "O"
+    if any((part.dtype.kind == "O") != is_text for part in present):
+        raise BadValue(
+            f"the column {name} of the presentations is text in one group and numbers in another.", name=name
+        )
+    has_gaps = len(present) < len(parts)
+    if has_gaps:
+        dtype = object if is_text else np.float64
+        parts = [np.full(n, np.nan, dtype) if part is None else part for part, n in zip(parts, lengths, strict=True)]
+        present = [part if is_text else part.astype(np.float64) for part in parts if part is not None]
+    joined = np.concatenate(present)
+    column = STIMULUS_PRESENTATIONS.by_name.get(name)
+    if column is not None and column.dtype == "int64" and joined.dtype.kind == "f":
+        return fill_integers(name, joined)
+    return joined.astype(np.int64, copy=False) if joined.dtype.kind in "iu" else joined
+
+
+def _to_nullable(name: str, values: NDArray[Any]) -> Any:
+    column = STIMULUS_PRESENTATIONS.by_name.get(name)
+    if column is None or column.dtype != "boolean" or values.dtype.kind == "b":
+        return values
+    missing = np.isnan(values)
+    return pd.arrays.BooleanArray(np.where(missing, 0, values).astype(np.bool_), missing)

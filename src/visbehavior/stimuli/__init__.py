@@ -1,1 +1,1 @@
-"""Images as the monitor showed them: warped for the mouse's eye, templates, the natural movie."""
+"""Stimuli as sent to the monitor: templates of images, gratings and the natural movie."""

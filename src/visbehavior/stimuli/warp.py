@@ -1,231 +1,180 @@
-"""What the mouse saw: images warped for a flat monitor close to the eye.
+"""Warp images for a flat monitor close to the mouse's eye, and mask the pixels that the mouse cannot see.
 
-What lies towards the corners of the monitor is farther from the eye. Images are therefore warped as if they lay on a
-sphere around it. The middle of an image, 1,162 x 915 of 1,920 x 1,200 pixels, fills the whole screen.
+The corners of a flat monitor are farther from the eye than its center. Images are therefore warped as if they lay on a
+sphere around the eye. The central 1,162 x 915 pixels of an image fill the 1,920 x 1,200 pixels of the monitor.
 
 Definition: AllenSDK 2.16, ``brain_observatory/stimulus_info.py`` (``BrainObservatoryMonitor``,
 ``warp_stimulus_coords``, ``make_display_mask``) and
-``brain_observatory/behavior/data_objects/stimuli/stimulus_templates.py``; of the interpolation, SciPy's
-``ndimage/src/ni_splines.c`` and ``ni_interpolation.c`` (``map_coordinates``, order 3).
+``brain_observatory/behavior/data_objects/stimuli/stimulus_templates.py``.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-SCREEN = (1200, 1920)
-"""Rows and columns of the monitor."""
-PART_CORNER = (60, 312)
-"""Where on the screen the part begins that the warp looks at."""
-PART = (1080, 1296)
-"""Rows and columns of that part. The pixels that count are 65 or more from its edges."""
-EYE_TO_SCREEN = 15.0
-"""Distance of the eye from the middle of the monitor (cm)."""
-SCREEN_DIAGONAL = 61.214
-"""Of the monitor that images are warped for (cm)."""
-SCREEN_SIZE_OF_MASK = (51.0, 32.5)
-"""Width and height of the monitor that says which pixels are seen (cm): not quite those of the diagonal."""
+from visbehavior.extras import import_extra
 
-_ON_SCREEN = tuple(slice(begin, begin + length) for begin, length in zip(PART_CORNER, PART, strict=True))
-_POLE = -0.267949192431122706472553658494127633
-"""sqrt(3) - 2: the pole of the filter that turns pixels into coefficients of cubic B-splines."""
-_BLOCK = 16_384
-"""Pixels at a time: few enough for a core's cache, enough that threads seldom wait for each other."""
+MONITOR_SHAPE = (1200, 1920)
+"""Rows and columns of the monitor."""
+EYE_TO_MONITOR = 15.0
+"""Distance from the eye to the center of the monitor (cm)."""
+WARP_DIAGONAL = 61.214
+"""Diagonal of the monitor in the definition of the warp (cm)."""
+MASK_SIZE = (51.0, 32.5)
+"""Width and height of the monitor in the definition of the mask (cm); they differ a little from those of the warp."""
+
+CROP = (slice(60, 1140), slice(312, 1608))
+"""Rows and columns that are warped. The warp samples no pixel within 65 pixels of their edges, so the spline through
+the cropped image gives the same pixels as the spline through the complete image, in less time."""
 _BAND = 8
-"""Rows at a time, likewise."""
+"""Rows per task when the geometry is computed; small temporary arrays stay in a core's cache."""
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 
 class Geometry(NamedTuple):
-    """What is the same for every image (38 MB); `shared_geometry` gives it. Not to be written to."""
+    """Arrays that are the same for all images (39 MB), read-only; see `shared_geometry`.
+
+    Parameters
+    ----------
+    visible : numpy.ndarray
+        bool, 1,200 x 1,920: image pixels that the mouse can see.
+    coordinates : numpy.ndarray
+        float64, 2 x 1,200 x 1,920: row and column in ``image[CROP]`` that each pixel of the monitor shows (pixels).
+    """
 
     visible: NDArray[np.bool_]
-    """Of each pixel of the part (1,080 x 1,296): is it seen?"""
-    row: Floats
-    """Of each pixel of the screen (1,200 x 1,920, flat): the row that is looked at, from the screen's first (pixels)."""
-    column: Floats
-    """Likewise the column."""
+    coordinates: Floats
 
 
 _shared: list[Geometry] = []
 
 
 def shared_geometry(jobs: int | None = None) -> Geometry:
-    """The geometry, computed once a process.
+    """Return the geometry, which is computed once per process.
 
     Parameters
     ----------
     jobs : int or None
-        Threads to share the work; None: one a core.
+        Number of threads; None: one per core.
     """
-    # Without a lock, which a forked child might find taken for ever: at worst it is computed twice.
+    # No lock, because a forked child could inherit a locked one. At worst the geometry is computed twice.
     if not _shared:
         _shared.append(_compute_geometry(jobs))
     return _shared[0]
 
 
-def unwarped(image: Bytes, geometry: Geometry) -> Floats:
-    """The image as the mouse saw it.
+def mask_image(image: Bytes, geometry: Geometry) -> Floats:
+    """Return an image as float64, with NaN for the pixels that the mouse cannot see.
 
     Parameters
     ----------
     image : numpy.ndarray
-        uint8, 1,080 x 1,296: the part of the screen from `PART_CORNER`, as drawn.
+        uint8, 1,200 x 1,920: the image on the monitor, not warped.
     geometry : Geometry
-        From `shared_geometry`.
+        Result of `shared_geometry`.
+    """
+    return np.where(geometry.visible, image, np.nan)
+
+
+def warp_image(image: Bytes, geometry: Geometry) -> Bytes:
+    """Return an image as sent to the monitor.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        uint8, 1,200 x 1,920: the image on the monitor, not warped.
+    geometry : Geometry
+        Result of `shared_geometry`.
 
     Returns
     -------
     numpy.ndarray
-        float64, 1,200 x 1,920: the screen as drawn, NaN where no pixel of the screen looks.
-    """
-    shown = np.full(SCREEN, np.nan)
-    np.copyto(shown[_ON_SCREEN], image, where=geometry.visible)
-    return shown
+        uint8, 1,200 x 1,920.
 
-
-def warped(images: Sequence[Bytes], geometry: Geometry) -> list[Bytes]:
-    """Images as they were sent to the screen. Several at once take less time than one by one.
-
-    Parameters
-    ----------
-    images : sequence of numpy.ndarray
-        uint8, 1,080 x 1,296 each: the part of the screen from `PART_CORNER`, as drawn.
-    geometry : Geometry
-        From `shared_geometry`.
-
-    Returns
-    -------
-    list of numpy.ndarray
-        uint8, 1,200 x 1,920 each.
+    Raises
+    ------
+    MissingExtra
+        If scipy is not installed.
 
     Notes
     -----
-    Pixels are those of SciPy's ``map_coordinates``, bit for bit, where numpy's trigonometric functions are: their last
-    bit, which processors may differ in, moves a pixel only if its value before rounding lies within some 1e-8 of a half.
+    Pixels are equal to AllenSDK's bit for bit if numpy's trigonometric functions are. These may differ in the last bit
+    between processors, which changes a pixel only if its value before rounding is within about 1e-8 of a half.
     """
-    surfaces = [_spline_coefficients(image).ravel() for image in images]
-    shown = [np.empty(SCREEN, dtype=np.uint8) for _ in images]
-    for block in _slices(SCREEN[0] * SCREEN[1], _BLOCK):
-        row, column = geometry.row[block], geometry.column[block]
-        # Where in the part the 4 x 4 neighbours begin.
-        corner = (np.floor(row) - 1 - PART_CORNER[0]) * PART[1] + (np.floor(column) - 1 - PART_CORNER[1])
-        near = corner.astype(np.intp), _spline_weights(row), _spline_weights(column)
-        for surface, screen in zip(surfaces, shown, strict=True):
-            # To the nearest, halves up; splines overshoot what they pass through.
-            screen.reshape(-1)[block] = np.clip(_interpolated(surface, *near) + 0.5, 0, 255)
-    return shown
-
-
-def _slices(length: int, step: int) -> Iterator[slice]:
-    return (slice(begin, min(begin + step, length)) for begin in range(0, length, step))
+    warped: Bytes = import_extra("scipy.ndimage").map_coordinates(image[CROP], geometry.coordinates, order=3)
+    return warped
 
 
 def _compute_geometry(jobs: int | None) -> Geometry:
-    height = np.sqrt(SCREEN_DIAGONAL**2 / (1 + (SCREEN[1] / SCREEN[0]) ** 2))
-    size = (height * (SCREEN[1] / SCREEN[0]), height)
-    row, column = np.empty(SCREEN), np.empty(SCREEN)
-    visible = np.zeros(SCREEN, dtype=np.bool_)
-    rows, columns = (np.arange(length, dtype=np.float64) - length / 2 for length in SCREEN)
+    height = np.sqrt(WARP_DIAGONAL**2 / (1 + (MONITOR_SHAPE[1] / MONITOR_SHAPE[0]) ** 2))
+    warp_size = (height * (MONITOR_SHAPE[1] / MONITOR_SHAPE[0]), height)
+    coordinates = np.empty((2, *MONITOR_SHAPE))
+    visible = np.zeros(MONITOR_SHAPE, dtype=np.bool_)
+    center_row, center_column = (length // 2 for length in MONITOR_SHAPE)
+    rows, columns = (np.arange(length, dtype=np.float64) - length / 2 for length in MONITOR_SHAPE)
 
-    def look(band: slice) -> None:
-        # The definition gives the rows here as its first axis, the columns in the mask. As pixels are square that
-        # matters to the last bits only, and in the very middle.
-        row[band], column[band] = _looked_up(rows[band, None], columns, size)
-        across, down = _looked_up(columns, rows[band, None], SCREEN_SIZE_OF_MASK)
-        # Cut towards the middle, as the definition does, not down.
-        visible[down.astype(np.intp) + SCREEN[0] // 2, across.astype(np.intp) + SCREEN[1] // 2] = True
+    def compute_band(band: slice) -> None:
+        # AllenSDK passes rows as the first axis in the warp, and columns in the mask. Pixels are square, so the order
+        # matters only for the last bits and for the central pixel.
+        coordinates[0, band], coordinates[1, band] = _image_offsets(rows[band, None], columns, warp_size)
+        across, down = _image_offsets(columns, rows[band, None], MASK_SIZE)
+        # astype truncates towards the center, as AllenSDK does.
+        visible[down.astype(np.intp) + center_row, across.astype(np.intp) + center_column] = True
 
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        # The results are asked for so that an error is heard of.
-        list(pool.map(look, _slices(SCREEN[0], _BAND)))
-    row += SCREEN[0] / 2
-    column += SCREEN[1] / 2
-    found = Geometry(visible[_ON_SCREEN].copy(), row.reshape(-1), column.reshape(-1))
-    for values in found:
+        # list() raises the errors of the tasks.
+        list(pool.map(compute_band, _bands()))
+    for axis, (center, crop) in enumerate(zip((center_row, center_column), CROP, strict=True)):
+        # Two steps, because the first one rounds as AllenSDK does and the second one is exact.
+        coordinates[axis] += center
+        coordinates[axis] -= crop.start
+    geometry = Geometry(visible, coordinates)
+    for values in geometry:
         values.flags.writeable = False
-    return found
+    return geometry
 
 
-def _looked_up(first: Floats, second: Floats, size: tuple[float, float]) -> tuple[Floats, Floats]:
-    """Where in the flat image lies what the screen shows at a place.
+def _bands() -> Iterator[slice]:
+    return (slice(start, start + _BAND) for start in range(0, MONITOR_SHAPE[0], _BAND))
 
-    In the direction of the place as seen from the middle, at the distance that is the arc on the sphere around the eye.
+
+def _image_offsets(first: Floats, second: Floats, monitor_size: tuple[float, float]) -> tuple[Floats, Floats]:
+    """Return the image pixels that monitor pixels show.
+
+    The image pixel is in the same direction from the center as the monitor pixel. Its distance from the center is the
+    length of the arc on the sphere around the eye.
 
     Parameters
     ----------
     first, second : numpy.ndarray
-        Places on the screen from its middle (pixels); shapes that broadcast.
-    size : tuple of float
-        Width and height of the screen (cm).
+        Offsets of monitor pixels from the center along two axes (pixels); shapes that broadcast.
+    monitor_size : tuple of float
+        Width and height of the monitor (cm).
 
     Returns
     -------
     tuple of numpy.ndarray
-        Places in the image from its middle (pixels).
+        Offsets of image pixels from the center along the same axes (pixels).
     """
-    # Shorter formulas give the same but for the last bits, and those decide how a pixel is rounded: this is the
-    # definition's order of operations, its small number in place of 0 included.
-    x = (first / SCREEN[1] + 0.5) * size[0] - 0.5 * size[0]
-    y = (second / SCREEN[0] + 0.5) * size[1] - 0.5 * size[1]
-    from_eye = np.sqrt(np.square(x) + np.square(y) + np.square(EYE_TO_SCREEN))
-    azimuth, altitude = np.arctan(x / EYE_TO_SCREEN), np.arcsin(y / from_eye)
+    # Shorter formulas differ in the last bits, which can change how a pixel is rounded. This is AllenSDK's order of
+    # operations, with its small number in place of 0.
+    x = (first / MONITOR_SHAPE[1] + 0.5) * monitor_size[0] - 0.5 * monitor_size[0]
+    y = (second / MONITOR_SHAPE[0] + 0.5) * monitor_size[1] - 0.5 * monitor_size[1]
+    from_eye = np.sqrt(np.square(x) + np.square(y) + np.square(EYE_TO_MONITOR))
+    azimuth, altitude = np.arctan(x / EYE_TO_MONITOR), np.arcsin(y / from_eye)
     azimuth, altitude = (np.where(angle == 0, np.finfo(np.float32).eps, angle) for angle in (azimuth, altitude))
-    arc = np.arccos(np.cos(altitude) * np.cos(azimuth)) * EYE_TO_SCREEN
-    across, down = (EYE_TO_SCREEN * (1 + side / from_eye) - EYE_TO_SCREEN for side in (x, y))
+    arc = np.arccos(np.cos(altitude) * np.cos(azimuth)) * EYE_TO_MONITOR
+    across, down = (EYE_TO_MONITOR * (1 + offset / from_eye) - EYE_TO_MONITOR for offset in (x, y))
     direction = np.arctan2(down, across)
-    return arc * np.cos(direction) / size[0] * SCREEN[1], arc * np.sin(direction) / size[1] * SCREEN[0]
-
-
-def _spline_weights(place: Floats) -> Floats:
-    """Cubic B-splines at their distances from `place`: of the pixel before it, the one below, and the two behind."""
-    beyond = place - np.floor(place)
-    before = 1.0 - beyond
-    weights = np.empty((4, place.size))
-    weights[0] = before * before * before / 6.0
-    weights[1] = (beyond * beyond * (beyond - 2.0) * 3.0 + 4.0) / 6.0
-    weights[2] = (before * before * (before - 2.0) * 3.0 + 4.0) / 6.0
-    weights[3] = 1.0 - weights[0] - weights[1] - weights[2]
-    return weights
-
-
-def _interpolated(coefficients: Floats, corner: NDArray[np.intp], down: Floats, across: Floats) -> Floats:
-    total, part = np.zeros(corner.shape), np.empty(corner.shape)
-    for row in range(4):
-        for column in range(4):
-            # clip: no place is outside, and numpy would copy what it takes to be sure.
-            coefficients[row * PART[1] + column :].take(corner, out=part, mode="clip")
-            part *= down[row]
-            part *= across[column]
-            total += part
-    return total
-
-
-def _spline_coefficients(image: Bytes) -> Floats:
-    """Of the surface of cubic B-splines through the pixels.
-
-    The filter forgets: a pixel weighs 0.27 times its neighbour. What lies beyond the edges of the part (SciPy has it
-    mirrored at those of the screen) weighs less than 1e-37 where it counts, and is left out.
-    """
-    down = _spline_filtered(image.astype(np.float64))
-    return np.ascontiguousarray(_spline_filtered(np.ascontiguousarray(down.T)).T)
-
-
-def _spline_filtered(values: Floats) -> Floats:
-    """The filter along the first axis, in place: forth, then back."""
-    values *= (1 - _POLE) * (1 - 1 / _POLE)
-    for at in range(1, len(values)):
-        values[at] += _POLE * values[at - 1]
-    values[-1] *= -_POLE
-    for at in range(len(values) - 2, -1, -1):
-        np.subtract(values[at + 1], values[at], out=values[at])
-        values[at] *= _POLE
-    return values
+    return (
+        arc * np.cos(direction) / monitor_size[0] * MONITOR_SHAPE[1],
+        arc * np.sin(direction) / monitor_size[1] * MONITOR_SHAPE[0],
+    )

@@ -1,0 +1,63 @@
+"""Rates of responses, and d', from counts of trials.
+
+Definition: AllenSDK 2.16, ``brain_observatory/behavior/dprime.py``.
+"""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROLLING_WINDOW = 100
+"""Number of non-aborted trials in a rolling window, which ends with the current trial."""
+DPRIME_LIMITS = (0.01, 0.99)
+"""Rates are clipped to this range before d' is computed."""
+
+Floats: TypeAlias = NDArray[np.float64]
+Booleans: TypeAlias = NDArray[np.bool_]
+
+_inverse_normal = NormalDist().inv_cdf
+
+
+def compute_rolling_rate(response: Booleans, no_response: Booleans) -> tuple[Floats, Floats]:
+    """Return the fraction of responses in each rolling window, raw and corrected for the trial count."""
+    # AllenSDK assigns no_response last, so it wins where both are true.
+    responses = _rolling_count(response & ~no_response)
+    count = _rolling_count(response | no_response)
+    rate = fraction(responses, count)
+    return rate, correct_for_trial_count(rate, count)
+
+
+def _rolling_count(flags: Booleans) -> NDArray[np.int64]:
+    total = np.concatenate([[0], np.cumsum(flags)])
+    stop = np.arange(1, len(total))
+    count: NDArray[np.int64] = total[stop] - total[np.maximum(stop - ROLLING_WINDOW, 0)]
+    return count
+
+
+def fraction(part: NDArray[Any], total: NDArray[Any]) -> Floats:
+    """Return part / total, NaN where the total is 0."""
+    quotient: Floats = np.divide(part, total, out=np.full(total.shape, np.nan), where=total > 0)
+    return quotient
+
+
+def correct_for_trial_count(rate: Floats, count: NDArray[Any]) -> Floats:
+    """Limit rates to half a trial above 0 and half a trial below 1."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        half_trial = 1.0 / (2 * count)
+        return np.minimum(np.maximum(rate, half_trial), 1 - half_trial)
+
+
+def compute_dprime(hit_rate: Floats, false_alarm_rate: Floats) -> Floats:
+    """Return d': z(hit rate) - z(false-alarm rate), with rates clipped to `DPRIME_LIMITS`."""
+    return _z_score(hit_rate) - _z_score(false_alarm_rate)
+
+
+def _z_score(rate: Floats) -> Floats:
+    # Few rates are distinct, so the standard library is fast enough; scipy.special takes 0.2 s to import.
+    distinct, position = np.unique(np.clip(rate, *DPRIME_LIMITS), return_inverse=True)
+    z_score = [rate if np.isnan(rate) else _inverse_normal(rate) for rate in distinct.tolist()]
+    return np.array(z_score, dtype=np.float64)[position]
