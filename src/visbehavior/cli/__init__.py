@@ -1,1 +1,1 @@
-"""The command ``visbehavior``: a thin coat over the package's functions. Data goes to stdout, words to stderr."""
+"""Command line interface. Results go to stdout, messages to stderr."""

@@ -1,4 +1,4 @@
-"""What all commands share: how errors are said, how tables are written."""
+"""Error reporting, table output and options shared by commands."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -26,37 +27,42 @@ F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("table", "csv", "json")
 
 
-def errors_in_one_line(function: F) -> F:
-    """Say errors in one line and end with status 1; with ``--debug`` show where they came from."""
+def report_errors(function: F) -> F:
+    """Report an error in one line and exit with status 1; ``--debug`` shows the traceback instead."""
 
     @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
     @functools.wraps(function)
     def command(*args: Any, debug: bool, **kwargs: Any) -> Any:
         try:
             with warnings.catch_warnings():
-                warnings.showwarning = _said_warning
+                warnings.showwarning = _print_warning
                 return function(*args, **kwargs)
         except VisBehaviorError as error:
             if debug:
                 traceback.print_exc()
             else:
-                say(f"Error: {error}")
+                print_message(f"Error: {error}")
             sys.exit(1)
         except OSError as error:
-            # Of writing to stdout: a pipe that was closed is nobody's error, a full disk is.
+            # The package raises its own errors, so this one is from writing to stdout. click handles closed pipes.
             if debug or error.errno == errno.EPIPE:
                 raise
-            say(f"Error: the output cannot be written: {error.strerror or error}.")
+            print_message(f"Error: Cannot write the output: {error.strerror or error}.")
             sys.exit(1)
 
     return command  # type: ignore[return-value]
 
 
-def _said_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    say(f"Warning: {message}")
+def print_message(text: str) -> None:
+    """Print a message to stderr."""
+    click.echo(text, err=True)
 
 
-def _checked_version(_: click.Context, __: click.Parameter, value: str) -> str:
+def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print_message(f"Warning: {message}")
+
+
+def _parse_version(_: click.Context, __: click.Parameter, value: str) -> str:
     from visbehavior.schema.convention import parse_convention
 
     try:
@@ -65,55 +71,63 @@ def _checked_version(_: click.Context, __: click.Parameter, value: str) -> str:
         raise click.BadParameter(str(error)) from None
 
 
-def convention_option(function: F) -> F:
-    """The option ``--allensdk-version``."""
+version_option = click.option(
+    "--allensdk-version",
+    metavar="VERSION",
+    default=DEFAULT_ALLENSDK_VERSION,
+    callback=_parse_version,
+    show_default=True,
+    help="Use the column names of AllenSDK 2.16 or of 2.10 (2021).",
+)
+format_option = click.option(
+    "--format",
+    "table_format",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="Output format.",
+)
+jobs_option = click.option(
+    "--jobs", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="Number of processes."
+)
+
+
+def output_option(default_name: str) -> Callable[[F], F]:
+    """Return the option ``--output`` for a figure that has this name by default."""
     return click.option(
-        "--allensdk-version",
-        default=DEFAULT_ALLENSDK_VERSION,
-        callback=_checked_version,
-        show_default=True,
-        help="Whose names to use: 2.16 (today's) or 2.10 (2021).",
-    )(function)
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help=f"Figure file, as .png, .pdf or .svg.  [default: {default_name}]",
+    )
 
 
-def format_option(function: F) -> F:
-    """The option ``--format``."""
+def output_dir_option(help_text: str) -> Callable[[F], F]:
+    """Return the required option ``--output-dir``."""
     return click.option(
-        "--format",
-        "form",
-        type=click.Choice(FORMATS),
-        default="table",
-        show_default=True,
-        help="How to write the table.",
-    )(function)
-
-
-jobs_option = click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
-
-
-def say(text: str) -> None:
-    """A word to the user, on stderr."""
-    click.echo(text, err=True)
+        "-o", "--output-dir", metavar="FOLDER", required=True, type=click.Path(path_type=Path), help=help_text
+    )
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value of a table is none."""
+    """Return whether a value in a table is missing."""
     import pandas as pd
 
     return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
-def write_table(table: pd.DataFrame, form: str) -> None:
-    """A table on stdout: for eyes, or all digits as CSV or JSON (a list of objects, null for what is missing)."""
-    if form == "json":
+def write_table(table: pd.DataFrame, table_format: str) -> None:
+    """Write a table to stdout: rounded as text, or with all digits as CSV or JSON."""
+    if table_format == "json":
         records = table.reset_index().to_dict("records")
-        whole = [{name: None if is_missing(value) else value for name, value in record.items()} for record in records]
-        click.echo(json.dumps(whole, indent=1, default=str))
-    elif form == "csv":
+        rows = [{name: None if is_missing(value) else value for name, value in record.items()} for record in records]
+        click.echo(json.dumps(rows, indent=1, default=str))
+    elif table_format == "csv":
         text = io.StringIO()
         table.to_csv(text, lineterminator="\n")
         click.echo(text.getvalue(), nl=False)
     else:
-        # On a terminal columns that do not fit go below; in a pipe each row is one line.
+        # A terminal wraps wide tables by columns. In a pipe each row is one line.
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         click.echo(table.to_string(line_width=width, float_format="{:.3f}".format, show_dimensions=False))

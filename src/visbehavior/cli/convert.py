@@ -1,111 +1,121 @@
-"""``visbehavior convert``: the rig's pickles to NWB files."""
+"""``visbehavior convert``."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from visbehavior.cli.common import errors_in_one_line, is_missing, jobs_option, say
+from visbehavior.cli.common import F, is_missing, jobs_option, output_dir_option, print_message, report_errors
 from visbehavior.errors import BadValue, VisBehaviorError
-from visbehavior.schema.stimulus_pickle import SESSION_DATA
+from visbehavior.schema.session_data import SESSION_DATA
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-# What differs from session to session.
-_OF_ONE = ("behavior_session_id", "date_of_acquisition", "sync_file")
+# Entries of the session data that differ between sessions.
+_SINGLE_SESSION_KEYS = ("behavior_session_id", "date_of_acquisition", "sync_file")
 
 
-def _known_options(function: F) -> F:
-    """An option for each thing that a lab knows."""
-    for known in reversed(SESSION_DATA):
-        if known.option:
-            function = click.option(known.option, known.key, help=known.meaning)(function)
+def _session_data_options(function: F) -> F:
+    """Add an option for each entry of the session data that has one."""
+    for entry in reversed(SESSION_DATA):
+        if entry.option:
+            function = click.option(entry.option, entry.key, help=entry.meaning)(function)
     return function
 
 
 @click.command()
-@click.argument("raw", nargs=-1, required=True, type=click.Path())
-@click.option("-o", "--output-dir", required=True, type=click.Path(path_type=Path), help="Folder of the NWB files.")
+@click.argument("raw", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+@output_dir_option("Folder for the NWB files.")
 @click.option(
     "--project-table",
+    metavar="CSV",
     type=click.Path(path_type=Path),
-    help="behavior_session_table.csv: a row for each session, by the number in the file's name.",
+    help="Table such as behavior_session_table.csv, with metadata of the sessions.",
 )
-@_known_options
+@_session_data_options
 @jobs_option
-@errors_in_one_line
-def convert(raw: tuple[str, ...], output_dir: Path, project_table: Path | None, jobs: int, **known: str | None) -> None:
-    """Write the rig's pickles as NWB files, which AllenSDK opens too.
+@report_errors
+def convert(
+    raw: tuple[str, ...], output_dir: Path, project_table: Path | None, jobs: int, **session_data: str | None
+) -> None:
+    """Convert stimulus pickles to NWB files.
 
-    RAW is a pickle, or a .json of what is known of a session (behavior_stimulus_file names the pickle beside it). What is known comes from
-    the pickle, then from --project-table, then from the .json, then from the options. A file that is there already is passed over, so that
-    what was broken off goes on. One that cannot be converted is reported and skipped; the exit status is then 1.
+    FILE is a stimulus pickle, or a .json file with metadata of a session, in which behavior_stimulus_file is the path
+    of the pickle. Each metadata entry comes from the first of these that has it: the options, the .json file,
+    --project-table, the pickle.
+
+    AllenSDK can open the NWB files too. Existing NWB files are kept, so an interrupted conversion can be continued.
+    Sessions that cannot be converted are reported and skipped, and the exit status is 1.
 
     \b
     Examples:
-      visbehavior convert rig/*.pkl -o nwb --project-table behavior_session_table.csv --jobs 4
-      visbehavior convert 891635659.pkl -o nwb --mouse 457841 --sex F --age P114 --rig BEH.D-Box2 --images images.pkl
+      visbehavior convert rig/*.pkl -o nwb --jobs 4
+      visbehavior convert rig/*.pkl -o nwb --project-table sessions.csv
+      visbehavior convert 891635659.pkl -o nwb --mouse 457841 --age P114
     """
     from visbehavior.convert import convert_raw
 
-    options = {key: value for key, value in known.items() if value is not None}
-    of_one = [known.option for known in SESSION_DATA if known.key in options and known.key in _OF_ONE]
-    if len(raw) > 1 and of_one:
-        raise click.UsageError(f"{' and '.join(of_one)} can be given for one session; there are {len(raw)} of them.")
+    options = {key: value for key, value in session_data.items() if value is not None}
+    _check_single_session_options(options, len(raw))
     failures: dict[str, VisBehaviorError] = {}
-    table = None if project_table is None else _rows(project_table)
+    rows = None if project_table is None else _read_rows(project_table)
     sessions = []
     for path in dict.fromkeys(raw):
         try:
-            sessions.append(_session_data(path, table, options))
+            sessions.append(_merge_session_data(path, rows, options))
         except VisBehaviorError as error:
             failures[path] = error
     for written in convert_raw(sessions, output_dir, jobs=jobs, progress=True, failures=failures):
         click.echo(written)
-    for failed in failures.values():
-        say(f"Error: {failed}")
+    for failure in failures.values():
+        print_message(f"Error: {failure}")
     if failures:
-        say(f"{len(failures)} of {len(raw)} sessions could not be converted.")
+        print_message(f"{len(failures)} of {len(raw)} sessions could not be converted.")
         sys.exit(1)
 
 
-def _session_data(path: str, table: dict[int, dict[str, Any]] | None, options: dict[str, Any]) -> dict[str, Any]:
+def _check_single_session_options(options: dict[str, Any], count: int) -> None:
+    names = [entry.option for entry in SESSION_DATA if entry.key in options and entry.key in _SINGLE_SESSION_KEYS]
+    if count > 1 and names:
+        raise click.UsageError(f"{' and '.join(names)} can be used with one session only; {count} were given.")
+
+
+def _merge_session_data(path: str, rows: dict[int, dict[str, Any]] | None, options: dict[str, Any]) -> dict[str, Any]:
     from visbehavior.raw.file import RawSession, read_session_data
 
-    data = read_session_data(path)
-    if table is None:
-        return data | options
-    number = RawSession(data | options).session_id()
-    if number not in table:
+    session_data = read_session_data(path)
+    if rows is None:
+        return session_data | options
+    session_id = RawSession(session_data | options).session_id()
+    if session_id not in rows:
         raise BadValue(
-            f"{path}: the project table has no session {number}. Name files after their sessions, say --id, or leave --project-table out.",
+            f"{path}: session {session_id} is not in the project table. Use the session's id as the file name, pass "
+            "--id, or omit --project-table.",
             path=path,
-            value=number,
+            value=session_id,
         )
-    return {"behavior_session_id": number, **table[number]} | data | options
+    return {"behavior_session_id": session_id, **rows[session_id]} | session_data | options
 
 
-def _rows(path: Path) -> dict[int, dict[str, Any]]:
-    """What a project table knows, by session."""
+def _read_rows(path: Path) -> dict[int, dict[str, Any]]:
+    """Read the metadata of each session from a project table."""
     from visbehavior.project.tables import read_project_table
     from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
 
     try:
-        # As it stands: what a lab knows of outcomes may be nothing.
+        # A lab's table may have empty counts. The convention 2.10 allows them.
         table = read_project_table(path.read_bytes(), BEHAVIOR_SESSION_TABLE, "2.10")
     except OSError as error:
         raise BadValue(
-            f"{path} cannot be read: {error.strerror}. Expected a table like behavior_session_table.csv.",
+            f"{path} cannot be read: {error.strerror}. Expected a CSV table such as behavior_session_table.csv.",
             path=str(path),
         ) from error
     except VisBehaviorError as error:
         raise BadValue(f"{path}: {error}", path=str(path)) from error
-    columns = {known.column: known.key for known in SESSION_DATA if known.column in table}
-    rows = {}
-    for number, row in zip(table.index.tolist(), table[list(columns)].to_dict("records"), strict=True):
-        rows[int(number)] = {columns[name]: value for name, value in row.items() if not is_missing(value)}
-    return rows
+    keys = {entry.column: entry.key for entry in SESSION_DATA if entry.column in table}
+    records = zip(table.index.tolist(), table[list(keys)].to_dict("records"), strict=True)
+    return {
+        int(session_id): {keys[column]: value for column, value in record.items() if not is_missing(value)}
+        for session_id, record in records
+    }

@@ -1,4 +1,4 @@
-"""``visbehavior demo``: the whole reader on data that it makes itself."""
+"""``visbehavior demo``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visbehavior.cli.common import errors_in_one_line, write_table
-from visbehavior.cli.plot import draw_performance, draw_timeline
+from visbehavior.cli.common import report_errors, write_table
+from visbehavior.cli.plot import save_timeline
+from visbehavior.cli.plot_performance import save_max_dprime
+from visbehavior.cli.simulate import plan_mice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache
 
 MICE, MINUTES, SEED = 3, 6, 13
-DAYS = (
+SESSION_TYPES = (
     "TRAINING_0_gratings_autorewards_15min",
     "TRAINING_1_gratings",
     "TRAINING_1_gratings",
@@ -31,26 +33,43 @@ DAYS = (
     "OPHYS_4_images_B",
     "OPHYS_6_images_B",
 )
-SHOWN = ["mouse_id", "session_type", "experience_level", "trial_count", "hit_trial_count", "date_of_acquisition"]
-MEASURED = ["session_type", "trial_count", "hit_trial_count", "mean_hit_rate", "mean_false_alarm_rate", "max_dprime"]
-TIMELINE = 30.0
-BEFORE = 5.0
+SESSION_COLUMNS = [
+    "mouse_id",
+    "session_type",
+    "experience_level",
+    "trial_count",
+    "hit_trial_count",
+    "date_of_acquisition",
+]
+METRIC_COLUMNS = [
+    "session_type",
+    "trial_count",
+    "hit_trial_count",
+    "mean_hit_rate",
+    "mean_false_alarm_rate",
+    "max_dprime",
+]
+# Seconds: the duration of the timeline, and how long it starts before a hit.
+TIMELINE_DURATION = 30.0
+TIME_BEFORE_HIT = 5.0
 
-NEXT = """
-Look at {folder}/timeline.png and {folder}/mouse.png. To go on with these mice:
+NEXT_STEPS = """
+Look at {folder}/timeline.png and {folder}/mouse.png.
+
+To continue with the simulated mice:
 
     visbehavior sessions --bucket {folder}/bucket
     visbehavior performance --mouse {mouse} --bucket {folder}/bucket
     visbehavior show {folder}/bucket/visual-behavior-ophys/behavior_sessions/behavior_session_{session}.nwb
 
-and in Python:
+In Python:
 
     import visbehavior
     cache = visbehavior.VisualBehaviorOphysProjectCache.from_local_cache("{folder}/bucket", use_static_cache=True)
     session = cache.get_behavior_session({session})
     session.trials.head()
 
-The same with the real data, of which only what is needed comes over the network (27 MB of 9 GB):
+With the public data (this downloads about 27 MB of 9 GB):
 
     visbehavior sessions --mouse 445002
     visbehavior performance --mouse 445002
@@ -63,16 +82,18 @@ The same with the real data, of which only what is needed comes over the network
 @click.option(
     "-o",
     "--output-dir",
+    metavar="FOLDER",
     type=click.Path(path_type=Path),
     default=Path("demo"),
     show_default=True,
-    help="Folder for all of it.",
+    help="Folder for the data and the figures.",
 )
-@errors_in_one_line
+@report_errors
 def demo(output_dir: Path) -> None:
-    """Simulate three mice, publish them as a release, open it as the real data set is opened, measure and draw.
+    """Try visbehavior on simulated mice, without a network.
 
-    Takes a minute, less the second time; needs no network.
+    Simulates three mice, builds a release from their sessions, opens it like the public bucket, computes performance
+    metrics and plots them. Takes about a minute, and less when repeated.
 
     \b
     Example:
@@ -81,56 +102,63 @@ def demo(output_dir: Path) -> None:
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache
     from visbehavior.publish.serve import serve_bucket
 
-    step(f"Simulate {MICE} mice, {len(DAYS)} sessions each, and build a release of them")
-    bucket = make_bucket(output_dir)
+    _print_step(f"Simulate {MICE} mice with {len(SESSION_TYPES)} sessions each, and build a release")
+    bucket = _make_bucket(output_dir)
     with serve_bucket(bucket) as endpoint:
-        step("Open it through the cache, as a bucket; the table of its sessions")
+        _print_step("Open the release and list its sessions")
         cache = VisualBehaviorOphysProjectCache.from_s3_cache(output_dir / "cache", endpoint=endpoint)
-        sessions = cache.get_behavior_session_table()
-        write_table(sessions[SHOWN].head(len(DAYS) + 2), "table")
-        click.echo(f"... {len(sessions)} sessions of {sessions['mouse_id'].nunique()} mice")
-        mouse = cache.get_mouse(sessions["mouse_id"].iloc[0])
-        step(f"All sessions of mouse {mouse['mouse_id'].iloc[0]}, measured")
-        table = cache.get_performance_table(mouse.index)
-        write_table(table[MEASURED], "table")
-        moved = cache.traffic
-        click.echo(
-            f"For that, {moved.bytes / 1e6:.1f} MB came in {moved.requests} requests; the bucket has {size_of(bucket):.0f} MB."
-        )
-        step("Draw a stretch of its last session, and its greatest d' from day to day")
-        draw(cache, table, output_dir)
-    click.echo(NEXT.format(folder=output_dir, mouse=mouse["mouse_id"].iloc[0], session=mouse.index[-1]), nl=False)
+        mouse = _list_sessions(cache)
+        mouse_id, session_id = mouse["mouse_id"].iloc[0], mouse.index[-1]
+        _print_step(f"Compute the performance of mouse {mouse_id}")
+        table = _compute_performance(cache, mouse, bucket)
+        _print_step("Plot the timeline of the last session, and the maximum d' of each session")
+        _save_figures(cache, table, output_dir)
+    click.echo(NEXT_STEPS.format(folder=output_dir, mouse=mouse_id, session=session_id), nl=False)
 
 
-def step(what: str) -> None:
-    """Say what comes."""
-    click.echo(f"\n== {what}")
+def _print_step(text: str) -> None:
+    click.echo(f"\n== {text}")
 
 
-def make_bucket(folder: Path) -> Path:
-    """The release, made if it is not there yet."""
-    from visbehavior.cli.simulation import plan_mice
+def _make_bucket(folder: Path) -> Path:
+    """Simulate and build the release, unless an earlier run did."""
     from visbehavior.project.manifest import PROJECT, published_manifests
     from visbehavior.publish.build import build_release
 
     bucket = folder / "bucket"
     if published_manifests(bucket / PROJECT):
-        click.echo(f"It is there already: {bucket}")
+        click.echo(f"The release exists already: {bucket}")
         return bucket
-    days = [day for mouse in plan_mice(DAYS, MICE, MINUTES, SEED) for day in mouse]
-    click.echo(build_release(days, bucket, jobs=min(os.cpu_count() or 1, 4), progress=True))
+    sessions = [session for mouse in plan_mice(SESSION_TYPES, MICE, MINUTES, SEED) for session in mouse]
+    click.echo(build_release(sessions, bucket, jobs=min(os.cpu_count() or 1, 4), progress=True))
     return bucket
 
 
-def draw(cache: VisualBehaviorOphysProjectCache, table: pd.DataFrame, folder: Path) -> None:
-    """The two figures."""
+def _list_sessions(cache: VisualBehaviorOphysProjectCache) -> pd.DataFrame:
+    """Print the first sessions of the release, and return those of the first mouse."""
+    sessions = cache.get_behavior_session_table()
+    write_table(sessions[SESSION_COLUMNS].head(len(SESSION_TYPES) + 2), "table")
+    click.echo(f"... {len(sessions)} sessions of {sessions['mouse_id'].nunique()} mice")
+    return cache.get_mouse(sessions["mouse_id"].iloc[0])
+
+
+def _compute_performance(cache: VisualBehaviorOphysProjectCache, mouse: pd.DataFrame, bucket: Path) -> pd.DataFrame:
+    """Compute and print the performance of a mouse, and how much of the bucket was downloaded."""
+    table = cache.get_performance_table(mouse.index)
+    write_table(table[METRIC_COLUMNS], "table")
+    traffic = cache.traffic
+    click.echo(f"Downloaded {traffic.bytes / 1e6:.1f} of {_megabytes(bucket):.0f} MB in {traffic.requests} requests.")
+    return table
+
+
+def _save_figures(cache: VisualBehaviorOphysProjectCache, table: pd.DataFrame, folder: Path) -> None:
     session = cache.get_behavior_session(table.index[-1])
     hits = session.trials.loc[session.trials["hit"], "change_time"]
-    start = max(float(hits.iloc[len(hits) // 2]) - BEFORE, 0.0) if len(hits) else 0.0
-    draw_timeline(session, start, start + TIMELINE, folder / "timeline.png")
-    draw_performance(table, folder / "mouse.png")
+    start = max(float(hits.iloc[len(hits) // 2]) - TIME_BEFORE_HIT, 0.0) if len(hits) else 0.0
+    save_timeline(session, start, start + TIMELINE_DURATION, folder / "timeline.png")
+    save_max_dprime(table, folder / "mouse.png")
 
 
-def size_of(folder: Path) -> float:
-    """Megabytes of a folder's files."""
+def _megabytes(folder: Path) -> float:
+    """Return the size of all files in a folder in megabytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6

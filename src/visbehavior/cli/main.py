@@ -6,19 +6,25 @@ import click
 
 from visbehavior._version import __version__
 from visbehavior.cli.convert import convert
-from visbehavior.cli.data import fetch, sessions, verify, versions
 from visbehavior.cli.demo import demo
-from visbehavior.cli.plot import plot, plot_performance
-from visbehavior.cli.sessions import performance, show
-from visbehavior.cli.simulation import release, simulate
+from visbehavior.cli.fetch import fetch
+from visbehavior.cli.performance import performance
+from visbehavior.cli.plot import plot
+from visbehavior.cli.plot_performance import plot_performance
+from visbehavior.cli.release import release
+from visbehavior.cli.sessions import sessions
+from visbehavior.cli.show import show
+from visbehavior.cli.simulate import simulate
+from visbehavior.cli.verify import verify
+from visbehavior.cli.versions import versions
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="visbehavior")
 def main() -> None:
-    """Allen Institute Visual Behavior sessions: find them, look at them, measure performance.
+    """Find, view and analyze Visual Behavior sessions of the Allen Institute.
 
-    A session is named by its file or by its id; what an id needs comes from the public bucket and is kept.
+    Specify a session by its file or by its id. Data for an id are downloaded from the public bucket and cached.
 
     \b
     Examples:

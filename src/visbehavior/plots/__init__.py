@@ -1,1 +1,1 @@
-"""Figures of tables: each function takes tables and an ``ax``, draws, and returns the ``ax``."""
+"""Plots: each function draws tables on a matplotlib ``ax`` and returns the ``ax``."""

@@ -1,4 +1,4 @@
-"""Figures to draw on, and figures on disk."""
+"""Create figures and save them to files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ DOTS_PER_INCH = 150
 
 
 def new_figure(width: float, height: float) -> tuple[Any, Any]:
-    """A figure and its ax, for a file and not for a screen: no window, no state of pyplot.
+    """Create a figure with one axes, without pyplot and without a window.
 
     Parameters
     ----------
     width, height : float
-        In inches.
+        Size in inches.
 
     Returns
     -------
@@ -30,22 +30,23 @@ def new_figure(width: float, height: float) -> tuple[Any, Any]:
 
 
 def save_figure(figure: Any, path: str | os.PathLike[str]) -> Path:
-    """Write a figure: PNG, PDF, SVG or whatever else the ending of its name says.
+    """Save a figure as PNG, PDF, SVG or another format, chosen by the file extension.
 
     Raises
     ------
     BadValue
-        If the ending is none that matplotlib knows.
+        If matplotlib does not support the file extension.
     CannotWrite, DiskFull
-        If the folder cannot be written, or has no room. Nothing is left half written.
+        If the file cannot be written or the disk is full. No incomplete file is left.
     """
     target = Path(path).expanduser().absolute()
-    kinds = figure.canvas.get_supported_filetypes()
-    kind = target.suffix.removeprefix(".").lower()
-    if kind not in kinds:
+    formats = figure.canvas.get_supported_filetypes()
+    extension = target.suffix.removeprefix(".").lower()
+    if extension not in formats:
         raise BadValue(
-            f"{target} has no ending of a figure; expected one of .{', .'.join(sorted(kinds))}.", path=str(target)
+            f"{target} has the file extension {target.suffix!r}; expected one of .{', .'.join(sorted(formats))}.",
+            path=str(target),
         )
     with atomic_write(target) as part:
-        figure.savefig(part, dpi=DOTS_PER_INCH, format=kind)
+        figure.savefig(part, dpi=DOTS_PER_INCH, format=extension)
     return target

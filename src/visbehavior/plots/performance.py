@@ -1,4 +1,4 @@
-"""Performance over the days of a mouse."""
+"""Plot performance across the sessions of a mouse."""
 
 from __future__ import annotations
 
@@ -6,31 +6,35 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue, MissingData
 from visbehavior.extras import import_extra
 
-# What a day is: colour (of Paul Tol's "bright" scheme) and marker, so that it can be told without colours too.
-KINDS = {
+# Color (Paul Tol's "bright" scheme) and marker of each kind of session. The markers also work without color.
+KIND_STYLES = {
     "training": ("#4477AA", "o"),
     "habituation to the microscope": ("#CCBB44", "s"),
     "imaging rig, active": ("#228833", "^"),
     "imaging rig, passive": ("#EE6677", "v"),
 }
-_NEEDED = ("mouse_id", "session_type", "date_of_acquisition", "max_dprime")
-_BANDS = ("#FFFFFF", "#E8E8E8")
+_REQUIRED_COLUMNS = ("mouse_id", "session_type", "date_of_acquisition", "max_dprime")
+_BAND_COLORS = ("#FFFFFF", "#E8E8E8")
 
 
 def plot_max_dprime(sessions: pd.DataFrame, ax: Any) -> Any:
-    """Draw the greatest rolling d' of every session of a mouse, in order of acquisition.
+    """Plot the maximum rolling d' of each session of a mouse, in order of acquisition.
+
+    Draws one marker per session, with color and shape by kind of session (training, habituation, active or passive
+    imaging), and a line that connects them. Sessions without d' (no go or no catch trials) are crosses at the bottom.
 
     Parameters
     ----------
     sessions : pandas.DataFrame
-        One row a session, as `compute_performance_table` gives it: mouse_id, session_type, date_of_acquisition and
-        max_dprime. Sessions without d' (no go or no catch trial) are marked at the bottom.
+        One row per session of one mouse, with columns mouse_id, session_type, date_of_acquisition and max_dprime, as
+        returned by `compute_performance_table`.
     ax : matplotlib.axes.Axes
-        Where to draw. The legend stands to its right: use a figure with ``layout="constrained"``.
+        Axes to draw on. The legend is placed to the right of the axes: use a figure with ``layout="constrained"``.
 
     Returns
     -------
@@ -39,45 +43,30 @@ def plot_max_dprime(sessions: pd.DataFrame, ax: Any) -> Any:
     Raises
     ------
     BadValue
-        If there is no session, or if there are sessions of several mice.
+        If the table is empty or has sessions of several mice.
     MissingData
         If a column is missing.
     MissingExtra
         If matplotlib is not installed.
     """
     import_extra("matplotlib")
-    mouse = _checked_mouse(sessions)
-    days = sessions.sort_values("date_of_acquisition", kind="stable")
-    place = np.arange(len(days))
-    dprime = days["max_dprime"].to_numpy(dtype=np.float64)
-    for i in place:
-        ax.axvspan(i - 0.5, i + 0.5, facecolor=_BANDS[i % 2], zorder=0)
-    ax.plot(place, dprime, color="#888888", linewidth=1, zorder=1)
-    # Below it stand the sessions without d'.
-    ax.axhline(0, color="#888888", linewidth=0.8, zorder=1)
-    kinds = days["session_type"].map(session_kind)
-    for kind, (color, marker) in KINDS.items():
-        at = (kinds == kind).to_numpy() & ~np.isnan(dprime)
-        if at.any():
-            ax.plot(
-                place[at], dprime[at], linestyle="none", marker=marker, color=color, markersize=7, label=kind, zorder=2
-            )
-    _mark_missing(ax, place[np.isnan(dprime)])
-    ax.set_xticks(
-        place, days["session_type"].fillna("unknown").tolist(), rotation=55, ha="right", rotation_mode="anchor"
-    )
-    ax.set_xlim(-0.5, len(days) - 0.5)
-    low, high = np.nanmin(dprime, initial=0.0), np.nanmax(dprime, initial=1.0)
-    ax.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
+    mouse_id = _validate_sessions(sessions)
+    ordered = sessions.sort_values("date_of_acquisition", kind="stable")
+    dprime = ordered["max_dprime"].to_numpy(dtype=np.float64)
+    _draw_background(ax, len(ordered))
+    _draw_dprime(ax, dprime, ordered["session_type"].map(session_kind))
+    _set_limits(ax, dprime)
+    labels = ordered["session_type"].fillna("unknown").tolist()
+    ax.set_xticks(np.arange(len(ordered)), labels, rotation=55, ha="right", rotation_mode="anchor")
     ax.set_xlabel("session type, in order of acquisition")
     ax.set_ylabel("greatest rolling d' (z units)")
-    ax.set_title(f"Greatest rolling d' of every session of mouse {mouse}")
+    ax.set_title(f"Greatest rolling d' of every session of mouse {mouse_id}")
     ax.legend(loc="upper left", bbox_to_anchor=(1.005, 1.0), borderaxespad=0, frameon=False)
     return ax
 
 
 def session_kind(session_type: Any) -> str:
-    """What kind of day a session type is: one of `KINDS`."""
+    """Return the kind of a session, a key of `KIND_STYLES`, from its session type."""
     text = str(session_type)
     if "passive" in text:
         return "imaging rig, passive"
@@ -86,33 +75,52 @@ def session_kind(session_type: Any) -> str:
     return "imaging rig, active" if text.startswith("OPHYS") else "training"
 
 
-def _checked_mouse(sessions: pd.DataFrame) -> str:
+def _validate_sessions(sessions: pd.DataFrame) -> str:
+    """Check the table of sessions and return its mouse_id."""
     if not isinstance(sessions, pd.DataFrame):
         raise BadValue(
-            f"Expected a table of sessions; this is a {type(sessions).__name__}. compute_performance_table makes one."
+            f"sessions is a {type(sessions).__name__}; expected a DataFrame, as returned by compute_performance_table."
         )
-    missing = [name for name in _NEEDED if name not in sessions]
+    missing = [name for name in _REQUIRED_COLUMNS if name not in sessions]
     if missing:
         raise MissingData(
-            f"The table of sessions has no column {', '.join(missing)}; it has {', '.join(map(str, sessions.columns))}. "
-            "compute_performance_table makes one.",
+            f"sessions has no column {', '.join(missing)}; its columns are {', '.join(map(str, sessions.columns))}. "
+            "Use a table returned by compute_performance_table.",
             name=missing[0],
         )
     mice = sessions["mouse_id"].astype(str).unique().tolist()
     if not mice:
-        raise BadValue("There is no session to draw: the table is empty.")
+        raise BadValue("sessions is empty; expected at least one session.")
     if len(mice) > 1:
         raise BadValue(
-            f"The sessions are of {len(mice)} mice: {', '.join(mice)}. Draw one mouse at a time: give its files alone, or select its rows by mouse_id.",
+            f"sessions has {len(mice)} mice ({', '.join(mice)}); expected one. Select the rows of one mouse_id.",
             mice=mice,
         )
     return str(mice[0])
 
 
-def _mark_missing(ax: Any, place: Any) -> None:
-    if len(place):
-        at = np.full(len(place), 0.03)
-        label = "no d': no go or no catch trials"
-        ax.plot(
-            place, at, linestyle="none", marker="x", color="#555555", transform=ax.get_xaxis_transform(), label=label
-        )
+def _draw_background(ax: Any, count: int) -> None:
+    for i in range(count):
+        ax.axvspan(i - 0.5, i + 0.5, facecolor=_BAND_COLORS[i % 2], zorder=0)
+
+
+def _draw_dprime(ax: Any, dprime: NDArray[np.float64], kinds: pd.Series) -> None:
+    x = np.arange(len(dprime))
+    missing = np.isnan(dprime)
+    ax.plot(x, dprime, color="#888888", linewidth=1, zorder=1)
+    ax.axhline(0, color="#888888", linewidth=0.8, zorder=1)
+    for kind, (color, marker) in KIND_STYLES.items():
+        mask = (kinds == kind).to_numpy() & ~missing
+        if mask.any():
+            style = {"color": color, "marker": marker, "markersize": 7, "label": kind}
+            ax.plot(x[mask], dprime[mask], linestyle="none", zorder=2, **style)
+    if missing.any():
+        style = {"color": "#555555", "marker": "x", "label": "no d': no go or no catch trials"}
+        y = np.full(missing.sum(), 0.03)
+        ax.plot(x[missing], y, linestyle="none", transform=ax.get_xaxis_transform(), **style)
+
+
+def _set_limits(ax: Any, dprime: NDArray[np.float64]) -> None:
+    low, high = np.nanmin(dprime, initial=0.0), np.nanmax(dprime, initial=1.0)
+    ax.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
+    ax.set_xlim(-0.5, len(dprime) - 0.5)

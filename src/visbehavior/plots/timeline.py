@@ -1,4 +1,4 @@
-"""A stretch of a session: running, licks, rewards and what the screen showed."""
+"""Plot a time range of a session: running speed, licks, rewards, images and omissions."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from visbehavior.extras import import_extra
 from visbehavior.plots.colors import LICK, OMISSION, REWARD, RUNNING, image_color
 from visbehavior.schema.session import OMITTED
 
-# Heights, as parts of the axes: a strip below the running speed is left for them.
-_LICKS_AT = 0.035
-_REWARDS_AT = 0.095
-_STRIP = 0.14
-# Seconds from which lines are drawn thin.
-_LONG = 300
+# Fractions of the axes height. Licks and rewards are drawn in a strip below the running speed.
+_LICKS_HEIGHT = 0.035
+_REWARDS_HEIGHT = 0.095
+_STRIP_HEIGHT = 0.14
+# Time ranges of this length (s) or more are drawn with a thin line.
+_LONG_RANGE = 300
+_IMAGE_ALPHA = 0.45
 
 
 def plot_timeline(
@@ -30,19 +31,19 @@ def plot_timeline(
     start: float | None = None,
     stop: float | None = None,
 ) -> Any:
-    """Draw a stretch of a session.
+    """Plot running speed, licks, rewards, images and omissions in a time range of a session.
 
-    Running speed as a line, licks as ticks and rewards as diamonds below it, a coloured span for each image, a dashed
-    one for each omission. An image has the same colour in every session.
+    Draws running speed as a line, licks as ticks and rewards as diamonds below it, each image presentation as a
+    colored span and each omission as a dashed span. An image has the same color in every session.
 
     Parameters
     ----------
     running_speed, licks, rewards, stimulus_presentations : pandas.DataFrame
-        Tables of a `BehaviorSession`, in either naming convention. Empty ones are left out.
+        Tables of a `BehaviorSession`, with the column names of either AllenSDK version. Empty tables are skipped.
     ax : matplotlib.axes.Axes
-        Where to draw. The legend stands to its right: use a figure with ``layout="constrained"``.
+        Axes to draw on. The legend is placed to the right of the axes: use a figure with ``layout="constrained"``.
     start, stop : float or None
-        The stretch (s); None: from the first and to the last sample of the session.
+        Time range (s). None means the first and the last time of the session.
 
     Returns
     -------
@@ -51,7 +52,7 @@ def plot_timeline(
     Raises
     ------
     BadValue
-        If the stretch is empty or lies outside the session.
+        If the time range is empty or outside the session.
     MissingData
         If a column is missing.
     MissingExtra
@@ -59,8 +60,7 @@ def plot_timeline(
 
     Notes
     -----
-    Licks, rewards and running are on the rig's clock; the times of images hold the delay of the monitor too, some
-    20 to 40 ms.
+    Image times include the monitor delay of 20 to 40 ms. Running, lick and reward times do not.
 
     Examples
     --------
@@ -69,86 +69,84 @@ def plot_timeline(
     """
     import_extra("matplotlib")
     _check_columns(running_speed=(running_speed, "speed"), licks=(licks, "timestamps"), rewards=(rewards, "volume"))
-    shown = _shown(stimulus_presentations)
-    first, last = _checked_stretch([running_speed, licks, rewards], shown, start, stop)
-    handles = _draw_images(ax, shown[(shown["stop"] >= first) & (shown["start"] <= last)])
-    running = _within(running_speed, first, last)
-    lines = []
-    if len(running):
-        lines += ax.plot(
-            running["timestamps"],
-            running["speed"],
-            color=RUNNING,
-            linewidth=1.2 if last - first < _LONG else 0.4,
-            label="running speed",
-        )
-    lines += _draw_events(ax, _within(licks, first, last), _LICKS_AT, "licks", marker="|", color=LICK, markersize=9)
-    lines += _draw_events(
-        ax, _within(rewards, first, last), _REWARDS_AT, "rewards", marker="d", color=REWARD, markersize=8
-    )
+    presentations = _select_images(stimulus_presentations)
+    first, last = _time_range([running_speed, licks, rewards], presentations, start, stop)
+    running, licks, rewards = (_within(table, first, last) for table in (running_speed, licks, rewards))
+    presentations = presentations[(presentations["stop"] >= first) & (presentations["start"] <= last)]
+    patches = [*_draw_images(ax, presentations), *_draw_omissions(ax, presentations)]
+    handles = [
+        *_draw_running(ax, running, linewidth=1.2 if last - first < _LONG_RANGE else 0.4),
+        *_draw_events(ax, licks, _LICKS_HEIGHT, label="licks", marker="|", color=LICK, markersize=9),
+        *_draw_events(ax, rewards, _REWARDS_HEIGHT, label="rewards", marker="d", color=REWARD, markersize=8),
+        *patches,
+    ]
     ax.set_xlim(first, last)
-    _leave_strip(ax, running["speed"].to_numpy(dtype=np.float64) if len(running) else np.empty(0))
+    _set_ylim(ax, running["speed"].to_numpy(dtype=np.float64) if len(running) else np.empty(0))
     ax.set_xlabel("time in session (s)")
     ax.set_ylabel("running speed (cm/s)")
-    if lines or handles:
-        ax.legend(
-            handles=[*lines, *handles], loc="upper left", bbox_to_anchor=(1.005, 1.0), borderaxespad=0, frameon=False
-        )
+    if handles:
+        ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.005, 1.0), borderaxespad=0, frameon=False)
     return ax
 
 
 plot_stretch = plot_timeline
-"""The name of `plot_timeline` in version 0.1."""
+"""Alias of `plot_timeline`: its name in version 0.1."""
 
 
 def _check_columns(**tables: tuple[pd.DataFrame, str]) -> None:
-    """Whether each table is what its place in the call says; an empty one may be anything."""
+    """Check that each table that is not empty has timestamps and its own column."""
     for name, (table, column) in tables.items():
-        missing = [needed for needed in ("timestamps", column) if len(table) and needed not in table]
+        missing = [required for required in ("timestamps", column) if len(table) and required not in table]
         if missing:
             raise MissingData(
-                f"{name} has no column {missing[0]}; it has {', '.join(map(str, table.columns))}. Give the tables in the order running_speed, "
-                "licks, rewards, stimulus_presentations.",
+                f"{name} has no column {missing[0]}; its columns are {', '.join(map(str, table.columns))}. "
+                "Pass the tables in the order running_speed, licks, rewards, stimulus_presentations.",
                 name=missing[0],
             )
 
 
-def _shown(presentations: pd.DataFrame) -> pd.DataFrame:
-    """Images and omissions: start, stop and name; gray and movie left out."""
+def _select_images(presentations: pd.DataFrame) -> pd.DataFrame:
+    """Return start, stop and name of images and omissions, without gray screen and movie."""
     stop = "end_time" if "end_time" in presentations else "stop_time"
     missing = [name for name in ("start_time", stop, "image_name") if name not in presentations]
     if missing:
         raise MissingData(
-            f"stimulus_presentations has no column {', '.join(missing)}; it has {', '.join(map(str, presentations.columns))}.",
+            f"stimulus_presentations has no column {', '.join(missing)}; its columns are "
+            f"{', '.join(map(str, presentations.columns))}.",
             name=missing[0],
         )
     named = presentations[presentations["image_name"].notna()]
     return pd.DataFrame({"start": named["start_time"], "stop": named[stop], "name": named["image_name"].astype(str)})
 
 
-def _checked_stretch(
-    tables: list[pd.DataFrame], shown: pd.DataFrame, start: float | None, stop: float | None
+def _time_range(
+    tables: list[pd.DataFrame], presentations: pd.DataFrame, start: float | None, stop: float | None
 ) -> tuple[float, float]:
-    times = [table["timestamps"] for table in tables if len(table) and "timestamps" in table]
-    times += [shown["start"], shown["stop"]] if len(shown) else []
-    if not times:
-        raise BadValue("The session is empty: no running, no licks, no rewards, no images. There is nothing to draw.")
-    begin, end = min(float(t.min()) for t in times), max(float(t.max()) for t in times)
-    first, last = begin if start is None else float(start), end if stop is None else float(stop)
+    """Fill in a missing start or stop, and check that the time range overlaps the session."""
+    session_start, session_stop = _session_range(tables, presentations)
+    first = session_start if start is None else float(start)
+    last = session_stop if stop is None else float(stop)
     if not first < last:
         raise BadValue(
-            f"The stretch from {first:g} s to {last:g} s is empty; expected a start before its stop.",
-            start=first,
-            stop=last,
+            f"The time range {first:g} s to {last:g} s is empty; start must be less than stop.", start=first, stop=last
         )
-    if first > end or last < begin:
+    if first > session_stop or last < session_start:
         raise BadValue(
-            f"The stretch from {first:g} s to {last:g} s lies outside the session, which goes from {begin:.1f} s to {end:.1f} s.",
+            f"The time range {first:g} s to {last:g} s is outside the session, which lasts from {session_start:.1f} s "
+            f"to {session_stop:.1f} s.",
             start=first,
             stop=last,
-            session=(begin, end),
+            session=(session_start, session_stop),
         )
     return first, last
+
+
+def _session_range(tables: list[pd.DataFrame], presentations: pd.DataFrame) -> tuple[float, float]:
+    times = [table["timestamps"] for table in tables if len(table) and "timestamps" in table]
+    times += [presentations["start"], presentations["stop"]] if len(presentations) else []
+    if not times:
+        raise BadValue("The session is empty: it has no running, licks, rewards or images to plot.")
+    return min(float(t.min()) for t in times), max(float(t.max()) for t in times)
 
 
 def _within(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
@@ -157,64 +155,60 @@ def _within(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
     return table[(table["timestamps"] >= first) & (table["timestamps"] <= last)]
 
 
-def _draw_images(ax: Any, shown: pd.DataFrame) -> list[Any]:
-    """One collection for all images and one for all omissions; a span a flash would take minutes for an hour."""
-    collections, patches = import_extra("matplotlib.collections"), import_extra("matplotlib.patches")
-    omitted = shown["name"] == OMITTED
-    images = shown[~omitted]
-    colors = {name: image_color(name) for name in dict.fromkeys(sorted(images["name"]))}
-    across = ax.get_xaxis_transform()
-    spans = collections.PolyCollection(
-        _boxes(images),
-        facecolors=images["name"].map(colors).tolist(),
-        alpha=0.45,
-        linewidths=0,
-        transform=across,
-        zorder=0,
+def _draw_running(ax: Any, running: pd.DataFrame, linewidth: float) -> list[Any]:
+    if not len(running):
+        return []
+    lines: list[Any] = ax.plot(
+        running["timestamps"], running["speed"], color=RUNNING, linewidth=linewidth, label="running speed"
     )
-    # In an hour a flash is thinner than a pixel: let it tint the pixel instead of taking or losing it.
-    spans.set_snap(False)
-    spans.set_label("images")
-    ax.add_collection(spans, autolim=False)
-    handles = [patches.Patch(facecolor=color, alpha=0.45, label=name) for name, color in colors.items()]
-    if omitted.any():
-        style = {"facecolor": "none", "edgecolor": OMISSION, "linestyle": (0, (3, 2)), "linewidth": 1.2}
-        gaps = collections.PolyCollection(
-            _boxes(shown[omitted]),
-            facecolors=style["facecolor"],
-            edgecolors=style["edgecolor"],
-            linestyles=[style["linestyle"]],
-            linewidths=style["linewidth"],
-            transform=across,
-            zorder=0.5,
-        )
-        gaps.set_label(OMITTED)
-        ax.add_collection(gaps, autolim=False)
-        handles.append(patches.Patch(**style, label=OMITTED))
-    return handles
+    return lines
 
 
-def _boxes(shown: pd.DataFrame) -> NDArray[np.float64]:
-    """The corners of each span, as high as the axes."""
-    boxes = np.empty((len(shown), 4, 2))
-    boxes[:, :2, 0] = shown[["start"]].to_numpy()
-    boxes[:, 2:, 0] = shown[["stop"]].to_numpy()
-    boxes[:, :, 1] = (0, 1, 1, 0)
-    return boxes
-
-
-def _draw_events(ax: Any, events: pd.DataFrame, height: float, label: str, **style: Any) -> list[Any]:
+def _draw_events(ax: Any, events: pd.DataFrame, height: float, **style: Any) -> list[Any]:
     if not len(events):
         return []
-    at = np.full(len(events), height)
-    drawn: list[Any] = ax.plot(
-        events["timestamps"], at, linestyle="none", label=label, transform=ax.get_xaxis_transform(), **style
-    )
-    return drawn
+    y = np.full(len(events), height)
+    lines: list[Any] = ax.plot(events["timestamps"], y, linestyle="none", transform=ax.get_xaxis_transform(), **style)
+    return lines
 
 
-def _leave_strip(ax: Any, speed: NDArray[np.float64]) -> None:
+def _draw_images(ax: Any, presentations: pd.DataFrame) -> list[Any]:
+    """Draw a span for each image and return the legend's patches."""
+    images = presentations[presentations["name"] != OMITTED]
+    colors = {name: image_color(name) for name in sorted(images["name"].unique())}
+    facecolors = images["name"].map(colors).tolist()
+    spans = _add_spans(ax, images, "images", facecolors=facecolors, alpha=_IMAGE_ALPHA, linewidths=0, zorder=0)
+    # In a plot of an hour a flash is thinner than a pixel. Without snapping it tints the pixel in proportion.
+    spans.set_snap(False)
+    patches = import_extra("matplotlib.patches")
+    return [patches.Patch(facecolor=color, alpha=_IMAGE_ALPHA, label=name) for name, color in colors.items()]
+
+
+def _draw_omissions(ax: Any, presentations: pd.DataFrame) -> list[Any]:
+    """Draw a dashed span for each omission and return the legend's patch, if there are omissions."""
+    omissions = presentations[presentations["name"] == OMITTED]
+    if not len(omissions):
+        return []
+    style = {"facecolor": "none", "edgecolor": OMISSION, "linestyle": (0, (3, 2)), "linewidth": 1.2}
+    _add_spans(ax, omissions, OMITTED, zorder=0.5, **style)
+    return [import_extra("matplotlib.patches").Patch(**style, label=OMITTED)]
+
+
+def _add_spans(ax: Any, presentations: pd.DataFrame, label: str, **style: Any) -> Any:
+    """Add one collection of full-height rectangles; one artist per flash would be slow for a session."""
+    corners = np.empty((len(presentations), 4, 2))
+    corners[:, :2, 0] = presentations[["start"]].to_numpy()
+    corners[:, 2:, 0] = presentations[["stop"]].to_numpy()
+    corners[:, :, 1] = (0, 1, 1, 0)
+    collections = import_extra("matplotlib.collections")
+    spans = collections.PolyCollection(corners, transform=ax.get_xaxis_transform(), label=label, **style)
+    ax.add_collection(spans, autolim=False)
+    return spans
+
+
+def _set_ylim(ax: Any, speed: NDArray[np.float64]) -> None:
+    """Fit the y axis to the running speed, and leave a strip below it for licks and rewards."""
     speed = speed[np.isfinite(speed)]
     low, high = (min(0.0, float(speed.min())), float(speed.max())) if len(speed) else (0.0, 1.0)
     height = max(high - low, 1.0) * 1.05
-    ax.set_ylim(low - height * _STRIP / (1 - _STRIP), low + height)
+    ax.set_ylim(low - height * _STRIP_HEIGHT / (1 - _STRIP_HEIGHT), low + height)

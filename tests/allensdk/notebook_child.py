@@ -1,7 +1,8 @@
-"""Runs the cells of a notebook as a front end would, with visbehavior in AllenSDK's place.
+"""Run notebook cells in IPython, with visbehavior installed as AllenSDK.
 
-Usage: ``python notebook_child.py VERSION CELLS.json OUT.json``. CELLS is a list of texts; what the last line of each gives
-is written to OUT as text, the columns of tables and other lists as they are. The first cell that fails ends it.
+Usage: ``python notebook_child.py VERSION CELLS.json OUT.json``. CELLS is a list of code cells. OUT gets the value of each
+cell: index, columns and length of a table, other values as JSON or text. Figures are saved as OUT.NUMBER.png. The run
+stops at the first cell that fails.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from IPython.core.interactiveshell import InteractiveShell
 import visbehavior
 
 
-def shown(value: object) -> object:
+def summarize(value: object) -> object:
     if isinstance(value, pd.DataFrame):
         return {"index": value.index.name, "columns": list(value), "rows": len(value)}
     return value if isinstance(value, (list, dict, str, int, float)) else repr(value)
@@ -34,7 +35,7 @@ def main() -> None:
     for cell in json.loads(pathlib.Path(cells).read_text()):
         done = shell.run_cell(cell)
         done.raise_error()
-        results.append(shown(done.result))
+        results.append(summarize(done.result))
         for number in plt.get_fignums():
             plt.figure(number).savefig(f"{out}.{number}.png")
     pathlib.Path(out).write_text(json.dumps(results, default=repr))

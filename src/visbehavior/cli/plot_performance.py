@@ -1,0 +1,59 @@
+"""``visbehavior plot-performance``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from visbehavior.cli.arguments import list_sessions, mouse_option, sessions_argument
+from visbehavior.cli.cache_options import CacheOptions, cache_options
+from visbehavior.cli.common import output_option, print_message, report_errors, version_option
+from visbehavior.cli.performance import compute_performance
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Inches. The figure gets wider with the number of sessions, because each needs room for its label.
+HEIGHT = 6.0
+MINIMUM_WIDTH = 10.0
+WIDTH_PER_SESSION = 0.45
+
+
+@click.command("plot-performance")
+@sessions_argument
+@mouse_option
+@output_option("mouse_<id>_max_dprime.png")
+@version_option
+@cache_options
+@report_errors
+def plot_performance(
+    sessions: tuple[str, ...], mouse: str | None, output: Path | None, allensdk_version: str, cache: CacheOptions
+) -> None:
+    """Plot the maximum d' of each session of a mouse.
+
+    The sessions are in order of acquisition. Sessions that cannot be read are reported and skipped, and the exit status
+    is 1.
+
+    \b
+    Examples:
+      visbehavior plot-performance --mouse 445002
+      visbehavior plot-performance behavior_session_*.nwb -o mouse.png
+    """
+    table, has_errors = compute_performance(list_sessions(sessions, mouse, cache), cache, allensdk_version)
+    if len(table):
+        save_max_dprime(table, output)
+    if has_errors:
+        sys.exit(1)
+
+
+def save_max_dprime(table: pd.DataFrame, output: Path | None) -> None:
+    """Plot the maximum d' of each session of a mouse, save the figure and print its path."""
+    from visbehavior.plots.figure import new_figure, save_figure
+    from visbehavior.plots.performance import plot_max_dprime
+
+    figure, ax = new_figure(max(MINIMUM_WIDTH, 6 + WIDTH_PER_SESSION * len(table)), HEIGHT)
+    plot_max_dprime(table, ax)
+    print_message(f"Wrote {save_figure(figure, output or Path(f'mouse_{table.mouse_id.iloc[0]}_max_dprime.png'))}")

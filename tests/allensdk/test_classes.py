@@ -1,0 +1,187 @@
+"""Notebooks written for AllenSDK run with our classes: the published one of 2021, rephrased, and the calls of 2023."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.allensdk.cells import METRICS, run_cells
+from tests.faultserver import FaultServer
+from tests.project.mouse_buckets import MOUSE_POSITION, NOTEBOOK_COLUMNS, NOTEBOOK_SESSIONS, make_notebook_bucket
+from visbehavior.schema.convention import LISTED_2_10
+
+NOTEBOOK_2021 = [
+    "import numpy as np, pandas as pd, matplotlib.pyplot as plt\n"
+    "import allensdk\n"
+    "import allensdk.brain_observatory.behavior.behavior_project_cache as bpc\n"
+    "import pkg_resources\n"
+    "pkg_resources.get_distribution('allensdk').version",
+    "bc = bpc.VisualBehaviorOphysProjectCache.from_s3_cache(cache_dir='cache')\n"
+    "sessions = bc.get_behavior_session_table()\nsessions",
+    f"mouse_id = sessions['mouse_id'].unique()[{MOUSE_POSITION}]\nint(mouse_id)",
+    "mouse = sessions.query('mouse_id == @mouse_id').sort_values(by='date_of_acquisition')\nmouse",
+    "ids = mouse.index.values\nopened = {}\nfor number in ids:\n    opened[number] = bc.get_behavior_session(number)\nlen(opened)",
+    "opened[ids[-1]].list_data_attributes_and_methods()",
+    "opened[ids[-1]].task_parameters",
+    "ready = mouse.query('session_type == \"TRAINING_5_images_A_handoff_ready\"').index[-1]\ndataset = opened[ready]\nint(ready)",
+    "dataset.stimulus_presentations.head(5)",
+    "dataset.licks.sample(5)",
+    "dataset.rewards.sample(5)",
+    "dataset.running_speed.head()",
+    "names = np.sort(dataset.stimulus_presentations['image_name'].unique())\n"
+    "colors = {name: plt.cm.tab10(i) for i, name in enumerate(names)}\n"
+    "dataset.stimulus_presentations['color'] = dataset.stimulus_presentations['image_name'].map(lambda name: colors[name])\n"
+    "'color' in dataset.stimulus_presentations",
+    "initial_time, final_time = 20, 45\n"
+    "fig, ax = plt.subplots(figsize=(15, 5))\n"
+    "running = dataset.running_speed.query('timestamps >= @initial_time and timestamps <= @final_time')\n"
+    "ax.plot(running['timestamps'], running['speed'])\n"
+    "shown = dataset.stimulus_presentations.query('stop_time >= @initial_time and start_time <= @final_time')\n"
+    "for _, stimulus in shown.iterrows():\n"
+    "    ax.axvspan(stimulus['start_time'], stimulus['stop_time'], color=stimulus['color'], alpha=0.25)\n"
+    "ax.set_xlim(initial_time, final_time)\nlen(shown)",
+    "dataset.trials.sample(5)",
+    "dataset.trials.query('hit').sample(random_state=0).to_dict('records')",
+    "opened[ready].get_performance_metrics()",
+    "performance = pd.DataFrame([opened[number].get_performance_metrics() for number in ids]).set_index(ids)\nperformance",
+    "mouse = mouse.merge(performance, left_index=True, right_index=True)\nmouse",
+    "fig, ax = plt.subplots(figsize=(15, 5))\n"
+    "ax.plot(np.arange(len(mouse)), mouse['max_dprime'], marker='o')\n"
+    "ax.set_xticks(range(len(mouse)))\n"
+    "ax.set_xticklabels(list(mouse['session_type'].values), rotation=30, ha='right')\nNone",
+]
+TRIALS = [
+    "start_time",
+    "stop_time",
+    "lick_times",
+    "reward_time",
+    "reward_volume",
+    "hit",
+    "false_alarm",
+    "miss",
+    "stimulus_change",
+    "aborted",
+    "go",
+    "catch",
+    "auto_rewarded",
+    "correct_reject",
+    "trial_length",
+    "response_time",
+    "change_frame",
+    "change_time",
+    "response_latency",
+    "initial_image_name",
+    "change_image_name",
+]
+PRESENTATIONS = [
+    "duration",
+    "end_frame",
+    "image_index",
+    "image_name",
+    "image_set",
+    "index",
+    "omitted",
+    "start_frame",
+    "start_time",
+    "stop_time",
+    "is_change",
+]
+TASK = [
+    "n_stimulus_frames",
+    "response_window_sec",
+    "auto_reward_volume",
+    "session_type",
+    "stimulus_distribution",
+    "task",
+    "stimulus",
+    "omitted_flash_fraction",
+    "reward_volume",
+    "stimulus_duration_sec",
+    "blank_duration_sec",
+]
+
+
+@pytest.fixture(scope="module")
+def old_release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultServer]:
+    """A server of a release before 1.0.0, as the notebook of 2021 used."""
+    bucket = make_notebook_bucket(tmp_path_factory.mktemp("old"))
+    with FaultServer(bucket.folder) as server:
+        server.versions = bucket.versions
+        yield server
+
+
+def table(index: str | None, columns: list[str], rows: int) -> dict[str, object]:
+    return {"index": index, "columns": columns, "rows": rows}
+
+
+@pytest.mark.usefixtures("public_data")
+def test_notebook_of_2021(old_release: FaultServer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", old_release.endpoint)
+    values = run_cells(NOTEBOOK_2021, "2.10", tmp_path)
+    number = len(NOTEBOOK_SESSIONS)
+    assert values[:5] == [
+        "2.10.2",
+        table("behavior_session_id", NOTEBOOK_COLUMNS, MOUSE_POSITION + number),
+        445002,
+        table("behavior_session_id", NOTEBOOK_COLUMNS, number),
+        number,
+    ]
+    assert values[5] == list(LISTED_2_10)
+    assert list(values[6]) == TASK  # type: ignore[call-overload]
+    assert values[7] == 845572044
+    assert values[8] == table("stimulus_presentations_id", PRESENTATIONS, 5)
+    assert values[9:12] == [
+        table(None, ["timestamps", "frame"], 5),
+        table(None, ["volume", "timestamps", "autorewarded"], 5),
+        table(None, ["timestamps", "speed"], 5),
+    ]
+    assert values[12] is True
+    assert isinstance(values[13], int)
+    assert values[13] > 20
+    assert values[14] == table("trials_id", TRIALS, 5)
+    assert [list(record) for record in values[15]] == [TRIALS]  # type: ignore[attr-defined]
+    assert list(values[16]) == METRICS  # type: ignore[call-overload]
+    assert values[17] == table(None, METRICS, number)
+    assert values[18] == table("behavior_session_id", NOTEBOOK_COLUMNS + METRICS, number)
+    assert (tmp_path / "out.json.2.png").exists()
+    # Complete files, as AllenSDK downloads them. The second run requests only the list of releases.
+    assert len(list((tmp_path / "cache").rglob("*.nwb"))) == number
+    old_release.reset()
+    assert run_cells(NOTEBOOK_2021, "2.10", tmp_path)[:9] == values[:9]
+    assert [request.key for request in old_release.requests] == [""]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert run_cells(NOTEBOOK_2021, "2.10", tmp_path)[16] == values[16]
+
+
+@pytest.mark.usefixtures("public_data")
+def test_calls_of_2023(tmp_path: pathlib.Path) -> None:
+    cells = [
+        "from allensdk.brain_observatory.behavior.behavior_project_cache import VisualBehaviorOphysProjectCache\n"
+        "import allensdk\nallensdk.__version__",
+        "cache = VisualBehaviorOphysProjectCache.from_s3_cache(cache_dir='cache')\ncache.current_manifest()",
+        "cache.list_manifest_file_names()",
+        "cache.load_manifest(cache.list_manifest_file_names()[0])\ncache.current_manifest()",
+        "cache.load_latest_manifest()\ncache.current_manifest() == cache.latest_manifest_file()",
+        "cache.compare_manifests(*cache.list_manifest_file_names())",
+        "cache.list_all_downloaded_manifests()",
+        "sessions = cache.get_behavior_session_table()\nsessions.query(\"mouse_id == '445002'\").index.tolist()",
+        "len(cache.get_ophys_session_table()), len(cache.get_ophys_experiment_table()), len(cache.get_ophys_cells_table())",
+        "session = cache.get_behavior_session(behavior_session_id=837658854)\nsession.list_data_attributes_and_methods()",
+        "session.stimulus_templates",
+        "session.trials",
+        "from allensdk.brain_observatory.behavior.behavior_session import BehaviorSession\nisinstance(session, BehaviorSession)",
+        "BehaviorSession.from_nwb_path(session.source.location).behavior_session_id",
+        "local = VisualBehaviorOphysProjectCache.from_local_cache(cache_dir='cache')\nlocal.get_behavior_session(837658854)",
+    ]
+    values = run_cells(cells, "2.16", tmp_path)
+    names = [f"visual-behavior-ophys_project_manifest_v{version}.json" for version in ("1.0.1", "1.1.0")]
+    assert values[:5] == ["2.16.2", names[1], names, names[0], True]
+    assert "1 files changed" in str(values[5])
+    assert values[6:9] == [names, [837658854, 848613406, 838515247], "(1, 2, 2)"]
+    assert "trials" in values[9]  # type: ignore[operator]
+    assert values[10]["columns"] == ["unwarped", "warped"]  # type: ignore[index]
+    assert "is_change" in values[11]["columns"]  # type: ignore[index]
+    assert values[12:14] == [True, 837658854]
+    assert "837658854" in str(values[14])
