@@ -1,8 +1,8 @@
-"""Write docs/simulation.md: the simulated mice beside the published ones.
+"""Write docs/simulation.md: the behavioral model, and simulated sessions compared with the published ones.
 
-Usage: ``python -m scripts.simulation_page > docs/simulation.md``; with ``--published behavior_session_table.csv`` the figures of the
-published table (`scripts/published_outcomes.json`: quartiles over sessions) are computed again first, and with ``--session
-SESSION_DATA.json`` those of the published raw file (`scripts/published_session.json`).
+Usage: ``python -m scripts.simulation_page > docs/simulation.md``. Two options first recompute the recorded values of the published
+data: ``--published behavior_session_table.csv`` the trial outcomes (`scripts/published_outcomes.json`, quartiles over sessions),
+and ``--session SESSION_DATA.json`` the values of one raw file (`scripts/published_session.json`).
 """
 
 from __future__ import annotations
@@ -18,17 +18,15 @@ import numpy as np
 import pandas as pd
 
 from visbehavior import BehaviorSession, Mouse, simulate
-from visbehavior.simulation.licking import Licker
-from visbehavior.simulation.mouse import DISENGAGED, HABITS, draw_drivers, draw_mouse
+from visbehavior.simulation import licking, mouse, task
 from visbehavior.simulation.stages import parse_stage
-from visbehavior.simulation.task import frames_of, outcome, play
 
 HERE = pathlib.Path(__file__).parent
 OUTCOMES, SESSION = HERE / "published_outcomes.json", HERE / "published_session.json"
 QUARTILES = (0.25, 0.5, 0.75)
-SESSIONS = 300
-"""Simulated sessions of each group."""
-TYPES = {
+SESSIONS_PER_GROUP = 300
+SESSIONS_PER_MOUSE = 20
+SESSION_TYPES = {
     "TRAINING_0": "TRAINING_0_gratings_autorewards_15min",
     "TRAINING_1": "TRAINING_1_gratings",
     "TRAINING_2": "TRAINING_2_gratings_flashed",
@@ -38,16 +36,15 @@ TYPES = {
     "OPHYS_active": "OPHYS_3_images_A",
     "OPHYS_passive": "OPHYS_5_images_B_passive",
 }
-COUNTS = ("go", "catch", "hit", "miss", "false_alarm", "correct_reject")
-LIKE_THE_PUBLISHED = Mouse(
-    impulsivity=0.3, timing=3.0, sensitivity=1.0, engagement=1.0, latency=0.39, running_speed=0.02
-)
-"""The mouse of the published raw file: it waits and licks, takes part to the end, and does not run."""
+OUTCOME_NAMES = ("go", "catch", "hit", "miss", "false_alarm", "correct_reject")
+COUNT_NAMES = ["trial_count", *(f"{name}_trial_count" for name in OUTCOME_NAMES)]
+PUBLISHED_MOUSE = Mouse(impulsivity=0.3, timing=3.0, sensitivity=1.0, engagement=1.0, latency=0.39, running_speed=0.02)
+"""Parameters similar to the mouse of the published raw file, which is engaged throughout and does not run."""
 
 TEXT = """# The simulated mouse
 
-`visbehavior.simulate(session_type)` plays the task's rules with a model of a mouse, and gives what the rig would have written: a pickle's dictionary that takes the same reader as a real
-one. `simulate_mouse()` gives a mouse's days. Nothing is downloaded, and the truth is known (`["simulation"]`).
+`visbehavior.simulate(session_type)` simulates a mouse in the change detection task and returns the content of a stimulus pickle, which is read like one from a rig.
+`simulate_mouse()` simulates all sessions of a mouse. Nothing is downloaded, and the ground truth is known (`["simulation"]`).
 
 ```python
 from visbehavior import BehaviorSession, Mouse, simulate
@@ -58,35 +55,53 @@ session.get_performance_metrics()["max_dprime"]
 raw["simulation"]["drivers"], raw["simulation"]["engaged"].mean()
 ```
 
-## The mouse
+## The behavioral model
 
-At each flash that it is not busy licking, the mouse begins a bout of licks or does not, by a logistic function of what drives it: a bias; how long it has waited since its last bout
-(timing); and, where the image changes, how well it sees that change (sensitivity, and a factor for each pair of images). The model is after that of Piet et al. 2024 (Neuron 112), who fit
-the data set with such a one; theirs has drives for omissions too, which change nothing here. A mouse that is not engaged lacks {disengaged:g} log-odds. Whether it is, is a Markov chain, and what it has drunk tips it. It answers a change after a log-normal latency
-around 0.39 s, drinks a reward with some 17 licks, slows down for it, learns from day to day, and sees new images worse.
+At each flash on which the mouse is not already licking, it starts a lick bout with probability p. The log-odds of p are a sum of four terms:
 
-`Mouse` has what is the animal's own: sensitivity, impulsivity, timing, engagement, latency, running speed, what it has seen. Zeros are the typical mouse. Without one,
-`simulate` draws a mouse of the population. Each session adds chance of its own around the habits of its stage (log-odds; the middle and the spread over sessions):
+    logit p = b + t (1 - exp(-(n - 1) / {timing_flashes:g})) + s v[i, j] + d
+
+| symbol | meaning |
+|---|---|
+| b | bias: log-odds of licking at any flash |
+| t | timing: increase of the log-odds after a long time without licks; n is the number of flashes since the last bout |
+| s | sensitivity: increase of the log-odds at a change; at other flashes the term is 0 |
+| v[i, j] | visibility of the change from image i to image j: mean 1, standard deviation {visibility_sd:g} |
+| d | {disengagement:g} while the mouse is disengaged, else 0 |
+
+The model is based on Piet et al. (2024), Neuron 112, who fitted such a model to this data set; their regressors for omissions are left out. Engagement follows a two-state Markov chain,
+updated at each flash; an engaged and a disengaged period together last {cycle:g} minutes on average. The log-odds of being engaged decrease by {satiation:g} for each {volume:g} mL that the mouse drinks.
+
+The latency from a change to the first lick is log-normal with a median around 0.39 s. A bout with a reward has {licks:g} licks on average. The mouse slows down while it drinks. Over sessions with the
+same kind of stimulus, gratings or images, the sensitivity increases by up to {learning:g}; a novel image set decreases it by {novelty:g}.
+
+`Mouse` has the parameters of the animal. Sensitivity (of s), impulsivity (of b) and engagement are deviations from the mean of the stage in standard deviations, so 0 is an average mouse. Without `mouse`,
+`simulate` samples a random mouse. The parameters also vary between the sessions of a mouse ({within:.0%} of the variance). Mean ± standard deviation over the sessions of each stage (log-odds):
 
 | stage | bias | sensitivity | engaged |
 |---|---|---|---|
-{habits}
-## The rules
+{parameters}
+## The task
 
-A change comes 4 to 11 flashes after a trial's start, one more with probability 0.7 (a truncated geometric distribution); one trial in eight is a catch trial; a lick before the change aborts the
-trial, which is tried again, up to 5 times, after a timeout of 0.3 s; a lick from 0.15 to 0.75 s after it is a response; the first five changes are rewarded for nothing; from OPHYS_1
-on 5 % of the images are left out, never a change nor the one before it. The session ends after 60 minutes or 5 mL. Gratings of TRAINING_0 and TRAINING_1 stay until they change;
-TRAINING_0 rewards every change. TRAINING_5 and OPHYS have five minutes of gray before, and gray and ten runs of a movie after (sessions shorter than 30 minutes have neither).
+- The change is 4 to 11 flashes after the start of the trial, with a truncated geometric distribution (probability 0.7 that it is later than a flash).
+- One trial in eight is a catch trial.
+- A lick before the change aborts the trial. After a timeout of 0.3 s the trial is repeated, up to 5 times.
+- A lick 0.15 to 0.75 s after the change is a response.
+- The first five changes have a free reward.
+- In OPHYS_1 to OPHYS_6, 5 % of the images are omitted, but never a change or the image before it.
+- The session ends after 60 minutes or 5 mL.
+- In TRAINING_0 and TRAINING_1 gratings stay on until they change. In TRAINING_0 every change has a free reward.
+- TRAINING_5 and OPHYS have a gray screen of five minutes before the task, and a gray screen and ten repeats of a movie after it (not in sessions shorter than 30 minutes).
 
-## Beside the published sessions
+## Comparison with the published sessions
 
-Trials a session, 25 %, **50 %** and 75 % over sessions: those of the 4,782 published sessions, and of {sessions} simulated ones a group, each with a mouse of its own. Each simulated median lies
-within the published quartiles, and each distance between quartiles is within a factor of 1.5 of the published one; a test holds both.
+Number of trials in a session: 25 %, **50 %** and 75 % quantile over sessions, for the 4,782 published sessions and {sessions} simulated sessions of each stage, each with a different mouse. Each simulated
+median is within the published quartiles, and each simulated interquartile range is within a factor of 1.5 of the published one; a test checks both.
 
 | stage | | {names} |
 |---|---|{lines}|
 {rows}
-Within one session: the published raw file 891635659 (TRAINING_5), and 20 simulated sessions of a mouse like that one (medians of the three figures).
+Quantiles within one session: the published raw file 891635659 (TRAINING_5), and {repeats} simulated sessions of a similar mouse (median over sessions).
 
 | | published | simulated |
 |---|---|---|
@@ -95,24 +110,35 @@ Made by `python -m scripts.simulation_page`.
 """
 
 
-def counts(group: str, seed: int) -> list[int]:
-    """Trials, and how many of each kind, of one session."""
+def count_outcomes(group: str, seed: int) -> list[int]:
+    """Return the number of trials, and of each outcome, in a simulated session."""
     rng = np.random.default_rng(seed)
-    stage = parse_stage(TYPES[group])
-    licker = Licker(draw_drivers(draw_mouse(rng), stage.name, rng), rng, present=not stage.passive)
-    outcomes = [outcome(trial) for trial in play(stage, licker, frames_of(stage.longest), rng).trials]
-    return [len(outcomes), *(sum(one[name] for one in outcomes) for name in COUNTS)]
+    stage = parse_stage(SESSION_TYPES[group])
+    parameters = mouse.sample_session_parameters(mouse.sample_mouse(rng), stage.name, rng)
+    model = licking.LickingModel(parameters, rng, has_spout=not stage.passive)
+    outcomes = [task.classify_trial(trial) for trial in task.run_task(stage, model, stage.max_minutes, rng).trials]
+    return [len(outcomes), *(sum(outcome[name] for outcome in outcomes) for name in OUTCOME_NAMES)]
 
 
 def simulated_outcomes(group: str, sessions: int) -> dict[str, list[float]]:
-    """Quartiles of each count."""
-    rows = np.array([counts(group, seed) for seed in range(sessions)])
-    names = ["trial_count", *(f"{name}_trial_count" for name in COUNTS)]
-    return {name: np.quantile(rows[:, at], QUARTILES).tolist() for at, name in enumerate(names)}
+    """Return the quartiles of each count over simulated sessions."""
+    counts = np.array([count_outcomes(group, seed) for seed in range(sessions)])
+    return {name: np.quantile(counts[:, i], QUARTILES).tolist() for i, name in enumerate(COUNT_NAMES)}
 
 
-def group_of(session_type: Any) -> str | None:
-    """The group of a published session."""
+def published_outcomes(path: pathlib.Path) -> dict[str, dict[str, list[float]]]:
+    """Return the quartiles of each count over published sessions, by group."""
+    table = pd.read_csv(path)
+    groups = table.groupby(table["session_type"].map(session_group))
+    return {
+        group: {name: rows[name].quantile(list(QUARTILES)).tolist() for name in COUNT_NAMES}
+        for group, rows in groups
+        if group in SESSION_TYPES
+    }
+
+
+def session_group(session_type: Any) -> str | None:
+    """Return the group of a published session type."""
     if not isinstance(session_type, str):
         return None
     if session_type.startswith("OPHYS"):
@@ -120,20 +146,8 @@ def group_of(session_type: Any) -> str | None:
     return session_type[: len("TRAINING_0")]
 
 
-def published_outcomes(path: pathlib.Path) -> dict[str, dict[str, list[float]]]:
-    """Quartiles of each count, from the published table."""
-    table = pd.read_csv(path)
-    names = ["trial_count", *(f"{name}_trial_count" for name in COUNTS)]
-    groups = table.groupby(table["session_type"].map(group_of))
-    return {
-        group: {name: rows[name].quantile(list(QUARTILES)).tolist() for name in names}
-        for group, rows in groups
-        if group in TYPES
-    }
-
-
-def within(session: BehaviorSession) -> dict[str, list[float]]:
-    """Quartiles within a session."""
+def session_quartiles(session: BehaviorSession) -> dict[str, list[float]]:
+    """Return the quartiles of licks, trials and running within a session."""
     trials, licks = session.trials, session.licks["timestamps"].to_numpy()
     values = {
         "interval between licks (s)": np.diff(licks),
@@ -142,48 +156,74 @@ def within(session: BehaviorSession) -> dict[str, list[float]]:
         "time of changes in a trial (s)": (trials["change_time"] - trials["start_time"]).dropna(),
         "running speed (cm/s)": session.running_speed["speed"],
     }
-    return {name: np.quantile(found, QUARTILES).tolist() for name, found in values.items()}
+    return {name: np.quantile(value, QUARTILES).tolist() for name, value in values.items()}
 
 
 def simulated_session(sessions: int) -> dict[str, list[float]]:
-    """Medians over sessions of the quartiles within each."""
+    """Return the median of the quartiles over simulated sessions of one mouse."""
     raws = (
-        simulate("TRAINING_5_images_A_handoff_lapsed", mouse=LIKE_THE_PUBLISHED, seed=seed) for seed in range(sessions)
+        simulate("TRAINING_5_images_A_handoff_lapsed", mouse=PUBLISHED_MOUSE, seed=seed) for seed in range(sessions)
     )
-    found = [within(BehaviorSession.from_json({"behavior_stimulus_file": raw})) for raw in raws]
-    return {name: np.median([one[name] for one in found], axis=0).tolist() for name in found[0]}
+    quartiles = [session_quartiles(BehaviorSession.from_json({"behavior_stimulus_file": raw})) for raw in raws]
+    return {name: np.median([session[name] for session in quartiles], axis=0).tolist() for name in quartiles[0]}
 
 
-def figures(quartiles: list[float], form: str) -> str:
-    low, middle, high = (format(value, form) for value in quartiles)
-    return f"{low}, **{middle}**, {high}"
+def format_quartiles(quartiles: list[float], spec: str) -> str:
+    low, median, high = (format(value, spec) for value in quartiles)
+    return f"{low}, **{median}**, {high}"
+
+
+def outcome_rows() -> str:
+    published = json.loads(OUTCOMES.read_text())
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        quartiles = pool.map(simulated_outcomes, SESSION_TYPES, [SESSIONS_PER_GROUP] * len(SESSION_TYPES))
+        simulated = dict(zip(SESSION_TYPES, quartiles, strict=True))
+    return "".join(
+        f"| {group} | {source} | {' | '.join(format_quartiles(counts[group][name], '.0f') for name in COUNT_NAMES)} |\n"
+        for group in SESSION_TYPES
+        for source, counts in (("published", published), ("simulated", simulated))
+    )
+
+
+def session_rows() -> str:
+    published, simulated = json.loads(SESSION.read_text()), simulated_session(SESSIONS_PER_MOUSE)
+    return "".join(
+        f"| {name} | {format_quartiles(published[name], '.3f')} | {format_quartiles(simulated[name], '.3f')} |\n"
+        for name in published
+    )
+
+
+def parameter_rows() -> str:
+    return "".join(
+        f"| {group} | "
+        + " | ".join(f"{mean:g} ± {sd:g}" for mean, sd in (p.bias, p.sensitivity, p.engagement))
+        + " |\n"
+        for group, p in mouse.STAGE_PARAMETERS.items()
+        if group != "OPHYS_passive"
+    )
 
 
 def page() -> str:
-    """The page's text."""
-    published = json.loads(OUTCOMES.read_text())
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        simulated = dict(zip(TYPES, pool.map(simulated_outcomes, TYPES, [SESSIONS] * len(TYPES)), strict=True))
-    names = list(next(iter(published.values())))
-    rows = ""
-    for group in TYPES:
-        for who, found in (("published", published[group]), ("simulated", simulated[group])):
-            rows += f"| {group} | {who} | " + " | ".join(figures(found[name], ".0f") for name in names) + " |\n"
-    own, theirs = simulated_session(20), json.loads(SESSION.read_text())
-    session = "".join(f"| {n} | {figures(theirs[n], '.3f')} | {figures(own[n], '.3f')} |\n" for n in theirs)
-    habits = "".join(
-        f"| {group} | {one.bias[0]:g} ± {one.bias[1]:g} | {one.sensitivity[0]:g} ± {one.sensitivity[1]:g} | {one.engaged[0]:g} ± {one.engaged[1]:g} |\n"
-        for group, one in HABITS.items()
-        if group != "OPHYS_passive"
-    )
+    """Return the text of the page."""
+    labels = [name.removesuffix("_trial_count").removesuffix("_count").replace("_", " ") for name in COUNT_NAMES]
     return TEXT.format(
-        disengaged=-DISENGAGED,
-        habits=habits,
-        sessions=SESSIONS,
-        names=" | ".join(name.removesuffix("_trial_count").removesuffix("_count").replace("_", " ") for name in names),
-        lines="|".join("---" for _ in names),
-        rows=rows,
-        session=session,
+        timing_flashes=mouse.TIMING_FLASHES,
+        visibility_sd=mouse.VISIBILITY_SD,
+        disengagement=mouse.DISENGAGEMENT,
+        cycle=mouse.ENGAGEMENT_CYCLE,
+        satiation=mouse.SATIATION,
+        volume=mouse.TYPICAL_VOLUME,
+        licks=licking.REWARDED_LICKS,
+        learning=mouse.LEARNING_GAIN,
+        novelty=mouse.NOVELTY_COST,
+        within=1 - mouse.BETWEEN_MOUSE_VARIANCE,
+        parameters=parameter_rows(),
+        sessions=SESSIONS_PER_GROUP,
+        repeats=SESSIONS_PER_MOUSE,
+        names=" | ".join(labels),
+        lines="|".join("---" for _ in labels),
+        rows=outcome_rows(),
+        session=session_rows(),
     )
 
 
@@ -191,14 +231,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--published", type=pathlib.Path)
     parser.add_argument("--session", type=pathlib.Path)
-    given = parser.parse_args()
-    if given.published:
-        OUTCOMES.write_text(json.dumps(published_outcomes(given.published), indent=1) + "\n")
-    if given.session:
-        data = json.loads(given.session.read_text())
-        data["behavior_stimulus_file"] = str(given.session.parent / data["behavior_stimulus_file"])
+    arguments = parser.parse_args()
+    if arguments.published:
+        OUTCOMES.write_text(json.dumps(published_outcomes(arguments.published), indent=1) + "\n")
+    if arguments.session:
+        data = json.loads(arguments.session.read_text())
+        data["behavior_stimulus_file"] = str(arguments.session.parent / data["behavior_stimulus_file"])
         data.pop("image_set_file", None)
-        SESSION.write_text(json.dumps(within(BehaviorSession.from_json(data)), indent=1) + "\n")
+        quartiles = session_quartiles(BehaviorSession.from_json(data))
+        SESSION.write_text(json.dumps(quartiles, indent=1) + "\n")
     print(page(), end="")
 
 

@@ -1,16 +1,23 @@
-"""Made-up pickles of the change detection task, with what is read of them in the shapes in which a rig writes it."""
+"""Synthetic pickles of the change detection task, in the format of a rig.
+
+They do not use the declarations of the package, so that a wrong declaration fails a test.
+"""
 
 from __future__ import annotations
 
 import collections
+import copy
 import datetime
 import gzip
 import pathlib
 import pickle as pickles
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from visbehavior import BehaviorSession
 
 Pickle = dict[str, Any]
 
@@ -18,41 +25,41 @@ IMAGES = ("im065", "im077", "im066", "im061", "im063", "im062", "im085", "im069"
 ORIENTATIONS = {0: "horizontal", 90: "vertical", 180: "horizontal", 270: "vertical"}
 IMAGE_SET = "//allen/image_dictionaries/Natural_Images_Lum_Matched_set_training_2017.07.14.pkl"
 FLASH, CYCLE = 15, 45
-SHORT_GRAY, SLOW_GRAY, SLOWER = 200, 3000, 6
-SWEEPS, RUNS = 60, 2
+SHORT_GRAY, LONG_GRAY, SLOWDOWN = 200, 3000, 6
+MOVIE_IMAGES, RUNS = 60, 2
 MILLISECONDS = 1000 / 60
-LOGGED_LATE = 6.0
+LOG_CLOCK_OFFSET = 6.0
 TOP, SUPPLY = 4.87, 4.884
 OUTCOMES = ("aborted", "auto", "hit", "miss", "false_alarm", "correct_reject")
-WITHOUT_LICKS = ("miss", "auto", "correct_reject")
-PASSIVE = ("miss", "correct_reject")
+NO_LICK_OUTCOMES = ("miss", "auto", "correct_reject")
+PASSIVE_OUTCOMES = ("miss", "correct_reject")
 
 
-def seconds(frame: int) -> np.float64:
-    """What a rig logs beside a frame: by another clock, so not to be used."""
-    return np.float64(LOGGED_LATE + frame * MILLISECONDS / 1000 + 0.0021)
+def logged_time(frame: int) -> np.float64:
+    """Return the time that a rig logs for a frame; it is from another clock and must not be read."""
+    return np.float64(LOG_CLOCK_OFFSET + frame * MILLISECONDS / 1000 + 0.0021)
 
 
 def event(name: str, frame: int, detail: str = "") -> list[Any]:
-    return [name, detail, seconds(frame), frame]
+    return [name, detail, logged_time(frame), frame]
 
 
 # Trials
 
 
-def choose(stimulus: str, rng: np.random.Generator, other_than: Any = None) -> Any:
-    """An image's name or an orientation as a rig pickles it, another one than this."""
+def sample_image(stimulus: str, rng: np.random.Generator, other_than: Any = None) -> Any:
+    """Return the name of an image or an orientation, different from `other_than`."""
     choices = list(IMAGES) if stimulus == "images" else list(ORIENTATIONS)
-    return [what for what in choices if what != other_than][rng.integers(len(choices) - (other_than is not None))]
+    return [image for image in choices if image != other_than][rng.integers(len(choices) - (other_than is not None))]
 
 
-def called(what: Any) -> tuple[Any, Any]:
-    """An image with its category."""
-    return (what, what) if isinstance(what, str) else (ORIENTATIONS[what], what)
+def with_category(image: Any) -> tuple[Any, Any]:
+    """Return category and image."""
+    return (image, image) if isinstance(image, str) else (ORIENTATIONS[image], image)
 
 
 def outcome_events(outcome: str, change: int, lick: int) -> list[list[Any]]:
-    """What the rig logs from the change on."""
+    """Return the events from the change on."""
     changed = event("sham_change" if outcome in ("false_alarm", "correct_reject") else "stimulus_changed", change)
     end = change + 46
     judged_auto = event("hit", lick) if change + 9 <= lick < end else event("miss", end)
@@ -67,7 +74,7 @@ def outcome_events(outcome: str, change: int, lick: int) -> list[list[Any]]:
 
 
 def lick_frames(outcome: str, start: int, change: int, rng: np.random.Generator) -> list[int]:
-    """The first lick decides; others follow it, some in the frame of the change or in the one in which the next begins."""
+    """Return the licks of a trial. The first decides the outcome; misses may have a lick in the frame of the change."""
     first = {"aborted": start + int(rng.integers(1, 170)), "auto": change + int(rng.integers(-3, 60))}
     late = change + int(rng.integers(47, 200))
     decisive = first.get(outcome, change + int(rng.integers(9, 46)) if outcome in ("hit", "false_alarm") else late)
@@ -79,7 +86,7 @@ def lick_frames(outcome: str, start: int, change: int, rng: np.random.Generator)
 
 
 def make_trial(index: int, outcome: str, start: int, pair: tuple[Any, Any], rng: np.random.Generator) -> Pickle:
-    """An entry of the trial log; `frames` holds its change, its end and its licks, and is taken out again."""
+    """Return an entry of the trial log; the additional key `frames` has its change, end and licks."""
     change = start + CYCLE * int(rng.integers(4, 7))
     licks = lick_frames(outcome, start, change, rng)
     events = [event("trial_start", start), event("initial_blank", start, "enter"), event("pre_change", start, "exit")]
@@ -90,69 +97,69 @@ def make_trial(index: int, outcome: str, start: int, pair: tuple[Any, Any], rng:
         end = change + 46 + int(rng.integers(150, 220))
         events += outcome_events(outcome, change, licks[0] if licks else change)
     changes = outcome in ("auto", "hit", "miss")
-    given = {"auto": (0.005, change + 10), "hit": (0.007, licks[0] if licks else change)}
-    volume, frame = given.get(outcome, (0.0, 0))
-    from_to = [(*(called(what) for what in pair), seconds(change), change)]
+    rewards = {"auto": (0.005, change + 10), "hit": (0.007, licks[0] if licks else change)}
+    volume, frame = rewards.get(outcome, (0.0, 0))
+    from_to = [(*(with_category(image) for image in pair), logged_time(change), change)]
     return {
         "index": index,
         "trial_params": {"catch": outcome in ("false_alarm", "correct_reject"), "auto_reward": outcome == "auto"},
         "events": [*events, event("trial_end", end)],
-        "rewards": [(volume, seconds(frame), frame)] if outcome in given else [],
+        "rewards": [(volume, logged_time(frame), frame)] if outcome in rewards else [],
         "stimulus_changes": from_to if changes else [],
         "frames": {"change": change if changes else None, "end": end, "licks": licks},
     }
 
 
 def make_trials(stimulus: str, outcomes: list[str], first: int, rng: np.random.Generator) -> tuple[list[Pickle], list]:
-    """The trial log, and the set log, (kind, what, time, frame), that goes with it."""
-    kind, shown = ("Image" if stimulus == "images" else "Ori"), choose(stimulus, rng)
-    log, chosen, start = [], [(kind, shown, seconds(0), 0)], first
+    """Return the trial log and the set log (kind, image, time, frame)."""
+    kind, shown = ("Image" if stimulus == "images" else "Ori"), sample_image(stimulus, rng)
+    log, selected, start = [], [(kind, shown, logged_time(0), 0)], first
     for index, outcome in enumerate(outcomes):
-        following = choose(stimulus, rng, other_than=shown)
+        following = sample_image(stimulus, rng, other_than=shown)
         log.append(make_trial(index, outcome, start, (shown, following), rng))
         frames = log[-1]["frames"]
         if frames["change"] is not None:
             shown = following
-            chosen.append((kind, shown, seconds(frames["change"]), frames["change"]))
+            selected.append((kind, shown, logged_time(frames["change"]), frames["change"]))
         start = first + CYCLE * ((frames["end"] - first) // CYCLE + 1)
-    return log, chosen
+    return log, selected
 
 
-# The screen
+# Stimuli
 
 
-def draw_screen(n: int, begins: list[int], end: int, flashes: bool, rng: np.random.Generator) -> list[int]:
-    """1 in each frame with an image: flashes that begin in these frames, not all equally long, or all up to the end."""
+def make_draw_log(n: int, starts: list[int], end: int, flashes: bool, rng: np.random.Generator) -> list[int]:
+    """Return 1 for each frame with an image: flashes of variable duration, or one image until the end."""
     log = [0] * n
     if not flashes:
-        log[begins[0] : end] = [1] * (end - begins[0])
-    for frame in begins if flashes else []:
+        log[starts[0] : end] = [1] * (end - starts[0])
+    for frame in starts if flashes else []:
         length = FLASH + int(rng.choice([0, 0, 0, -1, 2]))
         log[frame : frame + length] = [1] * length
     return log
 
 
-def leave_out(first: int, end: int, kept: set[int], rng: np.random.Generator) -> list[int]:
-    """Flashes that are left out, the last one among them, but never the first or the image that a change shows."""
+def sample_omissions(first: int, end: int, shown: set[int], rng: np.random.Generator) -> list[int]:
+    """Return the omitted flashes: the last one and random others, but never the first or a change."""
     flashes = list(range(first + CYCLE, end, CYCLE))
-    return [frame for frame in flashes if frame not in kept and (frame == flashes[-1] or rng.random() < 0.1)]
+    return [frame for frame in flashes if frame not in shown and (frame == flashes[-1] or rng.random() < 0.1)]
 
 
-def omission_log(left_out: list[int], first: int, early: bool) -> list[int]:
-    """As logged: one twice, two beside images that were shown after all, one not near enough to one."""
-    beside = [first + CYCLE * 2 + 3, first + CYCLE * 3 - 3, first + CYCLE * 4 - 4]
-    return sorted(([first - 20] if early else []) + left_out[:1] + left_out + beside)
+def omission_log(omitted: list[int], first: int, early: bool) -> list[int]:
+    """Return the log: one omission is repeated, two others are within 3 frames of an image, one 4 frames from it."""
+    near_images = [first + CYCLE * 2 + 3, first + CYCLE * 3 - 3, first + CYCLE * 4 - 4]
+    return sorted(([first - 20] if early else []) + omitted[:1] + omitted + near_images)
 
 
 def make_intervals(n: int, slow: int, rng: np.random.Generator) -> Any:
-    """At 60 Hz, but for slow frames at the beginning: five minutes of gray in a small file."""
+    """Return intervals at 60 Hz after slow frames at the start, which give five minutes of gray in a small file."""
     intervals = rng.normal(MILLISECONDS, 0.3, n - 1)
-    intervals[:slow] *= SLOWER
+    intervals[:slow] *= SLOWDOWN
     return intervals
 
 
-def make_stimulus(stimulus: str, chosen: list[Any], draw_log: list[int], flashes: bool) -> Pickle:
-    """An entry of `stimuli`."""
+def make_stimulus(stimulus: str, selected: list[Any], draw_log: list[int], flashes: bool) -> Pickle:
+    """Return an entry of `stimuli`."""
     groups = [[name, [0, 180] if name == "horizontal" else [90, 270]] for name in ("horizontal", "vertical")]
     images = {
         "image_set": IMAGE_SET,
@@ -160,7 +167,7 @@ def make_stimulus(stimulus: str, chosen: list[Any], draw_log: list[int], flashes
     }
     gratings = {"stim_groups": groups, "phase": 0.25, "sf": 0.04}
     return {
-        "set_log": chosen,
+        "set_log": selected,
         "draw_log": draw_log,
         "flash_interval_sec": [0.25, 0.5] if flashes else None,
         **(images if stimulus == "images" else gratings),
@@ -168,29 +175,29 @@ def make_stimulus(stimulus: str, chosen: list[Any], draw_log: list[int], flashes
 
 
 def make_movie(start: int, n: int, rng: np.random.Generator) -> Pickle:
-    """A movie, two frames an image, after some gray; some frames were dropped."""
-    shown = SWEEPS * RUNS * 2
-    gray = n - start - shown - 5
+    """Return a movie with two frames per image after a gray screen; some frames are dropped."""
+    movie = MOVIE_IMAGES * RUNS * 2
+    gray = n - start - movie - 5
     indices = np.delete(np.arange(start, n), rng.choice(np.arange(gray, n - start - 1), 5, replace=False))
     return {
         "starting_frame": start,
         "frame_indices": indices.astype(np.uint32),
         "static_stimulus": {
-            "sweep_frames": [(2 * i, 2 * i + 1) for i in range(SWEEPS * RUNS)],
-            "frame_list": np.r_[np.full(gray, -1), np.repeat(np.arange(SWEEPS * RUNS), 2)].astype(np.int32),
+            "sweep_frames": [(2 * i, 2 * i + 1) for i in range(MOVIE_IMAGES * RUNS)],
+            "frame_list": np.r_[np.full(gray, -1), np.repeat(np.arange(MOVIE_IMAGES * RUNS), 2)].astype(np.int32),
             "runs": RUNS,
         },
     }
 
 
-# The wheel
+# Encoder
 
 
 def make_encoder(n: int, rng: np.random.Generator, backward: bool, surplus: int) -> Pickle:
-    """A wheel that runs, rests and turns back, with wraps either way, jumps of more than 1 V and a few outliers."""
-    pace = np.repeat(rng.choice([0.0, 0.02, 0.06, -0.03], n // 300 + 2, p=[0.3, 0.3, 0.3, 0.1]), 300)[: n + surplus]
-    turned = np.cumsum(pace * rng.normal(1, 0.2, n + surplus)) * (-1 if backward else 1)
-    v = (turned + rng.uniform(0, TOP)) % TOP + rng.normal(0, 0.002, n + surplus)
+    """Return an encoder with running, rest, backward running, wraps, steps of more than 1 V and outliers."""
+    steps = np.repeat(rng.choice([0.0, 0.02, 0.06, -0.03], n // 300 + 2, p=[0.3, 0.3, 0.3, 0.1]), 300)[: n + surplus]
+    angle = np.cumsum(steps * rng.normal(1, 0.2, n + surplus)) * (-1 if backward else 1)
+    v = (angle + rng.uniform(0, TOP)) % TOP + rng.normal(0, 0.002, n + surplus)
     v[rng.choice(n, 8, replace=False)] = 2.5
     v[rng.choice(n, 3, replace=False)] = 5.2
     v[rng.choice(n, 4, replace=False)] += 0.9
@@ -198,16 +205,16 @@ def make_encoder(n: int, rng: np.random.Generator, backward: bool, surplus: int)
     return {"vsig": v.tolist(), "vin": vin.tolist(), "dx": np.diff(v, prepend=v[0]).astype(np.float32)}
 
 
-# The whole
+# Pickle
 
 
-def stage_of(stimulus: str, movie: bool, passive: bool) -> str:
+def session_type(stimulus: str, movie: bool, passive: bool) -> str:
     name = "OPHYS_1_" if movie else "TRAINING_3_"
     return name + ("images_A" if stimulus == "images" else "gratings") + ("_passive" if passive else "")
 
 
 def settings(stage: str, omissions: bool) -> Pickle:
-    """`params`, `cl_params` and `config`."""
+    """Return `params`, `cl_params` and `config`."""
     task = {
         "response_window": [0.15, 0.75],
         "blank_duration_range": (0.5, 0.5),
@@ -222,15 +229,15 @@ def settings(stage: str, omissions: bool) -> Pickle:
     }
 
 
-def draw_outcomes(licks: bool, passive: bool, count: int, rng: np.random.Generator) -> list[str]:
-    """Each outcome that there can be at least once."""
-    possible = PASSIVE if passive else OUTCOMES if licks else WITHOUT_LICKS
-    lots = [*possible, *rng.choice(possible, max(0, count - len(possible)))]
-    return [str(outcome) for outcome in rng.permutation(lots)]
+def sample_outcomes(licks: bool, passive: bool, count: int, rng: np.random.Generator) -> list[str]:
+    """Return random outcomes, with each possible one at least once."""
+    possible = PASSIVE_OUTCOMES if passive else OUTCOMES if licks else NO_LICK_OUTCOMES
+    outcomes = [*possible, *rng.choice(possible, max(0, count - len(possible)))]
+    return [str(outcome) for outcome in rng.permutation(outcomes)]
 
 
 def lick_log(trials: list[Pickle], n: int, first: int) -> list[int]:
-    """Licks of all trials, also before the first and in its first frame, where the next begins, and one past the end."""
+    """Return the licks, including some before the first trial, in first frames of trials, and after the last frame."""
     starts = [trial["events"][0][3] for trial in trials[1:4]]
     frames = {first - 50, first, n - 5, n, *starts, *(frame for trial in trials for frame in trial["frames"]["licks"])}
     return sorted(frame for frame in frames if 0 <= frame <= n)
@@ -250,28 +257,28 @@ def make_raw(
     trials: int = 24,
     seed: int = 0,
 ) -> Pickle:
-    """A pickle; gratings that are never omitted stay on the screen, a passive session has neither licks nor rewards."""
+    """Return a pickle. Gratings without omissions stay on; a passive session has no licks and no rewards."""
     rng = np.random.default_rng(seed)
-    first = SHORT_GRAY + (SLOW_GRAY if gray_before else 0)
+    first = SHORT_GRAY + (LONG_GRAY if gray_before else 0)
     flashes, licks = stimulus == "images" or omissions, licks and not passive
-    log, chosen = make_trials(stimulus, draw_outcomes(licks, passive, trials, rng), first, rng)
+    log, selected = make_trials(stimulus, sample_outcomes(licks, passive, trials, rng), first, rng)
     end = first + CYCLE * ((log[-1]["frames"]["end"] - first) // CYCLE + 2)
-    n = end + (SHORT_GRAY + SWEEPS * RUNS * 2 if movie else 8)
-    left_out = leave_out(first, end, {entry[3] for entry in chosen}, rng) if omissions else []
+    n = end + (SHORT_GRAY + MOVIE_IMAGES * RUNS * 2 if movie else 8)
+    omitted = sample_omissions(first, end, {entry[3] for entry in selected}, rng) if omissions else []
     name = "images" if stimulus == "images" else "grating"
-    begins = [frame for frame in range(first, end, CYCLE) if frame not in left_out]
-    draw_log = draw_screen(n, begins, end, flashes, rng)
+    starts = [frame for frame in range(first, end, CYCLE) if frame not in omitted]
+    draw_log = make_draw_log(n, starts, end, flashes, rng)
     session = {
-        "intervalsms": make_intervals(n, SLOW_GRAY if gray_before else 0, rng),
+        "intervalsms": make_intervals(n, LONG_GRAY if gray_before else 0, rng),
         "lick_sensors": [{"lick_events": lick_log(log, n, first) if licks else []}],
         "encoders": [make_encoder(n, rng, backward, surplus)],
-        "stimuli": {name: make_stimulus(stimulus, chosen, draw_log, flashes)},
+        "stimuli": {name: make_stimulus(stimulus, selected, draw_log, flashes)},
         "items": {"fingerprint": make_movie(end, n, rng)} if movie else {},
         "trial_log": [{key: value for key, value in trial.items() if key != "frames"} for trial in log],
-        **settings(stage_of(stimulus, movie, passive), omissions),
+        **settings(session_type(stimulus, movie, passive), omissions),
     }
     if omissions:
-        session["omitted_flash_frame_log"] = {f"{name}_0": omission_log(left_out, first, begins_with_omission)}
+        session["omitted_flash_frame_log"] = {f"{name}_0": omission_log(omitted, first, begins_with_omission)}
     return {
         "start_time": datetime.datetime(2019, 4, 11, 19, 31, 50),
         "session_uuid": str(uuid.UUID(int=seed)),
@@ -280,14 +287,14 @@ def make_raw(
 
 
 def write_raw(path: pathlib.Path, pickle: Pickle, protocol: int = 2) -> pathlib.Path:
-    """The pickle as a file, packed if its name ends with .gz."""
-    plain = pickles.dumps(pickle, protocol=protocol)
-    path.write_bytes(gzip.compress(plain, mtime=0) if path.suffix == ".gz" else plain)
+    """Write a pickle, gzipped if its name ends with .gz; return the path."""
+    content = pickles.dumps(pickle, protocol=protocol)
+    path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
     return path
 
 
-def session_data(path: pathlib.Path, **more: Any) -> dict[str, Any]:
-    """What `from_json` takes, for the pickle at this path."""
+def session_data(path: pathlib.Path, **others: Any) -> dict[str, Any]:
+    """Return complete session_data for the pickle at this path."""
     return {
         "behavior_session_id": 990200001,
         "external_specimen_name": 445002,
@@ -301,5 +308,17 @@ def session_data(path: pathlib.Path, **more: Any) -> dict[str, Any]:
         "prior_images_shown": list(IMAGES[:5]),
         "project_code": "VisualBehavior",
         "behavior_stimulus_file": str(path),
-        **more,
+        **others,
     }
+
+
+def session_of(pickle: Pickle, **others: Any) -> BehaviorSession:
+    """Return the session of a pickle in memory; `others` are entries of session_data."""
+    return BehaviorSession.from_json(session_data(pathlib.Path(), **{"behavior_stimulus_file": pickle, **others}))
+
+
+def changed_session(pickle: Pickle, change: Callable[[Pickle], Any]) -> BehaviorSession:
+    """Return the session of a pickle after a change of its behavior session."""
+    changed = copy.deepcopy(pickle)
+    change(changed["items"]["behavior"])
+    return session_of(changed)

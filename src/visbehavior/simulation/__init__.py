@@ -1,1 +1,1 @@
-"""A mouse, the task's rules and the rig: sessions whose truth is known, as the rig's raw file."""
+"""Simulation of sessions with known parameters: a behavioral model of the mouse, the task and the rig's stimulus pickle."""

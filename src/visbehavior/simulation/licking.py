@@ -1,4 +1,16 @@
-"""When a mouse licks: bouts that begin at flashes, and what it drinks."""
+"""Licking model: lick bouts, their latency and the engagement of the mouse.
+
+The probability of a lick bout at a flash is defined in `visbehavior.simulation.mouse`. Engagement is a two-state Markov chain that
+is updated at each flash. The stationary probability g of being engaged decreases with the volume V that the mouse has drunk:
+
+    logit g = logit f - c (V / V0 - 0.5)
+
+with the engaged fraction f of the session, c = `SATIATION` and V0 = `TYPICAL_VOLUME`. The chain leaves the engaged state with
+probability r / g and enters it with probability r / (1 - g), where r = `FLASH_SECONDS` / `ENGAGEMENT_CYCLE`, so that an engaged and
+a disengaged period together last `ENGAGEMENT_CYCLE` on average.
+
+The values below were chosen to match the licks of a published session (docs/simulation.md).
+"""
 
 from __future__ import annotations
 
@@ -9,121 +21,141 @@ import numpy as np
 
 from visbehavior.schema.stimulus_pickle import FRAME_RATE
 from visbehavior.simulation.mouse import (
-    BOUT_OF_ENGAGEMENT,
-    DISENGAGED,
+    DISENGAGEMENT,
+    ENGAGEMENT_CYCLE,
     SATIATION,
+    TIMING_FLASHES,
     TYPICAL_VOLUME,
-    WAITING,
-    Drivers,
+    SessionParameters,
 )
 
 FLASH_SECONDS = 0.75
+"""Time from one flash to the next (s)."""
 
-INTERVAL = (0.158, 0.20)
-"""Between the licks of a bout: median (s), and spread of the logarithm."""
-MORE_LICKS = 0.38
-"""Probability that a bout without a reward goes on for another lick."""
-DRINKING = (17.0, 3.0)
-"""Licks of a bout in which a reward is drunk: mean and spread."""
-LATENCY_SPREAD = 0.20
-"""Of the logarithm of the latency of a response to a change."""
-SPONTANEOUS = (0.43, 0.15)
-"""Mean and spread of the time from a flash to a lick that it did not cause (s)."""
-EARLIEST, LATEST = 2, 44
-"""Frames after a flash within which its bout begins."""
-SOONEST_RESPONSE = 0.16
-"""Seconds: nothing that is seen is answered sooner."""
-FINDING = 0.9
-"""Probability that a mouse that takes part finds a reward that it did not earn, within a second."""
+LICK_INTERVAL, LICK_INTERVAL_SD = 0.158, 0.20
+"""Interval between the licks of a bout, log-normal: median (s), and standard deviation of the logarithm."""
+MIN_LICK_INTERVAL = 3
+"""Shortest interval between licks (frames)."""
+CONTINUATION_PROBABILITY = 0.38
+"""Probability that an unrewarded bout continues with another lick."""
+REWARDED_LICKS, REWARDED_LICKS_SD = 17.0, 3.0
+"""Licks of a bout with a reward, normal: mean and standard deviation."""
+MIN_REWARDED_LICKS = 3
+
+CHANGE_LATENCY_SD = 0.20
+"""Standard deviation of the logarithm of the latency from a change to the first lick."""
+MIN_CHANGE_LATENCY = 0.16
+"""Shortest latency from a change to the first lick (s)."""
+FLASH_LATENCY, FLASH_LATENCY_SD = 0.43, 0.15
+"""Latency from a flash without a change to the first lick, normal: mean and standard deviation (s)."""
+MIN_FLASH_LATENCY, MAX_LATENCY = 2, 44
+"""Range of the latency from a flash to the first lick (frames)."""
+FREE_REWARD_PROBABILITY = 0.9
+"""Probability that an engaged mouse finds a free reward, within a second."""
+MIN_FREE_REWARD_LATENCY = 6
+"""Shortest latency from a free reward to the first lick (frames)."""
 
 
-class Licker:
-    """A mouse's tongue.
+class LickingModel:
+    """Licks and engagement of a mouse during a session.
 
     Parameters
     ----------
-    drivers : Drivers
-        What drives the mouse.
+    parameters : SessionParameters
+        Model parameters.
     rng : numpy.random.Generator
-        Where chance comes from.
-    present : bool
-        Whether there is a spout.
+        Random number generator.
+    has_spout : bool
+        Whether the lick spout is in reach; without it the mouse is disengaged and never licks.
 
     Attributes
     ----------
     licks : list of int
-        Frames, in order.
-    drinks : list of int
-        Frames in which it began to drink a reward.
+        Frames of the licks, in order.
+    consumptions : list of int
+        Frames in which the mouse started to drink a reward.
     engaged : bool
-        Whether the mouse takes part, now.
+        Whether the mouse is engaged at present.
     """
 
-    def __init__(self, drivers: Drivers, rng: np.random.Generator, present: bool = True) -> None:
-        self._drivers, self._rng, self._present = drivers, rng, present
+    def __init__(self, parameters: SessionParameters, rng: np.random.Generator, has_spout: bool = True) -> None:
+        self._parameters, self._rng, self._has_spout = parameters, rng, has_spout
         self.licks: list[int] = []
-        self.drinks: list[int] = []
-        self.engaged = bool(rng.random() < drivers.engaged) and present
-        self._waited = 0
-        self._busy_until = -1
+        self.consumptions: list[int] = []
+        self.engaged = bool(rng.random() < parameters.engaged) and has_spout
+        self._flashes_since_bout = 0
+        self._bout_end = -1
 
-    def at_flash(self, onset: int, change: tuple[int, int] | None, volume: float) -> int | None:
-        """The frame of the lick with which a bout begins at this flash, or None."""
-        if not self._present:
-            return None
-        self._live_on(volume)
-        if onset <= self._busy_until:
-            self._waited = 0
-            return None
-        self._waited += 1
-        if self._rng.random() >= 1 / (1 + math.exp(-self._drive(change))):
-            return None
-        return onset + self._latency(change)
+    def sample_bout_start(self, onset: int, change: tuple[int, int] | None, volume: float) -> int | None:
+        """Return the frame of the first lick of a bout at a flash, or None if no bout starts.
 
-    def bout(self, first: int, *, rewarded: bool) -> None:
-        """Lick from this frame on."""
-        count = max(int(self._rng.normal(*DRINKING)), 3) if rewarded else int(self._rng.geometric(1 - MORE_LICKS))
-        median, spread = INTERVAL
-        gaps = median * np.exp(spread * self._rng.normal(size=count - 1)) * FRAME_RATE
-        frames = first + np.concatenate([[0], np.cumsum(np.maximum(np.rint(gaps), 3))]).astype(int)
+        Parameters
+        ----------
+        onset : int
+            First frame of the flash.
+        change : tuple of int or None
+            Images before and after the change; None if the image does not change.
+        volume : float
+            Reward volume that the mouse has drunk (mL).
+        """
+        if not self._has_spout:
+            return None
+        self._update_engagement(volume)
+        if onset <= self._bout_end:
+            self._flashes_since_bout = 0
+            return None
+        self._flashes_since_bout += 1
+        if self._rng.random() >= 1 / (1 + math.exp(-self._log_odds(change))):
+            return None
+        return onset + self._sample_latency(change)
+
+    def add_bout(self, first: int, *, rewarded: bool) -> None:
+        """Add the licks of a bout that starts in frame `first`."""
+        if rewarded:
+            count = max(int(self._rng.normal(REWARDED_LICKS, REWARDED_LICKS_SD)), MIN_REWARDED_LICKS)
+        else:
+            count = int(self._rng.geometric(1 - CONTINUATION_PROBABILITY))
+        intervals = LICK_INTERVAL * np.exp(LICK_INTERVAL_SD * self._rng.normal(size=count - 1)) * FRAME_RATE
+        frames = first + np.concatenate([[0], np.cumsum(np.maximum(np.rint(intervals), MIN_LICK_INTERVAL))]).astype(int)
         self.licks += frames.tolist()
         if rewarded:
-            self.drinks.append(first)
-        self._busy_until = self.licks[-1]
-        self._waited = 0
+            self.consumptions.append(first)
+        self._bout_end = self.licks[-1]
+        self._flashes_since_bout = 0
 
-    def licks_from(self, frame: int) -> list[int]:
-        """The licks in this frame and later."""
+    def licks_since(self, frame: int) -> list[int]:
+        """Return the licks in a frame and later."""
         return self.licks[bisect_left(self.licks, frame) :]
 
     def find_free_reward(self, frame: int) -> None:
-        """Drink what was given for nothing, unless it goes unnoticed."""
-        if self._present and self.engaged and self._rng.random() < FINDING:
-            # Not before it is done with the licks that it is at.
-            found = frame + int(self._rng.integers(6, int(FRAME_RATE)))
-            self.bout(max(found, self._busy_until + 1), rewarded=True)
+        """Add a bout for a free reward delivered in a frame, unless the mouse does not notice it."""
+        if self._has_spout and self.engaged and self._rng.random() < FREE_REWARD_PROBABILITY:
+            first = frame + int(self._rng.integers(MIN_FREE_REWARD_LATENCY, int(FRAME_RATE)))
+            # The previous bout has to end first.
+            self.add_bout(max(first, self._bout_end + 1), rewarded=True)
 
-    def _drive(self, change: tuple[int, int] | None) -> float:
-        drivers = self._drivers
-        drive = drivers.bias + drivers.timing * (1 - math.exp(-(self._waited - 1) / WAITING))
-        if change is not None:
-            drive += drivers.sensitivity * drivers.visibility[change]
-        return float(drive if self.engaged else drive + DISENGAGED)
-
-    def _latency(self, change: tuple[int, int] | None) -> int:
-        if change is not None:
-            seconds = self._drivers.latency * math.exp(LATENCY_SPREAD * self._rng.normal())
-            return min(round(max(seconds, SOONEST_RESPONSE) * FRAME_RATE), LATEST)
-        mean, spread = SPONTANEOUS
-        return int(np.clip(round(self._rng.normal(mean, spread) * FRAME_RATE), EARLIEST, LATEST))
-
-    def _live_on(self, volume: float) -> None:
-        """Stop taking part, or begin again; the more was drunk, the likelier is the one and the rarer the other."""
-        drivers = self._drivers
-        share = 1 / (
-            1 + (1 - drivers.engaged) / drivers.engaged * math.exp(SATIATION * (volume / TYPICAL_VOLUME - 0.5))
+    def _log_odds(self, change: tuple[int, int] | None) -> float:
+        parameters = self._parameters
+        log_odds = parameters.bias + parameters.timing * (
+            1 - math.exp(-(self._flashes_since_bout - 1) / TIMING_FLASHES)
         )
-        rate = FLASH_SECONDS / 60 / BOUT_OF_ENGAGEMENT
-        leave, enter = rate / share, rate / (1 - share) if share < 1 else 1.0
+        if change is not None:
+            log_odds += parameters.sensitivity * parameters.visibility[change]
+        return float(log_odds if self.engaged else log_odds + DISENGAGEMENT)
+
+    def _sample_latency(self, change: tuple[int, int] | None) -> int:
+        if change is not None:
+            seconds = self._parameters.latency * math.exp(CHANGE_LATENCY_SD * self._rng.normal())
+            return min(round(max(seconds, MIN_CHANGE_LATENCY) * FRAME_RATE), MAX_LATENCY)
+        frames = round(self._rng.normal(FLASH_LATENCY, FLASH_LATENCY_SD) * FRAME_RATE)
+        return int(np.clip(frames, MIN_FLASH_LATENCY, MAX_LATENCY))
+
+    def _update_engagement(self, volume: float) -> None:
+        """Sample the engagement at the next flash."""
+        fraction = self._parameters.engaged
+        odds_against = (1 - fraction) / fraction * math.exp(SATIATION * (volume / TYPICAL_VOLUME - 0.5))
+        probability = 1 / (1 + odds_against)
+        rate = FLASH_SECONDS / 60 / ENGAGEMENT_CYCLE
+        leave, enter = rate / probability, rate / (1 - probability) if probability < 1 else 1.0
         if self._rng.random() < (leave if self.engaged else enter):
             self.engaged = not self.engaged

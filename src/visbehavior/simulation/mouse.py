@@ -1,15 +1,32 @@
-"""A mouse: what it is, what it has seen, and how it behaves.
+"""Parameters of the behavioral model: those of a mouse, of a stage and of a session.
 
-The model: at every flash that it is not busy licking, the mouse begins to lick or does not, by a logistic function of what drives it
-(after Piet et al. 2024, Neuron 112, who fit such a model to the data set, with drives for omissions too, which this one has not). When
-it is engaged, that is a bias; how long it has waited (timing); and, where the image changes, how well it sees that change
-(sensitivity). When it is not, it hardly licks. Which of both it is, is a Markov chain; the more it has drunk, the sooner it stops.
+At each flash on which the mouse is not already licking, it starts a lick bout with probability p, where
+
+    logit p = b + t (1 - exp(-(n - 1) / tau)) + s v[i, j] + d
+
+- b, bias: log-odds of licking at any flash.
+- t, timing: increase of the log-odds after a long time without licks; n is the number of flashes since the last bout,
+  tau = `TIMING_FLASHES`.
+- s, sensitivity: increase of the log-odds at a change; v[i, j], visibility of the change from image i to image j (mean 1). The
+  term is 0 at flashes without a change.
+- d: `DISENGAGEMENT` while the mouse is disengaged, else 0. Engagement follows a two-state Markov chain
+  (`visbehavior.simulation.licking`).
+
+The model is based on that of Piet et al. (2024), Neuron 112, fitted to this data set; it leaves out their regressors for
+omissions. The parameters of a session are (`sample_session_parameters`)
+
+    b       = mean_b + sd_b (mouse.impulsivity + e1)
+    s       = mean_s + sd_s (mouse.sensitivity + e2) + learning - novelty
+    logit f = mean_f + sd_f (mouse.engagement + e3)
+
+with the fraction f of the time that the mouse is engaged, means and standard deviations of the stage (`STAGE_PARAMETERS`), and
+independent e1, e2, e3 ~ N(0, 1 - `BETWEEN_MOUSE_VARIANCE`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +37,7 @@ from visbehavior.simulation.stages import parse_stage
 
 
 def check_number(name: str, value: Any, least: float, most: float) -> None:
-    """A parameter must be a number from one to another; BadValue if it is not."""
+    """Raise BadValue unless a parameter is a number from `least` to `most`."""
     is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     if not is_number or not least <= value <= most:
         raise BadValue(f"{name} is {value!r}; expected a number from {least:g} to {most:g}.", name=name, value=value)
@@ -28,32 +45,33 @@ def check_number(name: str, value: Any, least: float, most: float) -> None:
 
 @dataclass(frozen=True)
 class Mouse:
-    """A mouse that plays the task.
+    """Parameters of a simulated mouse.
 
-    What is drawn for each session is drawn around these: a mouse of zeros is the typical one.
+    Sensitivity, impulsivity and engagement are deviations from the mean of the stage, in units of the standard deviation over
+    sessions. The default 0 is an average mouse.
 
     Parameters
     ----------
     mouse_id : str
-        Its name.
+        Id of the mouse.
     sex, full_genotype : str
-        As the data set writes them.
+        Sex and genotype, in the format of the data set.
     age_in_days : int
-        On its first day.
+        Age at the first session.
     sensitivity : float
-        How much better than others it sees changes (log-odds).
+        Deviation of the sensitivity to changes (SD).
     impulsivity : float
-        How much more readily it licks at any flash (log-odds).
+        Deviation of the bias to lick at any flash (SD).
     timing : float
-        How much waiting drives it to lick (log-odds, at most, after a long wait).
+        Increase of the log-odds of licking after a long time without licks.
     engagement : float
-        How much more of the time it takes part (log-odds).
+        Deviation of the log-odds of being engaged (SD).
     latency : float
         Median time from a change to the first lick (s).
     running_speed : float
-        When it runs (cm/s).
+        Mean speed while running (cm/s).
     seen : tuple of str
-        Session types of its earlier days, in order.
+        Session types of earlier sessions, in order.
     """
 
     mouse_id: str = "1"
@@ -72,7 +90,9 @@ class Mouse:
         for name, (least, most) in _RANGES.items():
             check_number(f"Mouse.{name}", getattr(self, name), least, most)
         if int(self.age_in_days) != self.age_in_days:
-            raise BadValue(f"Mouse.age_in_days is {self.age_in_days!r}; expected whole days.", value=self.age_in_days)
+            raise BadValue(
+                f"Mouse.age_in_days is {self.age_in_days!r}; expected a whole number of days.", value=self.age_in_days
+            )
         for name in ("mouse_id", "sex", "full_genotype"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value:
@@ -85,7 +105,7 @@ class Mouse:
             parse_stage(session_type)
 
     def after(self, session_type: str) -> Mouse:
-        """The same mouse when a session has gone by."""
+        """Return the mouse after one more session."""
         return replace(self, seen=(*self.seen, session_type))
 
 
@@ -104,80 +124,81 @@ GENOTYPES = (
     "Sst-IRES-Cre/wt;Ai148(TIT2L-GC6f-ICL-tTA2)/wt",
     "Slc17a7-IRES2-Cre/wt;Camk2a-tTA/wt;Ai93(TITL-GCaMP6f)/wt",
 )
+"""Genotypes of the simulated mice."""
 
 
 @dataclass(frozen=True)
-class Habits:
-    """How mice of a stage behave: the middle and the spread over sessions of each driver (log-odds, but for shares).
+class StageParameters:
+    """Distribution of the model parameters over the sessions of a stage: mean and standard deviation (log-odds).
 
     Parameters
     ----------
     bias : tuple of float
-        To lick at a flash.
+        Bias to lick at any flash.
     sensitivity : tuple of float
-        To a change, beside the bias.
-    engaged : tuple of float
-        Log-odds of the share of the hour in which the mouse takes part.
+        Sensitivity to changes.
+    engagement : tuple of float
+        Log-odds of the fraction of the time that the mouse is engaged.
     """
 
     bias: tuple[float, float]
     sensitivity: tuple[float, float]
-    engaged: tuple[float, float]
+    engagement: tuple[float, float]
 
 
-HABITS: Mapping[str, Habits] = MappingProxyType(
+STAGE_PARAMETERS: Mapping[str, StageParameters] = MappingProxyType(
     {
-        "TRAINING_0": Habits((-3.5, 0.8), (1.5, 0.8), (2.0, 1.0)),
-        "TRAINING_1": Habits((-2.4, 1.15), (1.0, 0.9), (1.3, 1.8)),
-        "TRAINING_2": Habits((-2.2, 0.8), (1.6, 0.7), (1.4, 1.7)),
-        "TRAINING_3": Habits((-2.65, 0.85), (2.0, 0.9), (1.3, 1.3)),
-        "TRAINING_4": Habits((-2.25, 0.75), (2.1, 0.9), (2.2, 1.7)),
-        "TRAINING_5": Habits((-2.9, 0.8), (2.4, 0.9), (1.3, 1.3)),
-        "OPHYS_active": Habits((-2.9, 0.75), (2.2, 1.0), (0.7, 1.5)),
-        "OPHYS_passive": Habits((-9.0, 0.0), (0.0, 0.0), (0.0, 0.0)),
+        "TRAINING_0": StageParameters((-3.5, 0.8), (1.5, 0.8), (2.0, 1.0)),
+        "TRAINING_1": StageParameters((-2.4, 1.15), (1.0, 0.9), (1.3, 1.8)),
+        "TRAINING_2": StageParameters((-2.2, 0.8), (1.6, 0.7), (1.4, 1.7)),
+        "TRAINING_3": StageParameters((-2.65, 0.85), (2.0, 0.9), (1.3, 1.3)),
+        "TRAINING_4": StageParameters((-2.25, 0.75), (2.1, 0.9), (2.2, 1.7)),
+        "TRAINING_5": StageParameters((-2.9, 0.8), (2.4, 0.9), (1.3, 1.3)),
+        "OPHYS_active": StageParameters((-2.9, 0.75), (2.2, 1.0), (0.7, 1.5)),
+        "OPHYS_passive": StageParameters((-9.0, 0.0), (0.0, 0.0), (0.0, 0.0)),
     }
 )
-"""Fitted to the outcomes of the published sessions: docs/simulation.md."""
+"""Parameters of each stage, fitted to the trial outcomes of the published sessions (docs/simulation.md)."""
 
-# How the spread of a driver is shared out: between mice, and between the sessions of one mouse.
-MOUSE_SHARE = 0.6
+BETWEEN_MOUSE_VARIANCE = 0.6
+"""Fraction of the variance over sessions that is between mice; the rest is between the sessions of a mouse."""
 
-DISENGAGED = -4.0
-"""What a mouse that takes no part lacks (log-odds)."""
-WAITING = 2.5
-"""Flashes in which waiting has done most of what it does."""
-BOUT_OF_ENGAGEMENT = 12.0
-"""Minutes that the chain takes from engaged to not and back."""
+DISENGAGEMENT = -4.0
+"""Change of the log-odds of licking while the mouse is disengaged."""
+TIMING_FLASHES = 2.5
+"""Time constant of the timing term (flashes)."""
+ENGAGEMENT_CYCLE = 12.0
+"""Mean duration of an engaged and a disengaged period together (min)."""
 SATIATION = 1.2
-"""Of how much the log-odds of engagement fall when as much has been drunk as a session gives on average."""
+"""Decrease of the log-odds of being engaged after drinking `TYPICAL_VOLUME`."""
 TYPICAL_VOLUME = 0.7
-"""mL."""
-LEARNING = 4.0
-"""Sessions with gratings, or with images, in which most of what they teach is learned."""
-LEARNED = 0.8
-"""Log-odds of sensitivity from the first of them to the last."""
-NOVELTY = 0.5
-"""Log-odds of sensitivity that images cost that were never seen before."""
-VISIBILITY = 0.35
-"""Spread of the sensitivity over pairs of images, as a share of it."""
+"""Mean reward volume of a session (mL)."""
+LEARNING_SESSIONS = 4.0
+"""Time constant of learning (sessions with the same kind of stimulus)."""
+LEARNING_GAIN = 0.8
+"""Total increase of the sensitivity by learning (log-odds)."""
+NOVELTY_COST = 0.5
+"""Decrease of the sensitivity for a novel image set (log-odds)."""
+VISIBILITY_SD = 0.35
+"""Standard deviation of the visibility over pairs of images."""
 
 
 @dataclass(frozen=True)
-class Drivers:
-    """What drives a mouse in one session: the parameters of the model, and the truth about it.
+class SessionParameters:
+    """Model parameters of a mouse in one session.
 
     Parameters
     ----------
     bias, sensitivity, timing : float
         Log-odds.
     engaged : float
-        Share of the time, before any satiation.
+        Fraction of the time that the mouse is engaged, without satiation.
     latency : float
-        Median from a change to the first lick (s).
+        Median time from a change to the first lick (s).
     running_speed : float
-        When it runs (cm/s).
+        Mean speed while running (cm/s).
     visibility : numpy.ndarray
-        Of the change from one image (row) to another (column), as a factor of the sensitivity.
+        Visibility of the change from an image (row) to another (column): a factor of the sensitivity.
     """
 
     bias: float
@@ -188,69 +209,73 @@ class Drivers:
     running_speed: float
     visibility: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
-    def as_dict(self) -> dict[str, float]:
-        """The numbers among them."""
-        return {field.name: float(getattr(self, field.name)) for field in fields(self) if field.name != "visibility"}
 
-
-def draw_mouse(rng: np.random.Generator, mouse_id: str = "1", spread: float = MOUSE_SHARE) -> Mouse:
-    """A mouse of the population.
+def sample_mouse(
+    rng: np.random.Generator, mouse_id: str = "1", between_mouse_variance: float = BETWEEN_MOUSE_VARIANCE
+) -> Mouse:
+    """Return a random mouse of the population.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Where chance comes from.
+        Random number generator.
     mouse_id : str
-        Its name.
-    spread : float
-        Share of the variance over sessions that lies between mice.
+        Id of the mouse.
+    between_mouse_variance : float
+        Fraction of the variance over sessions that is between mice.
     """
-    mice = rng.normal(size=3) * np.sqrt(spread)
+    deviations = rng.normal(size=3) * np.sqrt(between_mouse_variance)
     return Mouse(
         mouse_id=mouse_id,
         sex=str(rng.choice(["F", "M"])),
         full_genotype=str(rng.choice(GENOTYPES)),
         age_in_days=int(rng.integers(75, 110)),
-        sensitivity=float(mice[0]),
-        impulsivity=float(mice[1]),
+        sensitivity=float(deviations[0]),
+        impulsivity=float(deviations[1]),
         timing=float(np.clip(rng.normal(2.0, 0.7), 0, 5)),
-        engagement=float(mice[2]),
+        engagement=float(deviations[2]),
         latency=float(np.clip(rng.normal(0.39, 0.03), 0.3, 0.5)),
         running_speed=float(np.clip(rng.normal(25, 12), 0, 60)),
     )
 
 
-def draw_drivers(mouse: Mouse, session_type: str, rng: np.random.Generator) -> Drivers:
-    """How a mouse is on a day: the habits of the stage, its own, what it has learned, and chance."""
+def sample_session_parameters(mouse: Mouse, session_type: str, rng: np.random.Generator) -> SessionParameters:
+    """Return random model parameters for a session of a mouse: see the module's equations."""
     stage = parse_stage(session_type)
-    habits = HABITS[stage.group]
-    day = rng.normal(size=3) * np.sqrt(1 - MOUSE_SHARE)
+    parameters = STAGE_PARAMETERS[stage.group]
+    deviations = rng.normal(size=3) * np.sqrt(1 - BETWEEN_MOUSE_VARIANCE)
     count = max(len(stage.images), 4)
-    return Drivers(
-        bias=habits.bias[0] + habits.bias[1] * (mouse.impulsivity + day[0]),
-        sensitivity=habits.sensitivity[0]
-        + habits.sensitivity[1] * (mouse.sensitivity + day[1])
-        + learned(mouse, session_type)
-        - novelty(mouse, session_type),
-        timing=mouse.timing,
-        engaged=float(1 / (1 + np.exp(-(habits.engaged[0] + habits.engaged[1] * (mouse.engagement + day[2]))))),
-        latency=mouse.latency,
-        running_speed=mouse.running_speed,
-        visibility=np.clip(rng.normal(1.0, VISIBILITY, size=(count, count)), 0.2, 2.0),
+    bias = parameters.bias[0] + parameters.bias[1] * (mouse.impulsivity + deviations[0])
+    sensitivity = parameters.sensitivity[0] + parameters.sensitivity[1] * (mouse.sensitivity + deviations[1])
+    engagement = parameters.engagement[0] + parameters.engagement[1] * (mouse.engagement + deviations[2])
+    return SessionParameters(
+        bias=float(bias),
+        sensitivity=float(
+            sensitivity + compute_learning(mouse, session_type) - compute_novelty_cost(mouse, session_type)
+        ),
+        timing=float(mouse.timing),
+        engaged=float(1 / (1 + np.exp(-engagement))),
+        latency=float(mouse.latency),
+        running_speed=float(mouse.running_speed),
+        visibility=np.clip(rng.normal(1.0, VISIBILITY_SD, size=(count, count)), 0.2, 2.0),
     )
 
 
-def learned(mouse: Mouse, session_type: str) -> float:
-    """What earlier days have taught (log-odds of sensitivity), around that of a mouse in the middle: of gratings, or of images."""
+def compute_learning(mouse: Mouse, session_type: str) -> float:
+    """Return the effect of learning on the sensitivity (log-odds).
+
+    The effect is G (0.5 - exp(-k / K)) after k sessions with the same kind of stimulus, gratings or images, with G =
+    `LEARNING_GAIN` and K = `LEARNING_SESSIONS`. It is 0 for a mouse without earlier sessions.
+    """
     if not mouse.seen:
         return 0.0
-    shows_images = bool(parse_stage(session_type).image_set)
-    days = sum(bool(parse_stage(seen).image_set) == shows_images for seen in mouse.seen)
-    return float(LEARNED * (0.5 - np.exp(-days / LEARNING)))
+    has_images = bool(parse_stage(session_type).image_set)
+    count = sum(bool(parse_stage(seen).image_set) == has_images for seen in mouse.seen)
+    return float(LEARNING_GAIN * (0.5 - np.exp(-count / LEARNING_SESSIONS)))
 
 
-def novelty(mouse: Mouse, session_type: str) -> float:
-    """What images cost that a mouse with a past has never seen (log-odds of sensitivity)."""
-    images = parse_stage(session_type).image_set
-    known = {parse_stage(seen).image_set for seen in mouse.seen} - {""}
-    return NOVELTY if images and known and images not in known else 0.0
+def compute_novelty_cost(mouse: Mouse, session_type: str) -> float:
+    """Return the decrease of the sensitivity for a novel image set (log-odds); 0 for the first image set of a mouse."""
+    image_set = parse_stage(session_type).image_set
+    familiar = {parse_stage(seen).image_set for seen in mouse.seen} - {""}
+    return NOVELTY_COST if image_set and familiar and image_set not in familiar else 0.0

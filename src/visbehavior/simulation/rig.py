@@ -1,279 +1,327 @@
-"""What the rig writes of a session: the dictionary of a camstim pickle."""
+"""The stimulus pickle that the rig would write for a simulated session."""
 
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visbehavior.schema.stimulus_pickle import (
-    ABORT,
-    CHANGED,
-    FALSE_ALARM,
-    FRAME_RATE,
-    HIT,
-    IMAGE,
-    MISS,
-    ORIENTATION,
-    REJECTION,
-    SHAM_CHANGE,
-    TRIAL_END,
-    TRIAL_START,
-)
-from visbehavior.simulation.stages import ORIENTATIONS, SET_FILES, Stage
+from visbehavior.schema import stimulus_pickle as pickle
+from visbehavior.schema.stimulus_pickle import FRAME_RATE, Entry
+from visbehavior.simulation.stages import IMAGE_SET_FILES, ORIENTATIONS, Stage
 from visbehavior.simulation.task import (
     AUTO_REWARD_VOLUME,
-    FLASH,
-    FLASHES_MAX,
-    OMITTED,
-    REPEATS,
+    CHANGE_FLASHES,
+    FLASH_FRAMES,
+    MAX_REPEATS,
+    OMISSION_PROBABILITY,
+    RESPONSE_WINDOW,
     VOLUME_LIMIT,
-    WARM_UP,
-    WINDOW,
-    Played,
+    WARM_UP_TRIALS,
+    SessionLog,
     Trial,
-    outcome,
+    classify_trial,
 )
 
-GRAY = round(300 * FRAME_RATE)
-"""Frames of gray before the task, and between it and the movie."""
-MOVIE_IMAGES, MOVIE_RUNS, MOVIE_FRAMES = 900, 10, 2
-"""Images of the movie, how often it is shown, and frames that an image stays."""
+Floats = NDArray[np.float64]
+Values = dict[Entry | str, Any]
+"""Values of the pickle by entry, or by the path of an entry that no table needs."""
 
-INTERVAL, JITTER = 16.68, 0.03
-"""From frame to frame (ms): mean and spread."""
-DROPPED = 2e-5
-"""Probability that a frame is missed."""
+GRAY_FRAMES = round(300 * FRAME_RATE)
+"""Duration of the gray screen before the task, and of that before the movie (frames)."""
+MOVIE_IMAGES, MOVIE_REPEATS, FRAMES_PER_MOVIE_IMAGE = 900, 10, 2
+MOVIE_FRAMES = GRAY_FRAMES + MOVIE_IMAGES * MOVIE_REPEATS * FRAMES_PER_MOVIE_IMAGE
+"""Duration of the gray screen before the movie and of the movie (frames)."""
 
-FOLDER = "//simulated/image_dictionaries/"
-_STIMULUS, _GRATING = "images", "grating"
-_PHASE, _FREQUENCY = 0.25, 0.04
+FRAME_INTERVAL, FRAME_INTERVAL_SD = 16.68, 0.03
+"""Mean and standard deviation of the frame interval (ms)."""
+DROPPED_FRAME_PROBABILITY = 2e-5
+
+IMAGE_FOLDER = "//simulated/image_dictionaries/"
+_IMAGES, _GRATING = "images", "grating"
+_GRATING_PHASE, _GRATING_FREQUENCY = 0.25, 0.04
+_FLASH_SECONDS, _RESPONSE_SECONDS = (0.25, 0.5), (0.15, 0.75)
 
 
-def frame_intervals(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Milliseconds from each of so many frames to the next."""
-    intervals = rng.normal(INTERVAL, JITTER, size=count - 1)
-    intervals[rng.random(count - 1) < DROPPED] += INTERVAL
+class SessionClock(NamedTuple):
+    """Times of the frames of a session.
+
+    Parameters
+    ----------
+    times : numpy.ndarray
+        Time of each frame (s).
+    task_start : int
+        First frame of the task.
+    """
+
+    times: Floats
+    task_start: int
+
+    def at(self, frame: int) -> tuple[float, int]:
+        """Return time (s) and frame of the session for a frame of the task."""
+        return float(self.times[frame + self.task_start]), frame + self.task_start
+
+
+def sample_frame_intervals(count: int, rng: np.random.Generator) -> Floats:
+    """Return the intervals between `count` frames (ms)."""
+    intervals = rng.normal(FRAME_INTERVAL, FRAME_INTERVAL_SD, size=count - 1)
+    intervals[rng.random(count - 1) < DROPPED_FRAME_PROBABILITY] += FRAME_INTERVAL
     return intervals
 
 
-def write_behavior(
-    stage: Stage,
-    played: Played,
-    intervals: NDArray[np.float64],
-    offset: int,
-    encoder: tuple[NDArray[np.float64], ...],
-    minutes: float,
-) -> dict[str, Any]:
-    """The behavior part of the pickle.
+def nest(values: Mapping[Entry | str, Any], stimulus: str) -> dict[str, Any]:
+    """Return the pickle with each value at the keys of its entry.
+
+    Parameters
+    ----------
+    values : dict
+        Values by entry or path; entries of a dictionary come after the dictionary.
+    stimulus : str
+        Name of the stimulus.
+    """
+    content: dict[str, Any] = {}
+    for entry, value in values.items():
+        entry = Entry(entry, "", "") if isinstance(entry, str) else entry
+        keys = entry.keys(stimulus=stimulus)
+        parent: Any = content
+        for key, following in itertools.pairwise(keys):
+            if isinstance(parent, dict):
+                parent.setdefault(key, [{}] if following == 0 else {})
+            parent = parent[key]
+        parent[keys[-1]] = value
+    return content
+
+
+def stimulus_name(stage: Stage) -> str:
+    """Return the name of the stimulus of a stage."""
+    return _IMAGES if stage.images else _GRATING
+
+
+def behavior_values(
+    stage: Stage, log: SessionLog, minutes: float, clock: SessionClock, intervals: Floats, encoder: tuple[Floats, ...]
+) -> Values:
+    """Return the values of the behavior session.
 
     Parameters
     ----------
     stage : Stage
-        What was played.
-    played : Played
-        What happened, in frames from the beginning of the task.
-    intervals : numpy.ndarray
-        Milliseconds between the frames of the whole session.
-    offset : int
-        The frame with which the task begins.
-    encoder : tuple of numpy.ndarray
-        Voltage, supply and rotation at each frame.
+        Stage of the session.
+    log : SessionLog
+        Events of the session.
     minutes : float
-        Of the task.
+        Planned duration of the task (min).
+    clock : SessionClock
+        Times of the frames.
+    intervals : numpy.ndarray
+        Intervals between the frames (ms).
+    encoder : tuple of numpy.ndarray
+        Voltage (V), supply voltage (V) and rotation (deg) of the encoder at each frame.
     """
-    times = np.concatenate([[0.0], np.cumsum(intervals)]) / 1000
-    log = _trial_log(stage, played, times, offset)
-    v_sig, v_in, dx = encoder
-    name = _STIMULUS if stage.images else _GRATING
-    params = _params(stage, minutes)
-    items: dict[str, Any] = {}
-    if stage.surrounded:
-        items["fingerprint"] = _fingerprint(played.end + offset, len(times))
+    trials = _trial_log(stage, log, clock)
+    rewards = [reward for trial in trials for reward in trial[pickle.TRIAL_REWARDS.key]]
+    signal, supply, rotation = encoder
     return {
-        "trial_count": len(log),
-        "trial_log": log,
-        "rewards_dispensed": sum(len(trial["rewards"]) for trial in log),
-        "volume_dispensed": float(sum(reward[0] for trial in log for reward in trial["rewards"])),
-        "lick_sensors": [{"lick_events": [frame + offset for frame in played.licks]}],
-        "encoders": [{"vsig": v_sig.tolist(), "vin": v_in.tolist(), "dx": dx.astype(np.float32)}],
-        "intervalsms": intervals,
-        "omitted_flash_frame_log": {f"{name}_0": [frame + offset for frame in played.omitted]},
-        "stimuli": {name: _stimulus(stage, played, times, offset)},
-        "items": items,
-        "params": params,
-        "cl_params": dict(params),
-        "config": _config(stage, params),
-        "update_count": len(times),
+        "trial_count": len(trials),
+        pickle.TRIAL_LOG: trials,
+        "rewards_dispensed": len(rewards),
+        "volume_dispensed": float(sum(reward[0] for reward in rewards)),
+        pickle.LICK_EVENTS: [frame + clock.task_start for frame in log.licks],
+        pickle.ENCODER_SIGNAL: signal.tolist(),
+        pickle.ENCODER_SUPPLY: supply.tolist(),
+        pickle.ENCODER_ROTATION: rotation.astype(np.float32),
+        pickle.INTERVALS: intervals,
+        pickle.OMISSION_LOG: {f"{stimulus_name(stage)}_0": [frame + clock.task_start for frame in log.omissions]},
+        **_stimulus_values(stage, log, clock),
+        "items": {},
+        **(_movie_values(log.n_frames + clock.task_start, len(clock.times)) if stage.has_movie else {}),
+        **_parameter_values(stage, minutes),
+        "update_count": len(clock.times),
     }
 
 
-def _params(stage: Stage, minutes: float) -> dict[str, Any]:
+def _parameter_values(stage: Stage, minutes: float) -> Values:
+    parameters: Values = {
+        pickle.STAGE.path: stage.name,
+        "params.task_id": "DoC",
+        "params.reward_volume": stage.reward_volume,
+        "params.auto_reward_vol": AUTO_REWARD_VOLUME,
+        # The rigs write the int 0 for sessions without omissions.
+        pickle.OMISSION_PROBABILITY.path: OMISSION_PROBABILITY if stage.has_omissions else 0,
+        "params.periodic_flash": list(_FLASH_SECONDS) if stage.flashed else None,
+        "params.change_time_dist": "geometric",
+        "params.change_flashes_min": stage.min_change_flashes,
+        "params.change_flashes_max": stage.min_change_flashes + CHANGE_FLASHES,
+        "params.change_time_scale": 1 - stage.continuation_probability,
+        "params.response_window": list(_RESPONSE_SECONDS),
+        "params.failure_repeats": MAX_REPEATS,
+        "params.warm_up_trials": -1 if stage.auto_rewarded else 0 if stage.passive else WARM_UP_TRIALS,
+        "params.timeout_duration": 0.3,
+        "params.max_task_duration_min": minutes,
+        "params.volume_limit": VOLUME_LIMIT,
+        "params.start_stop_padding": GRAY_FRAMES / FRAME_RATE if stage.has_movie else 0.0,
+    }
+    command_line: Values = {f"cl_{path}": value for path, value in parameters.items()}
     return {
-        "stage": stage.name,
-        "task_id": "DoC",
-        "reward_volume": stage.reward_volume,
-        "auto_reward_vol": AUTO_REWARD_VOLUME,
-        # As rigs write it: a whole 0.
-        "flash_omit_probability": OMITTED if stage.omits else 0,
-        "periodic_flash": [0.25, 0.5] if stage.flashed else None,
-        "change_time_dist": "geometric",
-        "change_flashes_min": stage.fewest_flashes,
-        "change_flashes_max": stage.fewest_flashes + FLASHES_MAX,
-        "change_time_scale": 1 - stage.go_on,
-        "response_window": [0.15, 0.75],
-        "failure_repeats": REPEATS,
-        "warm_up_trials": -1 if stage.auto_rewarded else 0 if stage.passive else WARM_UP,
-        "timeout_duration": 0.3,
-        "max_task_duration_min": minutes,
-        "volume_limit": VOLUME_LIMIT,
-        "start_stop_padding": GRAY / FRAME_RATE if stage.surrounded else 0.0,
+        **parameters,
+        **command_line,
+        pickle.BLANK_DURATION: (0.5, 0.5),
+        pickle.RESPONSE_WINDOW: list(_RESPONSE_SECONDS),
+        pickle.CHANGE_DISTRIBUTION: "geometric",
+        pickle.AUTO_REWARD_VOLUME: AUTO_REWARD_VOLUME,
+        "config.DoC.catch_freq": 0.125,
+        pickle.REWARD_VOLUME: stage.reward_volume,
+        "config.behavior.task_id": "DoC",
     }
 
 
-def _config(stage: Stage, params: dict[str, Any]) -> dict[str, Any]:
-    task = {
-        "blank_duration_range": (0.5, 0.5),
-        "response_window": params["response_window"],
-        "change_time_dist": params["change_time_dist"],
-        "auto_reward_volume": AUTO_REWARD_VOLUME,
-        "catch_freq": 0.125,
-    }
-    return {"DoC": task, "reward": {"reward_volume": stage.reward_volume}, "behavior": {"task_id": params["task_id"]}}
-
-
-def _stimulus(stage: Stage, played: Played, times: NDArray[np.float64], offset: int) -> dict[str, Any]:
-    """What was chosen and drawn."""
-    named = [(frame + offset if frame else 0, _named(stage, image)) for frame, image in played.chosen]
-    kind = IMAGE if stage.images else ORIENTATION
+def _stimulus_values(stage: Stage, log: SessionLog, clock: SessionClock) -> Values:
+    kind = pickle.IMAGE if stage.images else pickle.ORIENTATION
+    # The first image is selected in the first frame of the session.
+    selections = [(_image_name(stage, i), *(clock.at(frame) if frame else (0.0, 0))) for frame, i in log.selections]
     changes = [
-        ((before, after), float(times[frame]), frame) for (_, before), (frame, after) in itertools.pairwise(named)
+        (_with_category(before), _with_category(after), time, frame)
+        for (before, *_), (after, time, frame) in itertools.pairwise(selections)
     ]
-    made: dict[str, Any] = {
-        "set_log": [(kind, name, float(times[frame]), frame) for frame, name in named],
-        "change_log": [((_category(a), a), (_category(b), b), time, frame) for (a, b), time, frame in changes],
-        "draw_log": _drawn(stage, played, len(times), offset).tolist(),
-        "flash_interval_sec": [0.25, 0.5] if stage.flashed else None,
+    return {
+        pickle.SET_LOG: [(kind, *selection) for selection in selections],
+        "stimuli.<name>.change_log": changes,
+        pickle.DRAW_LOG: _draw_log(stage, log, clock).tolist(),
+        pickle.FLASH_INTERVAL: list(_FLASH_SECONDS) if stage.flashed else None,
+        **(_image_values(stage) if stage.images else _grating_values()),
     }
-    if not stage.images:
-        made["stim_groups"] = [[name, list(degrees)] for name, degrees in ORIENTATIONS.items()]
-        return made | {"obj_type": "DoCGratingStimulus", "phase": _PHASE, "sf": _FREQUENCY}
-    path = FOLDER + SET_FILES[stage.image_set]
-    made["stim_groups"] = {name: [name] for name in stage.images}
-    return made | {"obj_type": "DoCImageStimulus", "image_set": path, "image_path": path}
 
 
-def _named(stage: Stage, image: int) -> str | int:
+def _image_values(stage: Stage) -> Values:
+    path = IMAGE_FOLDER + IMAGE_SET_FILES[stage.image_set]
+    return {
+        pickle.STIMULUS_GROUPS: {name: [name] for name in stage.images},
+        "stimuli.<name>.obj_type": "DoCImageStimulus",
+        pickle.IMAGE_SET_PATH: path,
+        "stimuli.<name>.image_path": path,
+    }
+
+
+def _grating_values() -> Values:
+    return {
+        pickle.STIMULUS_GROUPS: [[name, list(degrees)] for name, degrees in ORIENTATIONS.items()],
+        "stimuli.<name>.obj_type": "DoCGratingStimulus",
+        pickle.GRATING_PHASE: _GRATING_PHASE,
+        pickle.GRATING_FREQUENCY: _GRATING_FREQUENCY,
+    }
+
+
+def _image_name(stage: Stage, image: int) -> str | int:
+    """Return the name of an image, or the orientation of a grating (deg)."""
     degrees = [angle for group in ORIENTATIONS.values() for angle in group]
     return stage.images[image] if stage.images else degrees[image]
 
 
-def _category(name: str | int) -> str:
-    """Each image is a category of its own; gratings have two."""
-    return str(name) if isinstance(name, str) else next(k for k, angles in ORIENTATIONS.items() if name in angles)
+def _with_category(image: str | int) -> tuple[str, str | int]:
+    """Return category and image; each image is its own category, and gratings have two."""
+    if isinstance(image, str):
+        return image, image
+    return next(name for name, degrees in ORIENTATIONS.items() if image in degrees), image
 
 
-def _drawn(stage: Stage, played: Played, count: int, offset: int) -> NDArray[np.int64]:
-    """1 in each frame in which an image was up."""
-    drawn = np.zeros(count, dtype=np.int64)
+def _draw_log(stage: Stage, log: SessionLog, clock: SessionClock) -> NDArray[np.int64]:
+    """Return 1 for each frame in which an image is drawn, else 0."""
+    drawn = np.zeros(len(clock.times), dtype=np.int64)
     if not stage.flashed:
-        # The last frame is gray: when an image ended would not be known otherwise.
-        drawn[offset : played.end + offset - 1] = 1
+        # The last frame has to be gray: it marks the end of the last image.
+        drawn[clock.task_start : log.n_frames + clock.task_start - 1] = 1
         return drawn
-    omitted = set(played.omitted)
-    starts = np.array([frame for frame, _ in played.flashes if frame not in omitted], dtype=np.int64) + offset
-    for frame in range(FLASH):
+    omitted = set(log.omissions)
+    starts = np.array([frame for frame, _ in log.flashes if frame not in omitted], dtype=np.int64) + clock.task_start
+    for frame in range(FLASH_FRAMES):
         drawn[starts + frame] = 1
     return drawn
 
 
-def _trial_log(stage: Stage, played: Played, times: NDArray[np.float64], offset: int) -> list[dict[str, Any]]:
-    licks = np.array(played.licks, dtype=np.int64) + offset
-    log: list[dict[str, Any]] = []
+def _trial_log(stage: Stage, log: SessionLog, clock: SessionClock) -> list[dict[str, Any]]:
+    trials: list[dict[str, Any]] = []
     count, volume = 0, 0.0
-    for index, trial in enumerate(played.trials):
-        begin, end = np.searchsorted(licks, [trial.start + offset, trial.stop + offset + 1])
-        entry = _logged(stage, trial, times, offset)
-        entry |= {"index": index, "cumulative_rewards": count, "cumulative_volume": volume}
-        entry["licks"] = [(float(times[frame]), int(frame)) for frame in licks[begin:end]]
-        count += len(entry["rewards"])
-        volume += sum(reward[0] for reward in entry["rewards"])
-        log.append(entry)
-    return log
+    for index, trial in enumerate(log.trials):
+        first, after = np.searchsorted(log.licks, [trial.start, trial.stop + 1])
+        rewards = [] if trial.reward is None else [(trial.reward[0], *clock.at(trial.reward[1]))]
+        trials.append(
+            {
+                **_trial_values(stage, trial, clock),
+                pickle.TRIAL_REWARDS.key: rewards,
+                pickle.TRIAL_EVENTS.key: [[name, detail, *clock.at(frame)] for name, detail, frame in _events(trial)],
+                pickle.TRIAL_INDEX.key: index,
+                "cumulative_rewards": count,
+                "cumulative_volume": volume,
+                "licks": [clock.at(frame) for frame in log.licks[first:after]],
+            }
+        )
+        count += len(rewards)
+        volume += sum(reward[0] for reward in rewards)
+    return trials
 
 
-def _logged(stage: Stage, trial: Trial, times: NDArray[np.float64], offset: int) -> dict[str, Any]:
-    came = outcome(trial)
-    rewards, changes = [], []
-    if trial.reward is not None:
-        volume, frame = trial.reward
-        rewards.append((volume, float(times[frame + offset]), frame + offset))
+def _trial_values(stage: Stage, trial: Trial, clock: SessionClock) -> dict[str, Any]:
+    outcome = classify_trial(trial)
+    changes = []
     if trial.change is not None and not trial.catch:
-        before, after = (_named(stage, image) for image in trial.images)
-        frame = trial.change + offset
-        changes.append(((_category(before), before), (_category(after), after), float(times[frame]), frame))
+        before, after = (_with_category(_image_name(stage, image)) for image in trial.images)
+        changes.append((before, after, *clock.at(trial.change)))
     return {
-        "trial_params": {"catch": trial.catch, "auto_reward": trial.auto, "change_time": trial.change_time},
-        "success": came["hit"] or came["correct_reject"],
-        "stimulus_changes": changes,
-        "rewards": rewards,
-        "events": [[name, what, float(times[f + offset]), f + offset] for name, what, f in _events(trial)],
+        pickle.TRIAL_PARAMS.key: {
+            pickle.TRIAL_CATCH.key: trial.catch,
+            pickle.TRIAL_AUTO_REWARD.key: trial.auto,
+            "change_time": trial.change_time,
+        },
+        "success": outcome["hit"] or outcome["correct_reject"],
+        pickle.TRIAL_CHANGES.key: changes,
     }
 
 
 def _events(trial: Trial) -> list[tuple[str, str, int]]:
-    """Name, detail, and frame from the beginning of the task, in order."""
-    events = [(TRIAL_START, "", trial.start)]
-    for part in ("initial_blank", "pre_change"):
-        events += [(part, "enter", trial.start), (part, "exit", trial.start)]
-    events.append(("stimulus_window", "enter", trial.start))
+    """Return name, detail and frame of the events of a trial, in order."""
+    start, stop = trial.start, trial.stop
+    events = [(pickle.TRIAL_START, "", start)]
+    for period in ("initial_blank", "pre_change"):
+        events += [(period, "enter", start), (period, "exit", start)]
+    events.append(("stimulus_window", "enter", start))
     if trial.aborted is not None:
-        lick, stop = trial.aborted, trial.stop
+        lick = trial.aborted
         events += [
             ("early_response", "", lick),
-            (ABORT, "", lick),
+            (pickle.ABORT, "", lick),
             ("timeout", "enter", lick),
             ("timeout", "exit", stop),
         ]
-    else:
-        events += _of_change(trial)
-        events += [("stimulus_window", "exit", trial.stop), ("no_lick", "exit", trial.stop)]
-    return [*events, (TRIAL_END, "", trial.stop)]
+    elif trial.change is not None:
+        events += _change_events(trial, trial.change)
+        events += [("stimulus_window", "exit", stop), ("no_lick", "exit", stop)]
+    return [*events, (pickle.TRIAL_END, "", stop)]
 
 
-def _of_change(trial: Trial) -> list[tuple[str, str, int]]:
-    assert trial.change is not None
-    opens, closes = (trial.change + frames for frames in WINDOW)
-    events = [(SHAM_CHANGE if trial.catch else CHANGED, "", trial.change)]
+def _change_events(trial: Trial, change: int) -> list[tuple[str, str, int]]:
+    first, last = (change + frames for frames in RESPONSE_WINDOW)
+    events = [(pickle.SHAM_CHANGE if trial.catch else pickle.STIMULUS_CHANGED, "", change)]
     if trial.auto:
-        events.append(("auto_reward", "", trial.change))
-    events.append(("response_window", "enter", opens))
+        events.append(("auto_reward", "", change))
+    events.append(("response_window", "enter", first))
+    response, no_response = (pickle.FALSE_ALARM, pickle.REJECTION) if trial.catch else (pickle.HIT, pickle.MISS)
     if trial.response is not None:
-        events += [(FALSE_ALARM if trial.catch else HIT, "", trial.response), ("response_window", "exit", closes)]
-    else:
-        events += [("response_window", "exit", closes), (REJECTION if trial.catch else MISS, "", closes)]
-    return events
+        return [*events, (response, "", trial.response), ("response_window", "exit", last)]
+    return [*events, ("response_window", "exit", last), (no_response, "", last)]
 
 
-def movie_frames() -> int:
-    """Frames of the gray before the movie, and of the movie."""
-    return GRAY + MOVIE_IMAGES * MOVIE_RUNS * MOVIE_FRAMES
-
-
-def _fingerprint(start: int, count: int) -> dict[str, Any]:
-    sweeps = MOVIE_IMAGES * MOVIE_RUNS
-    shown = np.repeat(np.tile(np.arange(MOVIE_IMAGES), MOVIE_RUNS), MOVIE_FRAMES)
+def _movie_values(start: int, n_frames: int) -> Values:
+    sweeps = MOVIE_IMAGES * MOVIE_REPEATS
+    images = np.repeat(np.tile(np.arange(MOVIE_IMAGES), MOVIE_REPEATS), FRAMES_PER_MOVIE_IMAGE)
     return {
-        "name": "fingerprint",
-        "starting_frame": start,
-        "ending_frame": count - 1,
-        "frame_indices": np.arange(start, start + GRAY + len(shown), dtype=np.uint32),
-        "static_stimulus": {
-            "runs": MOVIE_RUNS,
-            "frame_list": np.concatenate([np.full(GRAY, -1), shown]).astype(np.int32),
-            "sweep_frames": [(MOVIE_FRAMES * i, MOVIE_FRAMES * i + 1) for i in range(sweeps)],
-            "movie_path": FOLDER + "Movie_TOE1.npy",
-        },
+        "items.fingerprint.name": "fingerprint",
+        pickle.MOVIE_START: start,
+        "items.fingerprint.ending_frame": n_frames - 1,
+        pickle.MOVIE_FRAMES: np.arange(start, start + MOVIE_FRAMES, dtype=np.uint32),
+        pickle.MOVIE_RUNS: MOVIE_REPEATS,
+        pickle.MOVIE_FRAME_LIST: np.concatenate([np.full(GRAY_FRAMES, -1), images]).astype(np.int32),
+        pickle.MOVIE_SWEEPS: [(FRAMES_PER_MOVIE_IMAGE * i, FRAMES_PER_MOVIE_IMAGE * i + 1) for i in range(sweeps)],
+        "items.fingerprint.static_stimulus.movie_path": IMAGE_FOLDER + "Movie_TOE1.npy",
     }

@@ -1,4 +1,4 @@
-"""A session, and a mouse's days."""
+"""Simulation of a session, and of all sessions of a mouse."""
 
 from __future__ import annotations
 
@@ -13,25 +13,33 @@ from typing import Any
 import numpy as np
 
 from visbehavior.errors import BadValue
-from visbehavior.schema.stimulus_pickle import BEHAVIOR, IMAGE_SET, KNOWN
+from visbehavior.schema import session_data
+from visbehavior.schema import stimulus_pickle as pickle
 from visbehavior.simulation import rig
 from visbehavior.simulation.images import make_images
-from visbehavior.simulation.licking import Licker
-from visbehavior.simulation.mouse import Drivers, Mouse, check_number, draw_drivers, draw_mouse
-from visbehavior.simulation.running import compute_speed, read_encoder
-from visbehavior.simulation.stages import CURRICULUM, FIRST_DAY, Stage, parse_stage
-from visbehavior.simulation.task import Played, frames_of, play
+from visbehavior.simulation.licking import LickingModel
+from visbehavior.simulation.mouse import (
+    Mouse,
+    SessionParameters,
+    check_number,
+    sample_mouse,
+    sample_session_parameters,
+)
+from visbehavior.simulation.running import simulate_encoder, simulate_running_speed
+from visbehavior.simulation.stages import CURRICULUM, FIRST_SESSION_TYPE, Stage, parse_stage
+from visbehavior.simulation.task import SessionLog, run_task
 
 FIRST_DATE = datetime.datetime(2024, 1, 8, 9, 30)
-"""When a mouse has its first day, unless it is said."""
-SHORTEST, LONGEST = 1.0, 60.0
-"""Minutes."""
-WITH_GRAY = 30.0
-"""Minutes from which on a session has gray and movie around it, as the rig's have; shorter ones are for trying things out."""
-PROJECT = "Simulated"
-IDS = (100_000_000, 1_000_000_000)
-"""Of sessions: nine digits, as the data set's have."""
-TRUTH = "simulation"
+"""Default date of the first session of a mouse."""
+MIN_MINUTES, MAX_MINUTES = 1.0, 60.0
+"""Range of the duration of the task (min)."""
+MIN_MINUTES_WITH_MOVIE = 30.0
+"""Shorter sessions have no gray screens and no movie, so that they are fast to simulate (min)."""
+PROJECT_CODE = "Simulated"
+SESSION_IDS = (100_000_000, 1_000_000_000)
+"""Range of the session ids: nine digits, as in the data set."""
+GROUND_TRUTH = "/simulation"
+"""Path of the model parameters in the pickle."""
 
 
 def simulate(
@@ -43,59 +51,58 @@ def simulate(
     date: datetime.datetime | None = None,
     images: bool = False,
 ) -> dict[str, Any]:
-    """A session of a simulated mouse, as the rig's pickle would hold it.
+    """Simulate a session and return the content of its stimulus pickle.
 
-    `BehaviorSession.from_json({"behavior_stimulus_file": simulate(...)})` gives its tables. The truth is in ``["simulation"]``: what
-    drove the mouse (log-odds), and whether it took part at each flash.
+    `BehaviorSession.from_json({"behavior_stimulus_file": simulate(...)})` is the session.
 
     Parameters
     ----------
     session_type : str
-        A stage of the data set, such as "TRAINING_5_images_A_handoff_ready" or "OPHYS_3_images_A".
+        Session type of the data set, such as "TRAINING_5_images_A_handoff_ready" or "OPHYS_3_images_A".
     mouse : Mouse or None
-        None: one of the population, drawn, without a past: images are novel to it.
+        The mouse. Default: a random mouse without earlier sessions, to which all images are novel.
     minutes : float
-        How long the task lasts; TRAINING_0 lasts 15 minutes at most. From 30 minutes on, stages that have them have five minutes of gray
-        before, and gray and a movie after.
+        Duration of the task (min), at most 15 for TRAINING_0. From 30 minutes on, sessions of TRAINING_5 and OPHYS have a gray screen
+        of five minutes before the task, and a gray screen and a movie after it.
     seed : int or None
-        The same seed gives the same session; None: chance.
+        Seed of the random number generator; equal arguments and seeds give equal sessions.
     date : datetime.datetime or None
-        When it began, by the rig's clock.
+        Start of the session, in the rig's local time.
     images : bool
-        Whether the pickle carries the image set: eight textures, in place of the photographs. Gratings have none.
+        Whether to include the image set: eight textures in place of the photographs. Not used for gratings.
 
     Returns
     -------
     dict
-        As a camstim pickle of the change detection task: `visbehavior.schema.stimulus_pickle` lists its entries.
+        Content of a camstim pickle of the change detection task (`visbehavior.schema.stimulus_pickle`). ``["simulation"]`` has the
+        ground truth: the mouse, the parameters of the model (``["drivers"]``, log-odds), and whether the mouse was engaged at each
+        flash.
 
     Raises
     ------
     BadValue
-        If there is no such stage, or a parameter is out of range.
+        If there is no such session type, or a parameter is out of range.
 
     Notes
     -----
-    How the mouse decides, the rules of the task, and how both compare with the published sessions: docs/simulation.md.
+    The behavioral model, the rules of the task, and a comparison with the published sessions: docs/simulation.md.
     """
-    stage = _checked(session_type, minutes)
-    rng = np.random.default_rng(_checked_seed(seed))
-    mouse = draw_mouse(rng) if mouse is None else mouse
+    stage = _check_session(session_type, minutes)
+    rng = np.random.default_rng(_check_seed(seed))
+    mouse = sample_mouse(rng) if mouse is None else mouse
     if date is not None and not isinstance(date, datetime.datetime):
         raise BadValue(f"date is {date!r}; expected a datetime.", name="date", value=date)
-    if not isinstance(mouse, Mouse):
-        raise BadValue(f"mouse is {mouse!r}; expected a visbehavior.Mouse, or None.", name="mouse", value=mouse)
-    drivers = draw_drivers(mouse, session_type, rng)
-    licker = Licker(drivers, rng, present=not stage.passive)
-    minutes = min(minutes, stage.longest)
-    played = play(stage, licker, frames_of(minutes), rng)
-    # A bout that goes on after the last trial is not recorded.
-    played.licks = [frame for frame in licker.licks if frame < played.end]
-    played.drinks = [frame for frame in licker.drinks if frame < played.end]
-    behavior = _recorded(stage, played, drivers, minutes, rng)
-    began = FIRST_DATE + datetime.timedelta(days=len(mouse.seen)) if date is None else date
-    identity = _identity(mouse, stage, began, minutes, images, rng)
-    return _pickle(stage, mouse, behavior, began, identity, images) | {TRUTH: _truth(mouse, drivers, played)}
+    _check_mouse(mouse)
+    parameters = sample_session_parameters(mouse, session_type, rng)
+    minutes = min(minutes, stage.max_minutes)
+    stage = replace(stage, has_movie=stage.has_movie and minutes >= MIN_MINUTES_WITH_MOVIE)
+    log = run_task(stage, LickingModel(parameters, rng, has_spout=not stage.passive), minutes, rng)
+    values = _record(stage, log, parameters, minutes, rng)
+    start = FIRST_DATE + datetime.timedelta(days=len(mouse.seen)) if date is None else date
+    session_uuid = _make_uuid((mouse.mouse_id, stage.name, start, float(minutes), images), rng)
+    values |= _session_values(stage, mouse, start, float(values[pickle.INTERVALS].sum()), session_uuid, images)
+    values[GROUND_TRUTH] = _ground_truth(mouse, parameters, log)
+    return rig.nest(values, rig.stimulus_name(stage))
 
 
 def simulate_mouse(
@@ -107,35 +114,35 @@ def simulate_mouse(
     first_date: datetime.datetime = FIRST_DATE,
     images: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """The days of a mouse, one after the other: it learns, and meets images that it does not know.
+    """Simulate the sessions of a mouse in order, with learning and novelty.
 
     Parameters
     ----------
     mouse : Mouse or None
-        None: one of the population, drawn.
+        The mouse. Default: a random mouse.
     sessions : iterable of str or None
-        The session types of its days, in order; the first is TRAINING_0 unless the mouse has a past (`Mouse.seen`). None: a whole life, from
-        gratings to novel images under the microscope, 31 days.
+        Session types in order. The first must be of TRAINING_0 unless the mouse has earlier sessions (`Mouse.seen`). Default: 31
+        sessions, from gratings to novel images during imaging.
     minutes, seed, images
-        As for `simulate`; each day has chance of its own.
+        As for `simulate`. Each session has its own random numbers.
     first_date : datetime.datetime
-        When the first day began.
+        Start of the first session.
 
     Yields
     ------
     dict
-        As `simulate` gives.
+        Content of a stimulus pickle, as returned by `simulate`.
 
     Raises
     ------
     BadValue
-        If there is no such stage, or the mouse has no first day.
+        If there is no such session type, or the first session is missing.
     """
-    days = plan_mouse(mouse, sessions=sessions, minutes=minutes, seed=seed, first_date=first_date, images=images)
-    return (day() for day in days)
+    plan = plan_sessions(mouse, sessions=sessions, minutes=minutes, seed=seed, first_date=first_date, images=images)
+    return (simulate_session() for simulate_session in plan)
 
 
-def plan_mouse(
+def plan_sessions(
     mouse: Mouse | None = None,
     *,
     sessions: Iterable[str] | None = None,
@@ -144,125 +151,123 @@ def plan_mouse(
     first_date: datetime.datetime = FIRST_DATE,
     images: bool = False,
 ) -> list[Callable[[], dict[str, Any]]]:
-    """The days of `simulate_mouse` before they are simulated: a function for each, which other processes can call."""
+    """Return a function for each session of `simulate_mouse`, which simulates it; other processes can call them."""
     types = [name for name, count in CURRICULUM for _ in range(count)] if sessions is None else list(sessions)
     for session_type in types:
-        _checked(session_type, minutes)
-    rng = np.random.default_rng(_checked_seed(seed))
-    drawn = draw_mouse(rng) if mouse is None else mouse
-    if not isinstance(drawn, Mouse):
-        raise BadValue(f"mouse is {mouse!r}; expected a visbehavior.Mouse, or None.", name="mouse", value=mouse)
-    if not drawn.seen and types and parse_stage(types[0]).group != parse_stage(FIRST_DAY).group:
-        raise BadValue(
-            f"Mouse {drawn.mouse_id} has no first day: its first session is {types[0]}, and training begins with {FIRST_DAY}. Begin with that, "
-            "or give a mouse with a past: Mouse(seen=(...)).",
-            value=types[0],
-        )
-    days: list[Callable[[], dict[str, Any]]] = []
-    born = drawn.age_in_days
+        _check_session(session_type, minutes)
+    rng = np.random.default_rng(_check_seed(seed))
+    mouse = sample_mouse(rng) if mouse is None else mouse
+    _check_mouse(mouse)
+    _check_first_session(mouse, types)
+    plan: list[Callable[[], dict[str, Any]]] = []
+    first_age = mouse.age_in_days
     for day, session_type in enumerate(types):
-        # Five days of the week.
-        later = datetime.timedelta(days=day + 2 * (day // 5))
-        today = replace(drawn, age_in_days=born + later.days)
-        chance = int(rng.integers(2**63))
-        days.append(
+        # Sessions are on weekdays.
+        elapsed = datetime.timedelta(days=day + 2 * (day // 5))
+        plan.append(
             partial(
                 simulate,
                 session_type,
-                mouse=today,
+                mouse=replace(mouse, age_in_days=first_age + elapsed.days),
                 minutes=minutes,
-                seed=chance,
-                date=first_date + later,
+                seed=int(rng.integers(2**63)),
+                date=first_date + elapsed,
                 images=images,
             )
         )
-        drawn = drawn.after(session_type)
-    return days
+        mouse = mouse.after(session_type)
+    return plan
 
 
-def _checked(session_type: str, minutes: float) -> Stage:
+def _check_session(session_type: str, minutes: float) -> Stage:
     stage = parse_stage(session_type)
-    check_number("minutes", minutes, SHORTEST, LONGEST)
+    check_number("minutes", minutes, MIN_MINUTES, MAX_MINUTES)
     return stage
 
 
-def _checked_seed(seed: int | None) -> int | None:
+def _check_seed(seed: int | None) -> int | None:
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
         raise BadValue(f"seed is {seed!r}; expected a whole number, 0 or more, or None.", name="seed", value=seed)
     return None if seed is None else int(seed)
 
 
-def _recorded(
-    stage: Stage, played: Played, drivers: Drivers, minutes: float, rng: np.random.Generator
-) -> dict[str, Any]:
-    """What the rig recorded of it."""
-    surrounded = stage.surrounded and minutes >= WITH_GRAY
-    stage = replace(stage, surrounded=surrounded)
-    offset = rig.GRAY if surrounded else 0
-    count = offset + played.end + (rig.movie_frames() if surrounded else 0) + 1
-    intervals = rig.frame_intervals(count, rng)
+def _check_mouse(mouse: Any) -> None:
+    if not isinstance(mouse, Mouse):
+        raise BadValue(f"mouse is {mouse!r}; expected a visbehavior.Mouse, or None.", name="mouse", value=mouse)
+
+
+def _check_first_session(mouse: Mouse, types: list[str]) -> None:
+    if not mouse.seen and types and parse_stage(types[0]).group != parse_stage(FIRST_SESSION_TYPE).group:
+        raise BadValue(
+            f"Mouse {mouse.mouse_id} has no earlier sessions, and its first session is {types[0]}; training starts with "
+            f"{FIRST_SESSION_TYPE}. Start with that, or set earlier sessions: Mouse(seen=(...)).",
+            value=types[0],
+        )
+
+
+def _record(
+    stage: Stage, log: SessionLog, parameters: SessionParameters, minutes: float, rng: np.random.Generator
+) -> rig.Values:
+    """Return the values of the pickle that the rig records during a session."""
+    task_start, movie = (rig.GRAY_FRAMES, rig.MOVIE_FRAMES) if stage.has_movie else (0, 0)
+    intervals = rig.sample_frame_intervals(task_start + log.n_frames + movie + 1, rng)
     times = np.concatenate([[0.0], np.cumsum(intervals)]) / 1000
-    drinks = times[np.array(played.drinks, dtype=np.int64) + offset]
-    speed = compute_speed(times, drinks, drivers.running_speed, rng)
-    return rig.write_behavior(stage, played, intervals, offset, read_encoder(times, speed, rng), minutes)
+    consumption_times = times[np.array(log.consumptions, dtype=np.int64) + task_start]
+    speed = simulate_running_speed(times, consumption_times, parameters.running_speed, rng)
+    encoder = simulate_encoder(times, speed, rng)
+    return rig.behavior_values(stage, log, minutes, rig.SessionClock(times, task_start), intervals, encoder)
 
 
-def _pickle(
-    stage: Stage,
-    mouse: Mouse,
-    behavior: dict[str, Any],
-    began: datetime.datetime,
-    identity: uuid.UUID,
-    images: bool,
-) -> dict[str, Any]:
-    lasted = datetime.timedelta(milliseconds=float(behavior["intervalsms"].sum()))
-    for part in (behavior["params"], behavior["cl_params"], behavior["config"]["behavior"]):
-        part["mouse_id"] = mouse.mouse_id
-    *above, last = BEHAVIOR
-    found: dict[str, Any] = {last: behavior}
-    for key in reversed(above):
-        found = {key: found}
-    image_set = {IMAGE_SET: {name: {name: made} for name, made in make_images(stage.images).items()}} if images else {}
+def _session_values(
+    stage: Stage, mouse: Mouse, start: datetime.datetime, duration: float, session_uuid: uuid.UUID, images: bool
+) -> rig.Values:
+    """Return the values of the pickle that identify the session."""
+    values: rig.Values = dict.fromkeys(
+        (pickle.MOUSE_ID.path, "cl_params.mouse_id", "config.behavior.mouse_id"), mouse.mouse_id
+    )
+    if images:
+        values[pickle.EMBEDDED_IMAGE_SET] = {name: {name: image} for name, image in make_images(stage.images).items()}
+    first_id, end_id = SESSION_IDS
     return {
-        **found,
-        **image_set,
-        "start_time": began,
-        "stop_time": began + lasted,
-        "session_uuid": str(identity),
-        "comp_id": "SIM.1",
-        "rig_id": "SIM",
-        "platform_info": {"camstim": "simulated"},
-        KNOWN: {"behavior_session_id": IDS[0] + identity.int % (IDS[1] - IDS[0]), **_known(mouse, stage)},
+        **values,
+        pickle.START_TIME: start,
+        "/stop_time": start + datetime.timedelta(milliseconds=duration),
+        pickle.SESSION_UUID: str(session_uuid),
+        pickle.COMPUTER_ID: "SIM.1",
+        "/rig_id": "SIM",
+        "/platform_info": {"camstim": "simulated"},
+        pickle.EMBEDDED_SESSION_DATA: {
+            session_data.SESSION_ID.key: first_id + session_uuid.int % (end_id - first_id),
+            **_mouse_session_data(mouse),
+        },
     }
 
 
-def _identity(
-    mouse: Mouse, stage: Stage, began: datetime.datetime, minutes: float, images: bool, rng: np.random.Generator
-) -> uuid.UUID:
-    """Another one for whatever makes another session."""
-    said = repr((mouse.mouse_id, stage.name, began, float(minutes), images)).encode()
-    return uuid.UUID(bytes=hashlib.blake2b(said + rng.bytes(16), digest_size=16).digest(), version=4)
+def _make_uuid(identity: tuple[Any, ...], rng: np.random.Generator) -> uuid.UUID:
+    """Return a UUID that differs between sessions with other arguments or random numbers."""
+    digest = hashlib.blake2b(repr(identity).encode() + rng.bytes(16), digest_size=16).digest()
+    return uuid.UUID(bytes=digest, version=4)
 
 
-def _known(mouse: Mouse, stage: Stage) -> dict[str, Any]:
-    """What a lab would know beside it."""
+def _mouse_session_data(mouse: Mouse) -> dict[str, Any]:
+    """Return the entries of session_data about the mouse."""
     lines = [part.split("/")[0] for part in mouse.full_genotype.split(";")]
     seen = [parse_stage(session_type) for session_type in mouse.seen]
     return {
-        "sex": mouse.sex,
-        "age": f"P{mouse.age_in_days}",
-        "full_genotype": mouse.full_genotype,
-        "driver_line": lines[:-1],
-        "reporter_line": lines[-1:],
-        "project_code": PROJECT,
-        "prior_images_shown": sorted({name for one in seen for name in one.images}),
+        session_data.SEX.key: mouse.sex,
+        session_data.AGE.key: f"P{mouse.age_in_days}",
+        session_data.FULL_GENOTYPE.key: mouse.full_genotype,
+        session_data.DRIVER_LINE.key: lines[:-1],
+        session_data.REPORTER_LINE.key: lines[-1:],
+        session_data.PROJECT_CODE.key: PROJECT_CODE,
+        session_data.PRIOR_IMAGES.key: sorted({image for stage in seen for image in stage.images}),
     }
 
 
-def _truth(mouse: Mouse, drivers: Drivers, played: Played) -> dict[str, Any]:
+def _ground_truth(mouse: Mouse, parameters: SessionParameters, log: SessionLog) -> dict[str, Any]:
     return {
         "mouse": asdict(mouse) | {"seen": list(mouse.seen)},
-        "drivers": drivers.as_dict() | {"visibility": drivers.visibility},
-        "flash_frames": np.array([frame for frame, _ in played.flashes]),
-        "engaged": np.array(played.engaged),
+        "drivers": asdict(parameters),
+        "flash_frames": np.array([frame for frame, _ in log.flashes]),
+        "engaged": np.array(log.engaged),
     }

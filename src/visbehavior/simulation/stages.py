@@ -1,7 +1,7 @@
-"""The stages of training and imaging: what is shown, and by which rules.
+"""Session types: stages of training and imaging, with their stimuli and task parameters.
 
-Source: the session types of the published data set, the parameters that a camstim pickle holds, and the technical white paper
-"Visual Behavior" of the Allen Institute.
+Source: the session types of the published data set, the parameters in camstim pickles, and the technical white paper "Visual
+Behavior" of the Allen Institute.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ IMAGES = {
 }
 """Names of the eight images of each set."""
 
-SET_FILES = {
+IMAGE_SET_FILES = {
     "A": "Natural_Images_Lum_Matched_set_TRAINING_2017.07.14.pkl",
     "B": "Natural_Images_Lum_Matched_set_ophys_6_2017.07.14.pkl",
     "G": "Natural_Images_Lum_Matched_set_ophys_G_2019.05.26.pkl",
     "H": "Natural_Images_Lum_Matched_set_ophys_H_2019.05.26.pkl",
 }
+"""File name of each image set."""
 
 ORIENTATIONS = {"horizontal": (0, 180), "vertical": (90, 270)}
-"""Gratings: degrees of each group; a change goes from one group to the other."""
+"""Orientations of the gratings in each group (deg); a change is always to the other group."""
 
 CURRICULUM = (
     ("TRAINING_0_gratings_autorewards_15min", 1),
@@ -44,46 +45,47 @@ CURRICULUM = (
     ("OPHYS_5_images_B_passive", 1),
     ("OPHYS_6_images_B", 1),
 )
-"""A mouse's life: session types and how many days each takes."""
+"""Session types of a mouse in order, with the number of sessions of each."""
 
-FIRST_DAY = CURRICULUM[0][0]
+FIRST_SESSION_TYPE = CURRICULUM[0][0]
 
-_NAME = re.compile(r"(TRAINING|OPHYS)_(\d)_(gratings|images_([ABGH]))(?:_(\w+))?", re.ASCII)
-_LAST = {"TRAINING": 5, "OPHYS": 6}
-_PASSIVE = (2, 5)
-_GRATINGS_UNTIL, _STATIC_UNTIL = 2, 1
+_SESSION_TYPE = re.compile(r"(TRAINING|OPHYS)_(\d)_(gratings|images_([ABGH]))(?:_(\w+))?", re.ASCII)
+_LAST_STAGES = {"TRAINING": 5, "OPHYS": 6}
+_PASSIVE_STAGES = (2, 5)
+_LAST_STATIC_STAGE, _LAST_GRATING_STAGE, _LAST_LARGE_REWARD_STAGE = 1, 2, 3
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What a session type means.
+    """Stimulus and task parameters of a session type.
 
     Parameters
     ----------
     name : str
-        The session type.
+        Session type.
     group : str
-        The stages that are alike: TRAINING_0 to TRAINING_5, OPHYS_active, OPHYS_passive.
+        Group of session types with the same behavioral parameters: TRAINING_0 to TRAINING_5, OPHYS_active or OPHYS_passive.
     image_set : str
         Letter of the image set; "" for gratings.
     flashed : bool
-        Whether images come and go, or stay until they change.
+        Whether images are flashed (250 ms image, 500 ms gray); otherwise they stay on until they change.
     auto_rewarded : bool
-        Whether every change is rewarded for nothing, and licks abort no trial.
+        Whether every change is followed by a free reward, and licks do not abort trials.
     passive : bool
-        Whether the spout is away.
-    omits : bool
-        Whether images are left out.
-    surrounded : bool
-        Whether gray comes first, and gray and a movie last.
+        Whether the session is passive: the lick spout is retracted.
+    has_omissions : bool
+        Whether images are omitted at random.
+    has_movie : bool
+        Whether the session has a gray screen before the task, and a gray screen and a movie after it.
     reward_volume : float
-        Of an earned reward (mL).
-    longest : float
-        Minutes that the task lasts at most.
-    fewest_flashes : int
-        Before a change.
-    go_on : float
-        Probability that a change comes not at this flash but a later one, once it may come.
+        Volume of an earned reward (mL).
+    max_minutes : float
+        Maximum duration of the task (min).
+    min_change_flashes : int
+        Minimum number of flashes from the start of a trial to the change.
+    continuation_probability : float
+        Ratio of the truncated geometric distribution of the change time: the probability that the change is later than a flash,
+        given that it is not earlier.
     """
 
     name: str
@@ -92,56 +94,56 @@ class Stage:
     flashed: bool
     auto_rewarded: bool
     passive: bool
-    omits: bool
-    surrounded: bool
+    has_omissions: bool
+    has_movie: bool
     reward_volume: float
-    longest: float
-    fewest_flashes: int
-    go_on: float
+    max_minutes: float
+    min_change_flashes: int
+    continuation_probability: float
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Names of its images; none for gratings."""
+        """Names of the images; empty for gratings."""
         return IMAGES[self.image_set] if self.image_set else ()
 
 
 def parse_stage(session_type: str) -> Stage:
-    """What a session type means.
+    """Return the stimulus and task parameters of a session type.
 
     Raises
     ------
     BadValue
-        If there is no such type.
+        If there is no such session type.
     """
-    found = _NAME.fullmatch(session_type) if isinstance(session_type, str) else None
-    if found is None or not _is_known(found):
+    match = _SESSION_TYPE.fullmatch(session_type) if isinstance(session_type, str) else None
+    if match is None or not _exists(match):
         raise BadValue(
-            f"There is no session type {session_type!r}. Those of a mouse's life are {', '.join(name for name, _ in CURRICULUM)}; "
-            "images may be of the set A, B, G or H.",
+            f"There is no session type {session_type!r}. Use one of {', '.join(name for name, _ in CURRICULUM)}; the image set may be "
+            "A, B, G or H.",
             value=session_type,
         )
-    kind, number, letter = found[1], int(found[2]), found[4] or ""
-    passive = kind == "OPHYS" and number in _PASSIVE
-    first = kind == "TRAINING" and number == 0
-    group = ("OPHYS_passive" if passive else "OPHYS_active") if kind == "OPHYS" else f"{kind}_{number}"
+    phase, number, image_set = match[1], int(match[2]), match[4] or ""
+    imaging = phase == "OPHYS"
+    passive = imaging and number in _PASSIVE_STAGES
+    first = not imaging and number == 0
     return Stage(
         name=session_type,
-        group=group,
-        image_set=letter,
-        flashed=kind == "OPHYS" or number > _STATIC_UNTIL,
+        group=("OPHYS_passive" if passive else "OPHYS_active") if imaging else f"{phase}_{number}",
+        image_set=image_set,
+        flashed=imaging or number > _LAST_STATIC_STAGE,
         auto_rewarded=first,
         passive=passive,
-        omits=kind == "OPHYS" and number > 0,
-        surrounded=kind == "OPHYS" or number == _LAST["TRAINING"],
-        reward_volume=0.010 if kind == "TRAINING" and number <= 3 else 0.007,
-        longest=15.0 if first else 60.0,
-        fewest_flashes=3 if first else 4,
-        go_on=0.58 if first else 0.70,
+        has_omissions=imaging and number > 0,
+        has_movie=imaging or number == _LAST_STAGES["TRAINING"],
+        reward_volume=0.007 if imaging or number > _LAST_LARGE_REWARD_STAGE else 0.010,
+        max_minutes=15.0 if first else 60.0,
+        min_change_flashes=3 if first else 4,
+        continuation_probability=0.58 if first else 0.70,
     )
 
 
-def _is_known(found: re.Match[str]) -> bool:
-    kind, number, has_images = found[1], int(found[2]), found[4] is not None
-    if number > _LAST[kind] or has_images != (kind == "OPHYS" or number > _GRATINGS_UNTIL):
+def _exists(match: re.Match[str]) -> bool:
+    phase, number, has_images = match[1], int(match[2]), match[4] is not None
+    if number > _LAST_STAGES[phase] or has_images != (phase == "OPHYS" or number > _LAST_GRATING_STAGE):
         return False
-    return (kind == "OPHYS" and number in _PASSIVE) == (found[5] == "passive")
+    return (phase == "OPHYS" and number in _PASSIVE_STAGES) == (match[5] == "passive")

@@ -1,73 +1,82 @@
-"""The task's rules, played flash by flash by a mouse; what happened, in frames.
+"""The change detection task: trials, flashes and rewards, in stimulus frames.
 
-Source of the rules: the parameters and event logs that a camstim pickle holds, and the technical white paper "Visual Behavior" of the
-Allen Institute.
+Rules of the task:
+
+- The change is at one of `CHANGE_FLASHES` consecutive flashes, with a truncated geometric distribution. One trial in
+  `TRIALS_PER_CATCH` is a catch trial, with a sham change.
+- A lick before the change aborts the trial. After a timeout, which further licks prolong, the same trial is repeated up to
+  `MAX_REPEATS` times.
+- A lick in the response window is a response, and is rewarded after a change. The first `WARM_UP_TRIALS` completed trials have a
+  free reward instead.
+- A trial ends 3.5 s after the response window. The next trial starts at the next flash.
+- The task ends after the set time or after `VOLUME_LIMIT`.
+
+Source: the parameters and event logs in camstim pickles, and the technical white paper "Visual Behavior" of the Allen Institute.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visbehavior.schema.stimulus_pickle import FRAME_RATE
-from visbehavior.simulation.licking import Licker
+from visbehavior.simulation.licking import LickingModel
 from visbehavior.simulation.stages import ORIENTATIONS, Stage
 
-FLASH, CYCLE = 15, 45
-"""Frames that an image is shown, and from one to the next."""
-LATE = 0.13
-"""Probability that the next image is a frame late."""
+FLASH_FRAMES, FLASH_INTERVAL_FRAMES = 15, 45
+"""Duration of a flash, and time from one flash to the next (frames)."""
+LATE_FLASH_PROBABILITY = 0.13
+"""Probability that a flash is one frame late."""
 
-FLASHES_MAX = 8
-"""A change comes at one of as many flashes, from the first at which it may come."""
-CATCH_OF = 8
-"""One trial in so many is a catch trial (12.5 %)."""
-REPEATS = 5
-"""A trial that was aborted is tried again at most as often."""
-WARM_UP = 5
-"""The first trials are rewarded for nothing."""
-OMITTED = 0.05
-"""Probability that an image is left out; never a change, nor the one before it."""
+CHANGE_FLASHES = 8
+"""Number of flashes at which the change may be."""
+TRIALS_PER_CATCH = 8
+"""One in this many trials is a catch trial (12.5 %)."""
+MAX_REPEATS = 5
+"""Maximum number of repeats of an aborted trial."""
+WARM_UP_TRIALS = 5
+"""Number of trials with a free reward at the start of the session."""
+OMISSION_PROBABILITY = 0.05
+"""Probability that an image is omitted; never a change or the flash before it."""
 
-WINDOW = (10, 46)
-"""Frames after a change in which a lick is a response (0.15 s, the grace period, to 0.75 s)."""
-AUTO_REWARD = 10
-"""Frames from a change to its free reward."""
-CONSUMPTION = 257
-"""Frames from a change to the end of its trial (response window, 3.5 s, a frame each)."""
-TIMEOUT = 19
-"""Frames from the last early lick to the end of an aborted trial (0.3 s, and a frame)."""
+RESPONSE_WINDOW = (10, 46)
+"""First and last frame of the response window after the change (0.15 to 0.75 s)."""
+AUTO_REWARD_DELAY = 10
+"""Time from a change to its free reward (frames)."""
+CHANGE_TO_TRIAL_END = 257
+"""Time from a change to the end of its trial (frames): the response window and 3.5 s, with one frame more for each."""
+TIMEOUT_FRAMES = 19
+"""Time from the last early lick to the end of an aborted trial (frames): 0.3 s and one frame."""
 AUTO_REWARD_VOLUME = 0.005
-"""mL."""
+"""Volume of a free reward (mL)."""
 VOLUME_LIMIT = 5.0
-"""mL: the session ends."""
+"""Total reward volume at which the task ends (mL)."""
 
 
 @dataclass
 class Trial:
-    """A trial, in frames.
+    """A trial; times are frames from the start of the task.
 
     Parameters
     ----------
     start, stop : int
-        Its first frame, and that in which it ended.
+        First and last frame.
     change_time : int
-        Flashes from its start to its change, as planned.
+        Planned number of flashes from the start to the change.
     catch, auto : bool
-        What it is.
-    aborted : int or None
-        The frame of the lick that ended it.
-    change : int or None
-        The frame of the change, or of the sham change.
+        Whether it is a catch trial, and whether it has a free reward.
     images : tuple of int
-        Before and after.
+        Images before and after the change.
+    aborted : int or None
+        Frame of the early lick that aborted the trial.
+    change : int or None
+        Frame of the change or sham change.
     response : int or None
-        The frame of the first lick within the response window.
+        Frame of the first lick in the response window.
     reward : tuple or None
-        Volume (mL) and frame.
+        Volume (mL) and frame of the reward.
     """
 
     start: int
@@ -83,84 +92,93 @@ class Trial:
 
 
 @dataclass
-class Played:
-    """What happened in a session, in frames from its first.
+class SessionLog:
+    """Events of a session; times are frames from the start of the task.
 
     Parameters
     ----------
     trials : list of Trial
-        In order.
+        Trials, in order.
     flashes : list of tuple of int
-        First frame, and image, of each that was shown or left out.
-    omitted : list of int
-        First frames of those that were left out.
-    licks : list of int
-        Frames.
-    drinks : list of int
-        Frames in which a reward began to be drunk.
-    chosen : list of tuple of int
-        Frame and image of each choice: the first one, and the changes.
+        First frame and image of each flash, including omitted ones.
+    omissions : list of int
+        First frames of the omitted flashes.
+    selections : list of tuple of int
+        Frame and image of each selection: the first image, and each change.
     engaged : list of bool
-        At each flash.
-    end : int
-        The frame after the last.
+        Whether the mouse was engaged at each flash.
+    licks : list of int
+        Frames of the licks.
+    consumptions : list of int
+        Frames in which the mouse started to drink a reward.
+    n_frames : int
+        Number of frames.
     """
 
     trials: list[Trial] = field(default_factory=list)
     flashes: list[tuple[int, int]] = field(default_factory=list)
-    omitted: list[int] = field(default_factory=list)
-    licks: list[int] = field(default_factory=list)
-    drinks: list[int] = field(default_factory=list)
-    chosen: list[tuple[int, int]] = field(default_factory=list)
+    omissions: list[int] = field(default_factory=list)
+    selections: list[tuple[int, int]] = field(default_factory=list)
     engaged: list[bool] = field(default_factory=list)
-    end: int = 0
+    licks: list[int] = field(default_factory=list)
+    consumptions: list[int] = field(default_factory=list)
+    n_frames: int = 0
 
 
-class Planner:
-    """Draws what a trial is to be, and tries again what was aborted."""
+class TrialPlanner:
+    """Samples the parameters of trials, and repeats those of aborted trials.
+
+    Parameters
+    ----------
+    stage : Stage
+        Stage of the session.
+    rng : numpy.random.Generator
+        Random number generator.
+    """
 
     def __init__(self, stage: Stage, rng: np.random.Generator) -> None:
         self._stage, self._rng = stage, rng
-        self._completed, self._again = 0, 0
-        self._catches: list[bool] = []
+        self._completed, self._repeats = 0, 0
+        self._catch_block: list[bool] = []
         self._plan = 0, False, 0
 
-    def next(self, image: int) -> tuple[int, bool, int]:
-        """Flashes to the change, whether it is a sham one, and the image that comes."""
-        if self._again == 0:
-            self._plan = self._draw(image)
+    def plan(self, image: int) -> tuple[int, bool, int]:
+        """Return the next trial: flashes to the change, whether it is a catch trial, and the image after the change."""
+        if self._repeats == 0:
+            self._plan = self._sample(image)
         return self._plan
 
-    def was_aborted(self) -> None:
-        """The same again, but not for ever."""
-        self._again = (self._again + 1) % (REPEATS + 1)
+    def record_abort(self) -> None:
+        """Repeat the trial, unless it was repeated `MAX_REPEATS` times."""
+        self._repeats = (self._repeats + 1) % (MAX_REPEATS + 1)
 
-    def was_completed(self) -> None:
-        """Something else."""
+    def record_completion(self) -> None:
+        """Sample a new trial next."""
         self._completed += 1
-        self._again = 0
+        self._repeats = 0
 
     @property
-    def is_auto(self) -> bool:
-        """Whether the next change is rewarded for nothing."""
-        warm_up = self._completed < WARM_UP and not self._stage.passive
+    def auto_reward(self) -> bool:
+        """Whether the next change has a free reward."""
+        warm_up = self._completed < WARM_UP_TRIALS and not self._stage.passive
         return self._stage.auto_rewarded or warm_up
 
-    def _draw(self, image: int) -> tuple[int, bool, int]:
-        weights = self._stage.go_on ** np.arange(FLASHES_MAX)
-        flashes = self._stage.fewest_flashes + int(self._rng.choice(FLASHES_MAX, p=weights / weights.sum()))
-        catch = False if self.is_auto else self._next_catch()
-        return flashes, catch, int(self._rng.choice(others(self._stage, image)))
+    def _sample(self, image: int) -> tuple[int, bool, int]:
+        weights = self._stage.continuation_probability ** np.arange(CHANGE_FLASHES)
+        delay = int(self._rng.choice(CHANGE_FLASHES, p=weights / weights.sum()))
+        catch = False if self.auto_reward else self._sample_catch()
+        return self._stage.min_change_flashes + delay, catch, int(self._rng.choice(change_images(self._stage, image)))
 
-    def _next_catch(self) -> bool:
-        if not self._catches:
-            block = np.arange(CATCH_OF) == 0
-            self._catches = self._rng.permutation(block).tolist()
-        return self._catches.pop()
+    def _sample_catch(self) -> bool:
+        """Return whether a trial is a catch trial; each block of `TRIALS_PER_CATCH` trials has one."""
+        if not self._catch_block:
+            block = np.arange(TRIALS_PER_CATCH) == 0
+            self._catch_block = self._rng.permutation(block).tolist()
+        return self._catch_block.pop()
 
 
-def others(stage: Stage, image: int) -> NDArray[np.intp]:
-    """What an image may change to; of gratings, those of the other group."""
+def change_images(stage: Stage, image: int) -> NDArray[np.intp]:
+    """Return the images that an image may change to: all others, or the gratings of the other orientation."""
     if stage.images:
         return np.delete(np.arange(len(stage.images)), image)
     sizes = [len(degrees) for degrees in ORIENTATIONS.values()]
@@ -168,124 +186,141 @@ def others(stage: Stage, image: int) -> NDArray[np.intp]:
     return np.flatnonzero(group != group[image])
 
 
-def play(stage: Stage, licker: Licker, frames: int, rng: np.random.Generator) -> Played:
-    """Play the task for so many frames; the last trial is played to its end."""
-    return _Game(stage, licker, rng).play(frames)
+def run_task(stage: Stage, licking: LickingModel, minutes: float, rng: np.random.Generator) -> SessionLog:
+    """Simulate the task for some minutes; the last trial is completed.
+
+    Parameters
+    ----------
+    stage : Stage
+        Stage of the session.
+    licking : LickingModel
+        Licking model of the mouse.
+    minutes : float
+        Duration (min).
+    rng : numpy.random.Generator
+        Random number generator.
+
+    Returns
+    -------
+    SessionLog
+        Events of the session. A lick bout may continue after the last trial; these licks are left out.
+    """
+    log = _Task(stage, licking, rng).run(round(minutes * 60 * FRAME_RATE))
+    log.licks = [frame for frame in licking.licks if frame < log.n_frames]
+    log.consumptions = [frame for frame in licking.consumptions if frame < log.n_frames]
+    return log
 
 
-class _Game:
-    def __init__(self, stage: Stage, licker: Licker, rng: np.random.Generator) -> None:
-        self._stage, self._licker, self._rng = stage, licker, rng
-        self._planner = Planner(stage, rng)
-        self._played = Played()
+class _Task:
+    def __init__(self, stage: Stage, licking: LickingModel, rng: np.random.Generator) -> None:
+        self._stage, self._licking, self._rng = stage, licking, rng
+        self._planner = TrialPlanner(stage, rng)
+        self._log = SessionLog()
         self._volume = 0.0
         self._image = 0
 
-    def play(self, frames: int) -> Played:
+    def run(self, n_frames: int) -> SessionLog:
         onset = 0
-        self._played.chosen.append((0, self._image))
-        while onset < frames and self._volume < VOLUME_LIMIT:
-            onset = self._play_trial(onset)
-        self._played.end = onset
-        return self._played
+        self._log.selections.append((0, self._image))
+        while onset < n_frames and self._volume < VOLUME_LIMIT:
+            onset = self._run_trial(onset)
+        self._log.n_frames = onset
+        return self._log
 
-    def _play_trial(self, onset: int) -> int:
-        """Play a trial that begins with the flash of this frame; the frame with which the next one begins."""
-        flashes, catch, image = self._planner.next(self._image)
-        auto = self._planner.is_auto
-        trial = Trial(onset, flashes, catch, auto, (self._image, image))
-        self._played.trials.append(trial)
-        for ahead in range(flashes, 0, -1):
-            early = self._flash(onset, may_be_omitted=ahead > 1)
-            if early is not None:
-                self._licker.bout(early, rewarded=False)
-            # A bout that began before the trial ends it just as well.
-            licks = self._licker.licks_from(onset)
+    def _run_trial(self, onset: int) -> int:
+        """Run the trial that starts with the flash at `onset`; return the onset of the next trial."""
+        flashes, catch, image = self._planner.plan(self._image)
+        trial = Trial(onset, flashes, catch, self._planner.auto_reward, (self._image, image))
+        self._log.trials.append(trial)
+        for remaining in range(flashes, 0, -1):
+            first_lick = self._show_flash(onset, may_be_omitted=remaining > 1)
+            if first_lick is not None:
+                self._licking.add_bout(first_lick, rewarded=False)
+            # A bout that started before the trial also aborts it.
+            licks = self._licking.licks_since(onset)
             onset = self._next_onset(onset)
             if licks and licks[0] < onset and not self._stage.auto_rewarded:
                 return self._abort(trial, licks[0], onset)
-        return self._change(trial, onset)
+        return self._complete(trial, onset)
 
-    def _flash(self, onset: int, may_be_omitted: bool = True, change: tuple[int, int] | None = None) -> int | None:
-        """Show or leave out an image; the frame of the lick with which a bout began, if one did."""
-        self._played.flashes.append((onset, self._image))
-        may_be_omitted &= self._stage.omits and len(self._played.flashes) > 1
-        if may_be_omitted and self._rng.random() < OMITTED:
-            self._played.omitted.append(onset)
-        self._played.engaged.append(self._licker.engaged)
-        return self._licker.at_flash(onset, change, self._volume)
+    def _show_flash(self, onset: int, may_be_omitted: bool = True, change: tuple[int, int] | None = None) -> int | None:
+        """Show or omit the image; return the first lick of a bout that starts at the flash, or None."""
+        self._log.flashes.append((onset, self._image))
+        may_be_omitted &= self._stage.has_omissions and len(self._log.flashes) > 1
+        if may_be_omitted and self._rng.random() < OMISSION_PROBABILITY:
+            self._log.omissions.append(onset)
+        self._log.engaged.append(self._licking.engaged)
+        return self._licking.sample_bout_start(onset, change, self._volume)
 
     def _next_onset(self, onset: int) -> int:
-        return onset + CYCLE + (1 if self._stage.flashed and self._rng.random() < LATE else 0)
+        late = self._stage.flashed and self._rng.random() < LATE_FLASH_PROBABILITY
+        return onset + FLASH_INTERVAL_FRAMES + (1 if late else 0)
 
     def _abort(self, trial: Trial, lick: int, onset: int) -> int:
-        """Every further lick prolongs the timeout; the next trial waits for a flash."""
+        """Abort a trial and wait for the timeout; return the onset of the next trial."""
         trial.aborted = last = lick
         while True:
-            for later in self._licker.licks_from(last + 1):
-                if later > last + TIMEOUT:
+            for later in self._licking.licks_since(last + 1):
+                if later > last + TIMEOUT_FRAMES:
                     break
                 last = later
-            trial.stop = last + TIMEOUT
+            trial.stop = last + TIMEOUT_FRAMES
             if onset > trial.stop:
                 break
-            self._idle(onset)
+            self._show_idle_flash(onset)
             onset = self._next_onset(onset)
-        self._planner.was_aborted()
+        self._planner.record_abort()
         return onset if self._stage.flashed else trial.stop + 1
 
-    def _change(self, trial: Trial, onset: int) -> int:
+    def _complete(self, trial: Trial, onset: int) -> int:
+        """Run a trial from its change or sham change to its end; return the onset of the next trial."""
         trial.change = onset
-        before, after = trial.images
-        changed = None if trial.catch else (before, after)
-        if changed:
-            self._image = after
-            self._played.chosen.append((onset, after))
-        lick = self._flash(onset, may_be_omitted=False, change=changed)
-        if lick is not None and onset + WINDOW[0] <= lick <= onset + WINDOW[1]:
+        change = None if trial.catch else trial.images
+        if change:
+            self._image = change[1]
+            self._log.selections.append((onset, self._image))
+        lick = self._show_flash(onset, may_be_omitted=False, change=change)
+        first, last = RESPONSE_WINDOW
+        if lick is not None and onset + first <= lick <= onset + last:
             trial.response = lick
-        self._reward(trial, lick)
-        trial.stop = onset + CONSUMPTION
-        self._planner.was_completed()
-        return self._until(trial.stop, self._next_onset(onset))
+        self._deliver_reward(trial, onset, lick)
+        trial.stop = onset + CHANGE_TO_TRIAL_END
+        self._planner.record_completion()
+        return self._run_to_end(trial, self._next_onset(onset))
 
-    def _reward(self, trial: Trial, lick: int | None) -> None:
-        """What is given for a change, and how it is drunk."""
-        assert trial.change is not None
+    def _deliver_reward(self, trial: Trial, change: int, lick: int | None) -> None:
+        """Deliver the reward of a completed trial, if any, and add the bout of licks after the change."""
         if trial.auto:
-            trial.reward = AUTO_REWARD_VOLUME, trial.change + AUTO_REWARD
+            trial.reward = AUTO_REWARD_VOLUME, change + AUTO_REWARD_DELAY
         elif trial.response is not None and not trial.catch:
             trial.reward = self._stage.reward_volume, trial.response
         if trial.reward is not None:
             self._volume += trial.reward[0]
         if lick is not None:
-            self._licker.bout(lick, rewarded=trial.reward is not None)
+            self._licking.add_bout(lick, rewarded=trial.reward is not None)
         elif trial.reward is not None:
-            self._licker.find_free_reward(trial.reward[1])
+            self._licking.find_free_reward(trial.reward[1])
 
-    def _until(self, stop: int, onset: int) -> int:
-        """Let flashes go by until a trial has ended; the frame with which the next one begins."""
-        while onset <= stop:
-            self._idle(onset)
+    def _run_to_end(self, trial: Trial, onset: int) -> int:
+        """Show flashes until a trial has ended; return the onset of the next trial."""
+        while onset <= trial.stop:
+            self._show_idle_flash(onset)
             onset = self._next_onset(onset)
-        # Images that stay have no rhythm: the next trial begins at once.
-        return onset if self._stage.flashed else stop + 1
+        # Without flashes the next trial starts immediately.
+        return onset if self._stage.flashed else trial.stop + 1
 
-    def _idle(self, onset: int) -> None:
-        lick = self._flash(onset)
+    def _show_idle_flash(self, onset: int) -> None:
+        """Show a flash between trials."""
+        lick = self._show_flash(onset)
         if lick is not None:
-            self._licker.bout(lick, rewarded=False)
+            self._licking.add_bout(lick, rewarded=False)
 
 
-def frames_of(minutes: float) -> int:
-    """Frames of so many minutes."""
-    return round(minutes * 60 * FRAME_RATE)
-
-
-def outcome(trial: Trial) -> dict[str, Any]:
-    """What came of a trial, by the names of the trials table."""
+def classify_trial(trial: Trial) -> dict[str, bool]:
+    """Return the outcome of a trial, with the column names of the trials table."""
     aborted = trial.aborted is not None
-    go, catch = (not aborted and not trial.auto and is_it for is_it in (not trial.catch, trial.catch))
+    scored = not aborted and not trial.auto
+    go, catch = scored and not trial.catch, scored and trial.catch
     responded = trial.response is not None
     return {
         "aborted": aborted,

@@ -1,4 +1,4 @@
-"""What AllenSDK asks its institute's network for, answered from a session's data. Imported by AllenSDK's own Python alone."""
+"""Replacements for AllenSDK's requests to its institute's network. Imported by AllenSDK's own Python only."""
 
 import io
 import pathlib
@@ -8,8 +8,8 @@ from allensdk.brain_observatory.behavior.data_objects.metadata.subject_metadata 
 from allensdk.brain_observatory.behavior.data_objects.stimuli import presentations, templates
 
 
-def stand_in(data):
-    """The mouse's date of death, its earlier sessions, and the images on the institute's disks."""
+def replace_requests(data):
+    """Answer requests for the date of death, the earlier sessions and the images of a mouse from session_data."""
     stimulus_processing.open = lambda path, mode: io.BytesIO(pathlib.Path(data["image_set_file"]).read_bytes())
     subject_metadata.db_connection_creator = lambda **credentials: None
     subject_metadata.SubjectMetadata._get_death_date_from_lims = classmethod(lambda cls, **mouse: None)

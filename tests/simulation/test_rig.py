@@ -1,0 +1,75 @@
+"""Tests of `visbehavior.simulation.rig`: the simulated pickle against the tables that are read from it."""
+
+from __future__ import annotations
+
+import functools
+import operator
+
+import numpy as np
+import pytest
+
+from tests.raw import reference
+from tests.simulation.simulated import SESSION_TYPES, open_raw, simulated_session
+from visbehavior import simulate
+from visbehavior.schema import stimulus_pickle as pickle
+from visbehavior.simulation.rig import nest
+from visbehavior.simulation.stages import parse_stage
+
+
+@pytest.mark.parametrize("session_type", SESSION_TYPES)
+def test_tables_agree_with_the_simulated_events(session_type: str) -> None:
+    raw = simulate(session_type, minutes=10, seed=3)
+    session = open_raw(raw)
+    behavior = raw["items"]["behavior"]
+    trials = session.trials
+    assert len(trials) == len(behavior["trial_log"])
+    events = [{event[0] for event in trial["events"]} for trial in behavior["trial_log"]]
+    assert trials["aborted"].tolist() == ["abort" in names for names in events]
+    assert trials["hit"].sum() == sum("hit" in names and "auto_reward" not in names for names in events)
+    assert trials["reward_volume"].sum() == pytest.approx(behavior["volume_dispensed"])
+    assert session.licks["frame"].tolist() == behavior["lick_sensors"][0]["lick_events"]
+    assert session.metadata["session_type"] == session_type
+    presentations = session.stimulus_presentations
+    assert len(presentations) == len(raw["simulation"]["flash_frames"]) or not parse_stage(session_type).flashed
+    assert presentations["is_change"].sum() == trials["is_change"].sum()
+    assert presentations["omitted"].sum() == len(
+        set(functools.reduce(operator.iadd, behavior["omitted_flash_frame_log"].values(), []))
+    )
+    assert presentations["stimulus_block_name"].str.startswith("change_detection_").all()
+
+
+@pytest.mark.parametrize("session_type", ["OPHYS_4_images_B", "TRAINING_1_gratings", "OPHYS_5_images_B_passive"])
+def test_trials_equal_the_reference(session_type: str) -> None:
+    raw = simulate(session_type, minutes=4, seed=5)
+    expected = reference.trials(raw, 0.02115)
+    trials = open_raw(raw).trials
+    for name in ("start_time", "change_frame", "go", "hit", "false_alarm", "response_latency", "change_image_name"):
+        np.testing.assert_array_equal(trials[name].to_numpy(), np.array(expected[name]), err_msg=name)
+
+
+def test_long_session_has_gray_screens_and_a_movie() -> None:
+    session = simulated_session("OPHYS_6_images_A", minutes=30, seed=1)
+    blocks = session.stimulus_presentations.groupby("stimulus_block")["stimulus_block_name"].first().tolist()
+    assert blocks == [
+        "initial_gray_screen_5min",
+        "change_detection_behavior",
+        "post_behavior_gray_screen_5min",
+        "natural_movie_one",
+    ]
+    assert session.trials["start_time"].iloc[0] == pytest.approx(300, abs=1)
+
+
+def test_values_are_nested_by_the_keys_of_their_entries() -> None:
+    values = {
+        pickle.ENCODER_SIGNAL: [1.0],
+        pickle.ENCODER_SUPPLY: [2.0],
+        pickle.DRAW_LOG: [0],
+        "params.task_id": "DoC",
+        pickle.SESSION_UUID: "a",
+    }
+    behavior = {
+        "encoders": [{"vsig": [1.0], "vin": [2.0]}],
+        "stimuli": {"images": {"draw_log": [0]}},
+        "params": {"task_id": "DoC"},
+    }
+    assert nest(values, "images") == {"items": {"behavior": behavior}, "session_uuid": "a"}
