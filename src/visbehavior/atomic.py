@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that appear under their name only when complete."""
 
 from __future__ import annotations
 
@@ -12,85 +12,90 @@ from pathlib import Path
 
 from visbehavior.errors import CannotWrite, DiskFull
 
-_FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
-# h5py's OSErrors carry the system's number in the text alone.
-_FULL_TEXTS = tuple(os.strerror(number) for number in _FULL)
+_DISK_FULL_ERRORS = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+# The OSErrors of h5py contain the error number only in their text.
+_DISK_FULL_TEXTS = tuple(os.strerror(number) for number in _DISK_FULL_ERRORS)
 
 
 @contextmanager
 def atomic_write(target: Path, needed: int = 0) -> Iterator[Path]:
-    """The path to write to; when the block ends well it becomes `target`, else nothing is left.
+    """Yield a temporary path to write to; it is renamed to `target` if the block succeeds, and deleted otherwise.
 
     Parameters
     ----------
     target : pathlib.Path
-        The file to be; an older one of its name is replaced.
+        Path of the file. An existing file is replaced.
     needed : int
-        Bytes that it will need at least: too little room is said before anything is written.
+        Minimum size in bytes, compared with the free space before anything is written.
 
     Raises
     ------
     CannotWrite, DiskFull
-        If the folder cannot be written, or has no room.
+        If the folder cannot be written to, or does not have enough space.
     """
     if not target.parent.is_dir():
         raise CannotWrite(
-            f"There is no folder {target.parent} to write {target.name} into. Make it first.", path=str(target)
+            f"There is no folder {target.parent} to write {target.name} to. Create it first.", path=str(target)
         )
     if target.is_dir():
-        raise CannotWrite(f"{target} is a folder. Name a file.", path=str(target))
+        raise CannotWrite(f"{target} is a folder. Give the path of a file.", path=str(target))
     free = shutil.disk_usage(target.parent).free
     if free < needed:
         raise DiskFull(
-            f"{target} needs {needed:,} bytes, and its disk has {free:,} free. Make room or choose another folder.",
+            f"{target} needs {needed:,} bytes, and its disk has {free:,} free. Free some space or choose another folder.",
             path=str(target),
             needed=needed,
             free=free,
         )
-    part = target.with_name(f".part-{uuid.uuid4().hex[:8]}-{target.name}")
+    temporary = temporary_path(target)
     try:
-        yield part
-        with open(part, "rb+") as file:
+        yield temporary
+        with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
-        os.replace(part, target)
+        os.replace(temporary, target)
     except (OSError, RuntimeError) as error:
-        # h5py raises RuntimeError where closing a file fails.
-        raise _cannot_write(target, error) from error
+        # h5py raises RuntimeError if closing a file fails.
+        raise _write_error(target, error) from error
     finally:
-        # On a disk that cannot be written there is none, and even that is refused.
+        # On a read-only disk there is no temporary file, and even deleting it fails.
         with suppress(OSError):
-            part.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
+
+
+def temporary_path(target: Path) -> Path:
+    """Return a unique path in the same folder, for a file that will be renamed."""
+    return target.with_name(f".part-{uuid.uuid4().hex[:8]}-{target.name}")
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, if it is not there.
+    """Create a folder and its parents unless they exist.
 
     Raises
     ------
     CannotWrite
-        If it cannot be made.
+        If the folder cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotWrite(
-            f"The folder {folder} cannot be made: {error.strerror}. Name another one.", path=str(folder)
+            f"The folder {folder} cannot be created: {error.strerror}. Choose another one.", path=str(folder)
         ) from error
 
 
-def is_full(error: OSError | RuntimeError) -> bool:
-    """Whether an error tells of a disk, a quota or a file that is full."""
-    return getattr(error, "errno", None) in _FULL or any(text in str(error) for text in _FULL_TEXTS)
+def is_disk_full(error: OSError | RuntimeError) -> bool:
+    """Return True if the cause of an error is a full disk, a quota or a limit of the file size."""
+    return getattr(error, "errno", None) in _DISK_FULL_ERRORS or any(text in str(error) for text in _DISK_FULL_TEXTS)
 
 
-def _cannot_write(target: Path, error: OSError | RuntimeError) -> CannotWrite:
-    if is_full(error):
+def _write_error(target: Path, error: OSError | RuntimeError) -> CannotWrite:
+    if is_disk_full(error):
         return DiskFull(
-            f"{target} cannot be written: its disk is full. Nothing was left of it. Make room or choose another folder.",
+            f"{target} cannot be written: its disk is full. No incomplete file is left. Free some space or choose another folder.",
             path=str(target),
         )
-    why = getattr(error, "strerror", None) or " ".join(str(error).split())
+    reason = getattr(error, "strerror", None) or " ".join(str(error).split())
     return CannotWrite(
-        f"{target} cannot be written: {why}. Nothing was left of it. Choose a folder that you may write to.",
+        f"{target} cannot be written: {reason}. No incomplete file is left. Choose a folder with write permission.",
         path=str(target),
     )

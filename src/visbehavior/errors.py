@@ -1,25 +1,25 @@
-"""Every error that a user can meet.
+"""Exceptions and warnings raised by visbehavior.
 
 ::
 
     VisBehaviorError
-    +-- NotFound          FileNotFoundError   no such file, session, mouse, table or release
-    |   +-- NotCached     FileNotFoundError   it exists, but not on this machine
-    +-- CorruptFile       OSError             cut short, overwritten, not readable as HDF5
-    +-- ChangedFile       OSError             not the file any more that the session was opened from
-    +-- UnsupportedFile   ValueError          a folder, not HDF5, not NWB, another lab's NWB
-    +-- MissingData       KeyError            a table, a column or a field that should be there is not
-    +-- BadValue          ValueError          wrong type, shape or value in a file or an argument
+    +-- NotFound          FileNotFoundError   a file, session, mouse, table or release that does not exist
+    |   +-- NotCached     FileNotFoundError   it exists in the release, but not in the cache
+    +-- CorruptFile       OSError             a file that is truncated, overwritten or not readable as HDF5
+    +-- ChangedFile       OSError             a file that was replaced after the session was opened
+    +-- UnsupportedFile   ValueError          a folder, not HDF5, not NWB, or another lab's NWB file
+    +-- MissingData       KeyError            a table, column or field that is absent
+    +-- BadValue          ValueError          a wrong type, shape or value in a file or an argument
     +-- UnknownVersion    ValueError          a naming convention that does not exist
-    +-- ClosedSession     ValueError          a session asked for more after close()
+    +-- ClosedSession     ValueError          a read from a session after close()
     +-- CannotWrite       OSError             a file or folder that cannot be written
-    |   +-- DiskFull      OSError             no room for what was to be written
-    +-- TransferFailed    ConnectionError     bytes that could not be brought: no network, refused, broken off
-    +-- MissingExtra      ImportError         an optional library is not installed
-    +-- AllenSDKImported  ImportError         AllenSDK itself was imported before visbehavior could stand in for it
+    |   +-- DiskFull      OSError             not enough space on the disk
+    +-- TransferFailed    ConnectionError     a failed download: no network, access denied, connection lost
+    +-- MissingExtra      ImportError         an optional library that is not installed
+    +-- AllenSDKImported  ImportError         AllenSDK was imported before visbehavior could replace it
 
-Each message says what is wrong, where, what was expected and what to do next. The facts in it are attributes of the
-error (``error.path``, ``error.name`` ...), so that a program need not read the message.
+Each message states what is wrong, where, what was expected and what to do. The facts in it are attributes of the
+exception (``error.path``, ``error.name`` ...), so that programs need not parse the message.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from typing import Any
 
 
 class VisBehaviorError(Exception):
-    """Base of all errors raised by visbehavior.
+    """Base class of all exceptions raised by visbehavior.
 
     Parameters
     ----------
     message : str
         What is wrong, where, what was expected, what to do.
     **facts
-        The facts in the message; each becomes an attribute.
+        Facts in the message; each becomes an attribute.
     """
 
     def __init__(self, message: str, **facts: Any) -> None:
@@ -47,32 +47,32 @@ class VisBehaviorError(Exception):
         self.__dict__.update(facts)
 
     def __str__(self) -> str:
-        # KeyError would show the repr, OSError a number: the sentence is what helps.
+        # KeyError would show the repr of the message, OSError an error number.
         return self.message
 
 
 class NotFound(VisBehaviorError, FileNotFoundError):
-    """There is no such file, session, mouse, table or release."""
+    """The file, session, mouse, table or release does not exist."""
 
 
 class NotCached(NotFound):
-    """What was asked for exists in the release, but not in the cache."""
+    """The file exists in the release, but is not in the cache and cannot be downloaded."""
 
 
 class CorruptFile(VisBehaviorError, OSError):
-    """The file is damaged: cut short, or not readable as the HDF5 file that it claims to be."""
+    """The file is damaged: truncated, or not readable as HDF5."""
 
 
 class ChangedFile(VisBehaviorError, OSError):
-    """The file, or the object in the bucket, was replaced or written to since the session was opened from it."""
+    """The file or the object in the bucket was replaced or modified since the session was opened."""
 
 
 class UnsupportedFile(VisBehaviorError, ValueError):
-    """What was given is no Visual Behavior session: a folder, not HDF5, not NWB, or another lab's NWB."""
+    """The file is not a Visual Behavior session: a folder, not HDF5, not NWB, or another lab's NWB file."""
 
 
 class MissingData(VisBehaviorError, KeyError):
-    """A table, column or field that was asked for is not there."""
+    """A table, column or field is absent."""
 
 
 class BadValue(VisBehaviorError, ValueError):
@@ -80,23 +80,34 @@ class BadValue(VisBehaviorError, ValueError):
 
 
 class UnknownVersion(VisBehaviorError, ValueError):
-    """The naming convention that was asked for does not exist."""
+    """The naming convention does not exist."""
 
 
 class ClosedSession(VisBehaviorError, ValueError):
-    """The session was closed, and something was asked for that had not been read before."""
+    """The session was closed before the data were read."""
 
 
 class CannotWrite(VisBehaviorError, OSError):
-    """A file or folder cannot be written. Nothing was left half written."""
+    """A file or folder cannot be written. No incomplete file is left under its name."""
 
 
 class DiskFull(CannotWrite):
-    """There is no room for what was to be written. Nothing was left half written."""
+    """The disk does not have enough space. No incomplete file is left under its name."""
 
 
 class TransferFailed(VisBehaviorError, ConnectionError):
-    """Bytes could not be brought: no network, a server that refuses or fails, a line that breaks. What came is kept."""
+    """A download failed: no network, access denied, a server error, or a lost connection. Downloaded bytes are kept.
+
+    Attributes
+    ----------
+    offline : bool
+        True if the server could not be reached.
+    denied : bool
+        True if the server denied access.
+    """
+
+    offline: bool = False
+    denied: bool = False
 
 
 class MissingExtra(VisBehaviorError, ImportError):
@@ -104,20 +115,20 @@ class MissingExtra(VisBehaviorError, ImportError):
 
 
 class AllenSDKImported(VisBehaviorError, ImportError):
-    """AllenSDK itself was imported before visbehavior could take its place."""
+    """AllenSDK was imported before visbehavior could replace it."""
 
 
 class VisBehaviorWarning(UserWarning):
-    """The one class of warnings of visbehavior, so that one filter reaches them all."""
+    """Class of all warnings of visbehavior, so that one filter matches all of them."""
 
 
 def warn(text: str) -> None:
-    """Warn of something, at the user's line: the one from which this package was entered."""
+    """Issue a VisBehaviorWarning that points to the line of the user's code that called this package."""
     frame: FrameType | None = sys._getframe(1)
-    level, entered = 1, 1
+    level, entry_level = 1, 1
     while frame is not None:
         level += 1
         if frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
-            entered = level
+            entry_level = level
         frame = frame.f_back
-    warnings.warn(text, VisBehaviorWarning, stacklevel=entered + 1)
+    warnings.warn(text, VisBehaviorWarning, stacklevel=entry_level + 1)

@@ -1,4 +1,4 @@
-"""The one door to optional libraries: import one, or name the extra that brings it and the line that installs it."""
+"""Import of optional libraries."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 
 from visbehavior.errors import MissingExtra
 
-_EXTRAS = {"pynwb": "nwb", "hdmf": "nwb", "matplotlib": "plots", "scipy": "raw"}
-"""ReleaseFiles: the extra that brings it."""
+_EXTRAS = {"pynwb": "nwb", "hdmf": "nwb", "matplotlib": "plots", "scipy": "raw", "PIL": "raw"}
+"""The extra that installs each library."""
+_PACKAGES = {"PIL": "pillow"}
+"""Package of each library whose package has another name."""
 
 
 def import_extra(module: str) -> Any:
-    """An optional library, or one of its modules.
+    """Import an optional library or one of its modules.
 
     Parameters
     ----------
@@ -30,9 +32,10 @@ def import_extra(module: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] != library:
             raise
+        package = _PACKAGES.get(library, library)
         raise MissingExtra(
-            f'This needs {library}, which is not installed. Install it with: pip install "visbehavior[{_EXTRAS[library]}]" '
-            f"(or: conda install -c conda-forge {library})",
+            f'This needs {package}, which is not installed. Install it with: pip install "visbehavior[{_EXTRAS[library]}]" '
+            f"(or: conda install -c conda-forge {package})",
             library=library,
             extra=_EXTRAS[library],
         ) from None

@@ -1,4 +1,4 @@
-"""Progress bars: on a terminal and in notebooks; nowhere else."""
+"""Progress bars on terminals and in notebooks."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from collections.abc import Iterable
 from typing import Any
 
 
-def progress_bar(show: bool, over: Iterable[Any] | None = None, **options: Any) -> Any:
-    """A bar of tqdm.
+def progress_bar(show: bool, iterable: Iterable[Any] | None = None, **options: Any) -> Any:
+    """Return a tqdm progress bar.
 
     Parameters
     ----------
     show : bool
-        Whether to show one where there is somebody to see it.
-    over : iterable or None
-        What is counted; None: the bar's ``update`` is called.
+        Whether to show the bar on a terminal or in a notebook. Elsewhere it is never shown.
+    iterable : iterable or None
+        Items to count; None: the caller calls the bar's ``update``.
     **options
-        As tqdm's.
+        Options of tqdm.
     """
     from tqdm import TqdmWarning
 
     with warnings.catch_warnings():
-        # Without ipywidgets the bar is a line of text, which needs no excuse.
+        # Without ipywidgets tqdm warns that its bar is a line of text.
         warnings.simplefilter("ignore", TqdmWarning)
         from tqdm.auto import tqdm
-    return tqdm(over, disable=not (show and _is_seen()), **options)
+    return tqdm(iterable, disable=not (show and _is_interactive()), **options)
 
 
-def _is_seen() -> bool:
-    """Whether stderr is a terminal, or this is a notebook, whose stderr says that it is none."""
+def _is_interactive() -> bool:
+    """Return True on a terminal and in a notebook, where stderr is not a terminal."""
     if "ipykernel" in sys.modules:
         from IPython import get_ipython
 
