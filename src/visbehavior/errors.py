@@ -18,16 +18,51 @@
     +-- MissingExtra      ImportError         an optional library that is not installed
     +-- AllenSDKImported  ImportError         AllenSDK was imported before visbehavior could replace it
 
-Each message states what is wrong, where, what was expected and what to do. The facts in it are attributes of the
-exception (``error.path``, ``error.name`` ...), so that programs need not parse the message.
+Each message states what is wrong, where, what was expected and what to do, in one line of at most MAX_MESSAGE
+characters. The facts in it are attributes of the exception (``error.path``, ``error.name`` ...), so that programs need not
+parse the message.
 """
 
 from __future__ import annotations
 
+import re
+import reprlib
 import sys
 import warnings
 from types import FrameType
 from typing import Any
+
+MAX_MESSAGE = 500
+"""Characters of the longest message. Longer ones, such as with a very long path, are cut in the middle."""
+_MAX_VALUE = 80
+_MAX_BITS = 200
+"""Bits of the largest integer that a message shows. Python refuses to write integers of thousands of digits."""
+
+
+class _BriefRepr(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = _MAX_VALUE
+
+    def repr_int(self, value: int, level: int) -> str:
+        return f"an integer of {value.bit_length()} bits" if value.bit_length() > _MAX_BITS else repr(value)
+
+
+_brief_repr = _BriefRepr()
+
+
+def brief_repr(value: object) -> str:
+    """Return the repr of any value for a message: one line of at most about 80 characters. It never raises."""
+    text = _brief_repr.repr(value)
+    return _one_line(text, _MAX_VALUE)
+
+
+def _one_line(text: str, limit: int) -> str:
+    text = re.sub(r"\s*[\x00-\x1f\x7f-\x9f\u2028\u2029]+\s*", " ", text).encode("utf-8", "replace").decode()
+    if len(text) <= limit:
+        return text
+    end = limit // 3
+    return f"{text[: limit - end - 5]} ... {text[-end:]}"
 
 
 class VisBehaviorError(Exception):
@@ -42,8 +77,8 @@ class VisBehaviorError(Exception):
     """
 
     def __init__(self, message: str, **facts: Any) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _one_line(message, MAX_MESSAGE)
+        super().__init__(self.message)
         self.__dict__.update(facts)
 
     def __str__(self) -> str:

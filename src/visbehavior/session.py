@@ -24,7 +24,7 @@ from visbehavior.analysis.performance import (
 )
 from visbehavior.analysis.presentations import to_nullable
 from visbehavior.analysis.running import correct_polarity
-from visbehavior.errors import BadValue, ClosedSession, warn
+from visbehavior.errors import BadValue, ClosedSession, brief_repr, warn
 from visbehavior.nwb.reader import NwbReader
 from visbehavior.nwb.writer import to_nwb
 from visbehavior.raw.reader import RawReader
@@ -118,7 +118,8 @@ class BehaviorSession:
     ) -> None:
         if isinstance(reader, (str, os.PathLike)):
             raise BadValue(
-                f"BehaviorSession({reader!r}): open a file with BehaviorSession.from_nwb_path({reader!r}).", path=reader
+                f"BehaviorSession({brief_repr(reader)}): open a file with BehaviorSession.from_nwb_path({brief_repr(reader)}).",
+                path=reader,
             )
         self._reader = reader
         self._convention = parse_convention(allensdk_version)
@@ -521,12 +522,12 @@ def _frame(table: Table, columns: dict[str, Any]) -> pd.DataFrame:
 def _checked_blink_options(z_threshold: float, dilation_frames: int) -> tuple[float, int]:
     if isinstance(z_threshold, bool) or not isinstance(z_threshold, (int, float, np.number)) or not z_threshold > 0:
         raise BadValue(
-            f"eye_tracking_z_threshold is {z_threshold!r}; expected a number of standard deviations above 0.",
+            f"eye_tracking_z_threshold is {brief_repr(z_threshold)}; expected a number of standard deviations above 0.",
             value=z_threshold,
         )
     if isinstance(dilation_frames, bool) or not isinstance(dilation_frames, (int, np.integer)) or dilation_frames < 0:
         raise BadValue(
-            f"eye_tracking_dilation_frames is {dilation_frames!r}; expected a whole number of frames, 0 or more.",
+            f"eye_tracking_dilation_frames is {brief_repr(dilation_frames)}; expected a whole number of frames, 0 or more.",
             value=dilation_frames,
         )
     return float(z_threshold), int(dilation_frames)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from visbehavior.errors import BadValue, MissingData
+from visbehavior.errors import BadValue, MissingData, brief_repr
 
 Columns: TypeAlias = Mapping[str, Any] | pd.DataFrame
 
@@ -32,7 +32,7 @@ def check_one_session(table: Columns, name: str, time_column: str) -> None:
     """
     if isinstance(table, pd.DataFrame) and not table.index.is_unique:
         label = table.index[table.index.duplicated()][0]
-        raise _several_sessions(name, f"the index {label!r} occurs more than once")
+        raise _several_sessions(name, f"the index {brief_repr(label)} occurs more than once")
     if not isinstance(table, (Mapping, pd.DataFrame)):
         raise _not_a_table(table, time_column)
     if time_column not in table:
@@ -61,14 +61,14 @@ def get_column(table: Columns, name: str) -> Any:
     except KeyError:
         present = ", ".join(map(str, table.keys()))
         raise MissingData(
-            f"The table has no column {name!r}; it has {present}. Pass a table of BehaviorSession, such as session.trials.",
+            f"The table has no column {brief_repr(name)}; it has {present}. Pass a table of BehaviorSession, such as session.trials.",
             name=name,
         ) from None
 
 
 def _not_a_table(value: Any, column: str) -> BadValue:
     return BadValue(
-        f"Expected a table with a column {column!r}; got {type(value).__name__}. Pass the session's tables: session.trials, "
+        f"Expected a table with a column {brief_repr(column)}; got {type(value).__name__}. Pass the session's tables: session.trials, "
         "session.rewards."
     )
 

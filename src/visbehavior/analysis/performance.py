@@ -25,7 +25,7 @@ from visbehavior.analysis.rates import (
     correct_for_trial_count,
     fraction,
 )
-from visbehavior.errors import BadValue
+from visbehavior.errors import BadValue, brief_repr
 from visbehavior.schema.metrics import PERFORMANCE_METRICS, ROLLING_METRICS, SESSION_RATES, lists_metrics
 from visbehavior.schema.ragged import Ragged
 from visbehavior.settings import ENGAGED_REWARD_RATE
@@ -101,7 +101,7 @@ def compute_performance_metrics(
     """
     if not isinstance(engaged_trial_reward_rate_threshold, (int, float, np.number)):
         raise BadValue(
-            f"engaged_trial_reward_rate_threshold is {engaged_trial_reward_rate_threshold!r}; expected a number (rewards per minute)."
+            f"engaged_trial_reward_rate_threshold is {brief_repr(engaged_trial_reward_rate_threshold)}; expected a number (rewards per minute)."
         )
     check_one_session(rewards, "rewards", "timestamps")
     rolling = _compute_rolling(trials, response_window_start, is_passive)

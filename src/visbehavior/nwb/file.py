@@ -16,7 +16,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from visbehavior.errors import BadValue, ChangedFile, CorruptFile, NotFound, UnsupportedFile, VisBehaviorError, warn
+from visbehavior.errors import (
+    BadValue,
+    ChangedFile,
+    CorruptFile,
+    NotFound,
+    UnsupportedFile,
+    VisBehaviorError,
+    brief_repr,
+    warn,
+)
 from visbehavior.nwb.hdf5 import Hdf5File
 from visbehavior.nwb.hdf5_errors import DOWNLOAD_AGAIN
 from visbehavior.nwb.open_file import OpenFile
@@ -246,7 +255,7 @@ def _absolute(path: Any) -> str:
         return str(Path(os.fsdecode(path)).expanduser().absolute())
     except (TypeError, ValueError, RuntimeError) as error:
         raise BadValue(
-            f"The path of a session is {path!r} ({error}); expected a str or pathlib.Path.", path=path
+            f"The path of a session is {brief_repr(path)} ({error}); expected a str or pathlib.Path.", path=path
         ) from error
 
 
@@ -268,8 +277,8 @@ def _check_is_hdf5(path: str) -> None:
         raise NotFound(f"There is no file {path}. {_EXPECTED}", path=path) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise CorruptFile(f"{path!r} cannot be read: {reason}. {_EXPECTED}", path=path) from error
+        raise CorruptFile(f"{path} cannot be read: {reason}. {_EXPECTED}", path=path) from error
     if not start:
         raise CorruptFile(f"{path} is empty. {DOWNLOAD_AGAIN}", path=path)
     if start != _SIGNATURE:
-        raise UnsupportedFile(f"{path} is not an HDF5 file: it begins with {start!r}. {_EXPECTED}", path=path)
+        raise UnsupportedFile(f"{path} is not an HDF5 file: it begins with {brief_repr(start)}. {_EXPECTED}", path=path)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from visbehavior._version import __version__
-from visbehavior.errors import BadValue, MissingData
+from visbehavior.errors import BadValue, MissingData, brief_repr
 from visbehavior.extras import import_extra
 from visbehavior.nwb import extensions
 from visbehavior.nwb.metadata import NO_TEXT
@@ -42,7 +42,7 @@ def make_nwb_file(session: Any) -> Any:
         )
     rig = metadata["equipment_name"]
     if set(rig) & set("/:"):
-        raise BadValue(f"equipment_name is {rig!r}; it must not contain '/' or ':'.", value=rig)
+        raise BadValue(f"equipment_name is {brief_repr(rig)}; it must not contain '/' or ':'.", value=rig)
     source = getattr(getattr(session, "source", None), "location", type(session).__name__)
     file = pynwb.NWBFile(
         session_description="Visual Behavior: change detection task",

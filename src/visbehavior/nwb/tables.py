@@ -13,7 +13,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from visbehavior.errors import BadValue, MissingData
+from visbehavior.errors import BadValue, MissingData, brief_repr
 from visbehavior.nwb.file import NwbFile, Piece, optional
 from visbehavior.reader import NOTHING, every_column
 from visbehavior.schema.columns import Column, Table
@@ -84,9 +84,8 @@ def convert_entry(file: NwbFile, table: Table, column: Column, value: Any) -> An
     try:
         return _CONVERTERS[column.dtype](value)
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        shown = repr(value)[:200]
         raise BadValue(
-            f"{file.path}: {column.name} (/{table.group}, {column.path}) is {shown}, expected {column.dtype}. {_CHANGED}",
+            f"{file.path}: {column.name} (/{table.group}, {column.path}) is {brief_repr(value)}, expected {column.dtype}. {_CHANGED}",
             path=file.path,
             name=column.name,
         ) from error
@@ -105,7 +104,7 @@ def read_column_names(file: NwbFile, groups: list[str]) -> dict[str, list[str]]:
     for group, listed in names.items():
         if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
             raise BadValue(
-                f"{file.path}: the attribute colnames of /{group} is {repr(listed)[:200]}, expected names of columns. {_CHANGED}",
+                f"{file.path}: the attribute colnames of /{group} is {brief_repr(listed)}, expected names of columns. {_CHANGED}",
                 path=file.path,
                 name=f"/{group}@colnames",
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from visbehavior.atomic import atomic_write
-from visbehavior.errors import BadValue
+from visbehavior.errors import BadValue, brief_repr
 from visbehavior.extras import import_extra
 
 DOTS_PER_INCH = 150
@@ -44,7 +44,7 @@ def save_figure(figure: Any, path: str | os.PathLike[str]) -> Path:
     extension = target.suffix.removeprefix(".").lower()
     if extension not in formats:
         raise BadValue(
-            f"{target} has the file extension {target.suffix!r}; expected one of .{', .'.join(sorted(formats))}.",
+            f"{target} has the file extension {brief_repr(target.suffix)}; expected one of .{', .'.join(sorted(formats))}.",
             path=str(target),
         )
     with atomic_write(target) as part:

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from visbehavior.errors import BadValue, CorruptFile, MissingData, NotFound
+from visbehavior.errors import BadValue, CorruptFile, MissingData, NotFound, brief_repr
 from visbehavior.raw.file import RawSession
 from visbehavior.schema import stimulus_pickle as pickle
 from visbehavior.schema.session_data import MONITOR_DELAY, RIG_NAME, SYNC_FILE
@@ -81,7 +81,9 @@ def _supplied_delay(raw: RawSession) -> float | None:
     try:
         return None if value is None else float(value)
     except (TypeError, ValueError):
-        raise BadValue(f"session_data[{MONITOR_DELAY.key!r}] is {value!r}; expected seconds.", value=value) from None
+        raise BadValue(
+            f"session_data[{MONITOR_DELAY.key!r}] is {brief_repr(value)}; expected seconds.", value=value
+        ) from None
 
 
 def read_frame_times(raw: RawSession) -> Floats:
@@ -107,7 +109,7 @@ def measure_monitor_delay(sync: SyncFile, frames: Floats, rig: str) -> float:
     if rig not in RIG_MONITOR_DELAYS:
         raise BadValue(
             f"The monitor delay cannot be measured from the photodiode signal in {sync.path}, and there is no known delay for the rig "
-            f"{rig!r}. Set {MONITOR_DELAY.key!r} in session_data (seconds).",
+            f"{brief_repr(rig)}. Set {MONITOR_DELAY.key!r} in session_data (seconds).",
             path=sync.path,
             name=rig,
         )

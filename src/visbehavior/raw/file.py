@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbehavior.errors import BadValue, MissingData, NotFound, VisBehaviorError
+from visbehavior.errors import BadValue, MissingData, NotFound, VisBehaviorError, brief_repr
 from visbehavior.raw.unpickle import read_pickle
 from visbehavior.schema import stimulus_pickle as pickle
 from visbehavior.schema.session_data import (
@@ -35,7 +35,6 @@ _HELP = 'See the page "Your own rig\'s data" (docs/own_rig.md).'
 
 # Shorter numbers in file names are counters or mice.
 _ID = re.compile(r"\d{6,}")
-_LONGEST_REPR = 80
 
 
 class RawSession:
@@ -191,7 +190,7 @@ def plain_number(value: Any) -> float:
 def whole_number(value: Any) -> int:
     """Return a number as int; raise TypeError for an array and ValueError for a fraction."""
     if plain_number(value) != int(value):
-        raise ValueError(f"{value!r} is not a whole number")
+        raise ValueError(f"{brief_repr(value)} is not a whole number")
     return int(value)
 
 
@@ -236,7 +235,7 @@ def read_session_data(path: str | os.PathLike[str]) -> dict[str, Any]:
             raise ValueError(f"expected a dictionary with {STIMULUS_FILE.key!r}")
     except FileNotFoundError as error:
         raise NotFound(f"There is no file {path}.", path=str(path)) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadValue(f"{path} is not a JSON file with session_data: {error}. {_HELP}", path=str(path)) from error
     keys = [entry.key for entry in FILES]
     return data | {key: str(path.parent / data[key]) for key in keys if isinstance(data.get(key), str)}
@@ -251,14 +250,16 @@ def id_in_name(path: str | os.PathLike[str]) -> int | None:
 def _check_type(key: str, value: Any) -> None:
     entry = SESSION_DATA_BY_KEY.get(key)
     if entry is not None and not VALUE_TYPES[entry.value_type](value):
-        given = repr(value)
-        shown = given if len(given) < _LONGEST_REPR else f"{given[:_LONGEST_REPR]}..."
-        raise BadValue(f"session_data[{key!r}] is {shown}; expected {entry.value_type}.", name=key, value=value)
+        raise BadValue(
+            f"session_data[{brief_repr(key)}] is {brief_repr(value)}; expected {entry.value_type}.",
+            name=key,
+            value=value,
+        )
 
 
 def _listed(data: Mapping[str, Any]) -> str:
-    return ", ".join(map(repr, data)) or "nothing"
+    return ", ".join(map(brief_repr, data)) or "nothing"
 
 
 def _in_brackets(keys: Keys) -> str:
-    return "".join(f"[{key!r}]" for key in keys)
+    return "".join(f"[{brief_repr(key)}]" for key in keys)

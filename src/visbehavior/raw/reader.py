@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from visbehavior.errors import BadValue, MissingData
+from visbehavior.errors import BadValue, MissingData, brief_repr
 from visbehavior.raw.clock import Clock, read_clock, read_frame_times
 from visbehavior.raw.file import RawSession, as_list, plain_number, read_stage, text
 from visbehavior.raw.presentations import GRATING, drawn_frames, read_presentations, stimulus_names
@@ -257,7 +257,7 @@ class RawReader:
             return moment
         except (AttributeError, ValueError, OverflowError) as error:
             raise BadValue(
-                f"date_of_acquisition is {repr(when)[:80]}; expected a date and time, such as 2019-06-20T11:18:15+00:00.",
+                f"date_of_acquisition is {brief_repr(when)}; expected a date and time, such as 2019-06-20T11:18:15+00:00.",
                 value=when,
             ) from error
 
@@ -336,5 +336,5 @@ def _days(age: Any) -> int | None:
         age = int(age)
     digits = str(age)[:20].removeprefix("P").removesuffix("D")
     if not digits.isdecimal():
-        raise BadValue(f"age is {repr(age)[:80]}; expected days, such as P114.", value=age)
+        raise BadValue(f"age is {brief_repr(age)}; expected days, such as P114.", value=age)
     return int(digits)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visbehavior.errors import brief_repr
 from visbehavior.raw.clock import Clock
 from visbehavior.raw.file import RawSession, plain_number, text, whole_number
 from visbehavior.schema import stimulus_pickle as pickle
@@ -132,7 +133,7 @@ def _events(raw: RawSession, number: int, trial: Any, name: str) -> list[Any]:
     """Return the events of a name. A rig may log one twice; AllenSDK takes the last for times, the first for licks."""
     events = [event for event in trial[pickle.TRIAL_EVENTS.key] if event[0] == name]
     if not events:
-        raise raw.error(pickle.TRIAL_EVENTS, f"has no event {name!r}", trial=number)
+        raise raw.error(pickle.TRIAL_EVENTS, f"has no event {brief_repr(name)}", trial=number)
     return events
 
 

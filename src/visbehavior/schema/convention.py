@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from visbehavior.errors import MissingData, UnknownVersion
+from visbehavior.errors import MissingData, UnknownVersion, brief_repr
 from visbehavior.schema.columns import MISSING_INTEGER, Table
 from visbehavior.schema.session import EMPTY_LICKS_2_10, LICKS, STIMULUS_PRESENTATIONS, TRIALS
 
@@ -50,7 +50,7 @@ def parse_convention(allensdk_version: str) -> str:
         if allensdk_version == convention or str(allensdk_version).startswith(f"{convention}."):
             return convention
     raise UnknownVersion(
-        f"allensdk_version is {allensdk_version!r}; expected '2.16' (current names) or '2.10' (names of 2021, as in the published "
+        f"allensdk_version is {brief_repr(allensdk_version)}; expected '2.16' (current names) or '2.10' (names of 2021, as in the published "
         "notebook), in quotes.",
         allensdk_version=allensdk_version,
     )

@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from visbehavior.errors import BadValue
+from visbehavior.errors import BadValue, brief_repr
 from visbehavior.simulation.stages import parse_stage
 
 
@@ -40,7 +40,9 @@ def check_number(name: str, value: Any, least: float, most: float) -> None:
     """Raise BadValue unless a parameter is a number from `least` to `most`."""
     is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     if not is_number or not least <= value <= most:
-        raise BadValue(f"{name} is {value!r}; expected a number from {least:g} to {most:g}.", name=name, value=value)
+        raise BadValue(
+            f"{name} is {brief_repr(value)}; expected a number from {least:g} to {most:g}.", name=name, value=value
+        )
 
 
 @dataclass(frozen=True)
@@ -91,15 +93,18 @@ class Mouse:
             check_number(f"Mouse.{name}", getattr(self, name), least, most)
         if int(self.age_in_days) != self.age_in_days:
             raise BadValue(
-                f"Mouse.age_in_days is {self.age_in_days!r}; expected a whole number of days.", value=self.age_in_days
+                f"Mouse.age_in_days is {brief_repr(self.age_in_days)}; expected a whole number of days.",
+                value=self.age_in_days,
             )
         for name in ("mouse_id", "sex", "full_genotype"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value:
-                raise BadValue(f"Mouse.{name} is {value!r}; expected text.", name=name, value=value)
+                raise BadValue(f"Mouse.{name} is {brief_repr(value)}; expected text.", name=name, value=value)
         if not isinstance(self.seen, tuple):
             raise BadValue(
-                f"Mouse.seen is {self.seen!r}; expected a tuple of session types.", name="seen", value=self.seen
+                f"Mouse.seen is {brief_repr(self.seen)}; expected a tuple of session types.",
+                name="seen",
+                value=self.seen,
             )
         for session_type in self.seen:
             parse_stage(session_type)

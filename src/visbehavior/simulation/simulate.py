@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from visbehavior.errors import BadValue
+from visbehavior.errors import BadValue, brief_repr
 from visbehavior.schema import session_data
 from visbehavior.schema import stimulus_pickle as pickle
 from visbehavior.simulation import rig
@@ -91,7 +91,7 @@ def simulate(
     rng = np.random.default_rng(_check_seed(seed))
     mouse = sample_mouse(rng) if mouse is None else mouse
     if date is not None and not isinstance(date, datetime.datetime):
-        raise BadValue(f"date is {date!r}; expected a datetime.", name="date", value=date)
+        raise BadValue(f"date is {brief_repr(date)}; expected a datetime.", name="date", value=date)
     _check_mouse(mouse)
     parameters = sample_session_parameters(mouse, session_type, rng)
     minutes = min(minutes, stage.max_minutes)
@@ -187,13 +187,17 @@ def _check_session(session_type: str, minutes: float) -> Stage:
 
 def _check_seed(seed: int | None) -> int | None:
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
-        raise BadValue(f"seed is {seed!r}; expected a whole number, 0 or more, or None.", name="seed", value=seed)
+        raise BadValue(
+            f"seed is {brief_repr(seed)}; expected a whole number, 0 or more, or None.", name="seed", value=seed
+        )
     return None if seed is None else int(seed)
 
 
 def _check_mouse(mouse: Any) -> None:
     if not isinstance(mouse, Mouse):
-        raise BadValue(f"mouse is {mouse!r}; expected a visbehavior.Mouse, or None.", name="mouse", value=mouse)
+        raise BadValue(
+            f"mouse is {brief_repr(mouse)}; expected a visbehavior.Mouse, or None.", name="mouse", value=mouse
+        )
 
 
 def _check_first_session(mouse: Mouse, types: list[str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from visbehavior.errors import BadValue
+from visbehavior.errors import BadValue, brief_repr
 
 IMAGES = {
     "A": ("im061", "im062", "im063", "im065", "im066", "im069", "im077", "im085"),
@@ -118,7 +118,7 @@ def parse_stage(session_type: str) -> Stage:
     match = _SESSION_TYPE.fullmatch(session_type) if isinstance(session_type, str) else None
     if match is None or not _exists(match):
         raise BadValue(
-            f"There is no session type {session_type!r}. Use one of {', '.join(name for name, _ in CURRICULUM)}; the image set may be "
+            f"There is no session type {brief_repr(session_type)}. Use one of {', '.join(name for name, _ in CURRICULUM)}; the image set may be "
             "A, B, G or H.",
             value=session_type,
         )

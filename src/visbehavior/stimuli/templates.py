@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbehavior.errors import BadValue, CorruptFile, NotFound
+from visbehavior.errors import BadValue, CorruptFile, NotFound, brief_repr
 from visbehavior.extras import import_extra
 from visbehavior.schema.stimulus_pickle import IMAGE_SHAPE
 from visbehavior.stimuli.warp import MONITOR_SHAPE, Bytes, Floats, mask_image, shared_geometry, warp_image
@@ -109,7 +109,7 @@ def read_gratings(
     for orientation in orientations:
         if not isinstance(orientation, Real):
             raise BadValue(
-                f"The orientation of a grating is {orientation!r}; expected a number (degrees).",
+                f"The orientation of a grating is {brief_repr(orientation)}; expected a number (degrees).",
                 name="orientations",
                 value=orientation,
             )
@@ -124,7 +124,7 @@ def _on_background(name: str, image: Any) -> Bytes:
     if not is_array or image.dtype != np.uint8 or image.shape != IMAGE_SHAPE:
         actual = f"{image.dtype} with the shape {image.shape}" if is_array else f"a {type(image).__name__}"
         raise BadValue(
-            f"The image {name!r} is {actual}; expected a numpy array of uint8 with {IMAGE_SHAPE[0]} rows x {IMAGE_SHAPE[1]} columns, "
+            f"The image {brief_repr(name)} is {actual}; expected a numpy array of uint8 with {IMAGE_SHAPE[0]} rows x {IMAGE_SHAPE[1]} columns, "
             "as in the image sets of the change detection task. Use the image set named in the session's pickle.",
             name=name,
         )
