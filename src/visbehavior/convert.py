@@ -11,6 +11,7 @@ from typing import Any
 from visbehavior.atomic import make_folder
 from visbehavior.errors import BadValue, VisBehaviorError
 from visbehavior.nwb.writer import write_nwb
+from visbehavior.paths import join_inside
 from visbehavior.processes import map_in_processes
 from visbehavior.progress import progress_bar
 from visbehavior.raw.file import read_session_data
@@ -124,7 +125,7 @@ def _convert(session: Any, folder: Path) -> Result:
     try:
         reader = RawReader(read_session_data(session) if isinstance(session, (str, os.PathLike)) else session)
         with BehaviorSession(reader) as opened:
-            target = folder / session_file_name(opened.behavior_session_id)
+            target = join_inside(folder, session_file_name(opened.behavior_session_id))
             # Images inside a pickle come from a simulation, where a small file matters more than fast reading.
             return write_session(opened, target, reader.carries_images())
     except VisBehaviorError as error:

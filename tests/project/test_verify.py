@@ -21,15 +21,15 @@ def test_damaged_and_partial_files_are_found_and_repaired(cache: Cache, bucket: 
     path.write_bytes(content)
     states = cache.verify()["state"]
     assert {name.rpartition("/")[2]: state for name, state in states.items()} == {
-        "behavior_session_table.csv": "whole",
-        "ophys_experiment_table.csv": "whole",
+        "behavior_session_table.csv": "complete",
+        "ophys_experiment_table.csv": "complete",
         "behavior_session_11.nwb": "damaged",
-        "behavior_session_13.nwb": "in part",
-        "behavior_ophys_experiment_21.nwb": "whole",
+        "behavior_session_13.nwb": "partial",
+        "behavior_ophys_experiment_21.nwb": "complete",
     }
     repaired = cache.verify(repair=True)["state"]
-    assert sorted(repaired) == ["repaired", "repaired", "whole", "whole", "whole"]
-    assert (cache.verify()["state"] == "whole").all()
+    assert sorted(repaired) == ["complete", "complete", "complete", "repaired", "repaired"]
+    assert (cache.verify()["state"] == "complete").all()
     assert path.read_bytes() == bucket.content("1941")
     assert cached_path(tmp_path, "1942").read_bytes() == bucket.content("1942")
 
@@ -52,4 +52,4 @@ def test_partial_file_cannot_be_repaired_on_a_full_disk(cache: Cache, monkeypatc
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))  # type: ignore[attr-defined]
     states = cache.verify(repair=True)["state"]
     assert states.str.match(r"not repaired: 1 file needs .* MB more in .*, and its disk has 0\.0 MB free").sum() == 1
-    assert (states == "whole").sum() == len(states) - 1
+    assert (states == "complete").sum() == len(states) - 1

@@ -82,7 +82,7 @@ def test_cache_opens_a_served_release(endpoint: str, tmp_path: pathlib.Path) -> 
     table = cache.get_performance_table()
     assert len(table) == 2
     cache.download(behavior_session_ids=table.index[:1])
-    assert cache.verify()["state"].value_counts()["whole"] >= 2
+    assert cache.verify()["state"].value_counts()["complete"] >= 2
 
 
 def test_missing_folder_is_an_error(tmp_path: pathlib.Path) -> None:

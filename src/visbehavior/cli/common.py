@@ -6,13 +6,16 @@ import errno
 import functools
 import io
 import json
+import os
 import shutil
+import signal
 import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -43,6 +46,8 @@ def report_errors(function: F) -> F:
             else:
                 print_message(f"Error: {error}")
             sys.exit(1)
+        except KeyboardInterrupt:
+            _exit_interrupted()
         except OSError as error:
             # The package raises its own errors, so this one is from writing to stdout. click handles closed pipes.
             if debug or error.errno == errno.EPIPE:
@@ -51,6 +56,14 @@ def report_errors(function: F) -> F:
             sys.exit(1)
 
     return command  # type: ignore[return-value]
+
+
+def _exit_interrupted() -> NoReturn:
+    """End now, as shells expect after Ctrl-C, and not when the threads of running requests end."""
+    print_message("Interrupted. What was downloaded is kept.")
+    with suppress(OSError):
+        sys.stdout.flush()
+    os._exit(128 + signal.SIGINT)
 
 
 def print_message(text: str) -> None:

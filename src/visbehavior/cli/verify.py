@@ -30,7 +30,7 @@ def verify(repair: bool, table_format: str, cache: CacheOptions) -> None:
     table = cache.open().verify(repair)
     if len(table):
         write_table(table, table_format)
-    counts = table["state"].where(~table["state"].str.startswith("not repaired"), "not repaired").value_counts()
+    counts = table["state"].str.split(":").str[0].value_counts()
     print_message(", ".join(f"{count} {state}" for state, count in counts.items()) or "Nothing is cached yet.")
     if not counts.index.isin([COMPLETE, PARTIAL, REPAIRED]).all():
         sys.exit(1)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from visbehavior.errors import BadValue, NotFound, VisBehaviorError
+from visbehavior.errors import BadValue, NotFound, VisBehaviorError, brief_repr
 from visbehavior.project.files import ReleaseFiles, open_cache_folder
 from visbehavior.project.ids import Ids, list_ids, parse_id, parse_ids
 from visbehavior.project.manifest import MOVIE, check_manifest_name, describe_changes, manifest_file_name
@@ -173,7 +173,7 @@ class VisualBehaviorOphysProjectCache:
         mouse = select_mouse(self.get_behavior_session_table(), mouse_id)
         if mouse.empty:
             raise NotFound(
-                f"Release {self._release.version} has no mouse {mouse_id!r}. get_behavior_session_table()['mouse_id'] lists them.",
+                f"Release {self._release.version} has no mouse {brief_repr(mouse_id)}. get_behavior_session_table()['mouse_id'] lists them.",
                 mouse_id=mouse_id,
             )
         return mouse
@@ -243,7 +243,7 @@ class VisualBehaviorOphysProjectCache:
         NotFound, NotCached, TransferFailed, CorruptFile
         """
         if jobs < 1:
-            raise BadValue(f"jobs is {jobs!r}; expected 1 or more connections.", jobs=jobs)
+            raise BadValue(f"jobs is {brief_repr(jobs)}; expected 1 or more connections.", jobs=jobs)
         session_ids, plane_ids = list_ids(behavior_session_ids), list_ids(ophys_experiment_ids)
         if not session_ids and not plane_ids:
             raise BadValue(
@@ -266,8 +266,8 @@ class VisualBehaviorOphysProjectCache:
         Returns
         -------
         pandas.DataFrame
-            Index path (below the cache folder); ``state``: "whole", "damaged", "in part" (a partial file), "repaired", or the
-            reason why the file could not be repaired; ``size`` (bytes on disk).
+            Index path (below the cache folder); ``state``: "complete", "damaged", "partial", "repaired", or the
+            reason why the file could not be read or repaired; ``size`` (bytes on disk).
         """
         return verify_files(self._files, repair, progress)
 

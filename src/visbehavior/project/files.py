@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 
 from visbehavior.atomic import atomic_write
 from visbehavior.errors import NotCached, NotFound, VisBehaviorError
+from visbehavior.paths import is_inside, join_inside
 from visbehavior.project.manifest import MOVIE, PROJECT, UNVERSIONED, FileEntry, Manifest, manifest_file_name
 from visbehavior.project.manifest_store import MANIFEST_FOLDER, ManifestStore
 from visbehavior.settings import default_cache_dir
@@ -63,8 +64,8 @@ class ReleaseFiles:
     def path_of(self, manifest: Manifest, entry: FileEntry) -> Path:
         """Return the path of a file in its release's folder; the natural movie belongs to no release."""
         if entry is MOVIE and not self._static:
-            return self.folder / entry.path
-        return self.folder / (PROJECT if self._static else manifest.folder) / entry.path
+            return join_inside(self.folder, entry.path)
+        return join_inside(self.folder, f"{PROJECT if self._static else manifest.folder}/{entry.path}")
 
     def remote_object(self, manifest: Manifest, entry: FileEntry) -> RemoteObject:
         """Return the bucket's object of a file, with its partial file in the cache.
@@ -129,13 +130,13 @@ class ReleaseFiles:
         """
         try:
             records = json.loads((self.folder / DOWNLOADED).read_bytes())
-            pairs = [(PurePath(path.replace("\\", "/")).parts[-3:], file_hash) for path, file_hash in records.items()]
-        except (OSError, ValueError, AttributeError):
+            pairs = [("/".join(path.replace("\\", "/").split("/")[-3:]), str(value)) for path, value in records.items()]
+        except (OSError, ValueError, AttributeError, RecursionError):
             return {}
         paths: dict[str, list[Path]] = {}
-        for parts, file_hash in pairs:
-            if ".." not in parts:
-                paths.setdefault(file_hash, []).append(self.folder.joinpath(*parts))
+        for relative, file_hash in pairs:
+            if is_inside(relative):
+                paths.setdefault(file_hash, []).append(join_inside(self.folder, relative))
         return paths
 
 

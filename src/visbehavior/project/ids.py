@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from visbehavior.errors import BadValue, VisBehaviorError
+from visbehavior.errors import BadValue, VisBehaviorError, brief_repr
 from visbehavior.schema.columns import Table
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, OPHYS_CELLS_TABLE, OPHYS_EXPERIMENT_TABLE
 
@@ -24,6 +24,7 @@ _LISTED_BY = {
 }
 _EXPERIMENT_KINDS = ("ophys_experiment_id", "ophys_session_id", "ophys_container_id", "behavior_session_id")
 _CELL_KINDS = ("cell_roi_id", "cell_specimen_id")
+_LARGEST_ID = 2**63 - 1
 
 
 def parse_id(value: Any) -> int:
@@ -36,11 +37,11 @@ def parse_id(value: Any) -> int:
     """
     try:
         number = int(value)
-        if isinstance(value, (bool, np.bool_)) or number != float(value):
+        if isinstance(value, (bool, np.bool_)) or number != float(value) or abs(number) > _LARGEST_ID:
             raise ValueError("not a whole number")
     except (TypeError, ValueError, OverflowError) as error:
         raise BadValue(
-            f"The id of a session is {value!r}; expected a whole number, or its digits as text.", value=value
+            f"The id is {brief_repr(value)}; expected a whole number, or its digits as text.", value=value
         ) from error
     return number
 
@@ -49,7 +50,12 @@ def list_ids(ids: Ids) -> list[int | str]:
     """Return one id or several as a list, not parsed."""
     if isinstance(ids, pd.DataFrame):
         raise BadValue("The ids are a DataFrame; expected numbers. The ids of a table of sessions are table.index.")
-    return [ids] if isinstance(ids, (int, str, np.integer)) else list(ids)
+    if isinstance(ids, (int, str, np.integer)):
+        return [ids]
+    try:
+        return list(ids)
+    except TypeError:
+        raise BadValue(f"The ids are {brief_repr(ids)}; expected an id or several.", value=ids) from None
 
 
 def parse_ids(ids: Ids) -> list[int]:
@@ -76,12 +82,14 @@ def explain_unknown_id(number: int, expected: str, read_table: Callable[[Table],
         the ids are listed.
     """
     planes = read_table(OPHYS_EXPERIMENT_TABLE).reset_index()
+    if not set(_EXPERIMENT_KINDS) <= set(planes):
+        return f"{_LISTED_BY[expected]} lists them."
     if explanation := _find_kind(number, planes, _EXPERIMENT_KINDS, expected):
         return explanation
     sessions = read_table(BEHAVIOR_SESSION_TABLE)
     if number in sessions.index:
         return f"{number} is a behavior session without imaging."
-    if (sessions["mouse_id"].astype(str) == str(number)).any():
+    if "mouse_id" in sessions and (sessions["mouse_id"].astype(str) == str(number)).any():
         return f"{number} is a mouse: get_mouse({number}) lists its sessions."
     return _find_cell(number, planes, expected, read_table) or f"{_LISTED_BY[expected]} lists them."
 
@@ -91,6 +99,8 @@ def _find_cell(number: int, planes: pd.DataFrame, expected: str, read_table: Cal
         cells = read_table(OPHYS_CELLS_TABLE).reset_index()
     except VisBehaviorError:
         # Releases 0.x have no table of cells, and offline it may be missing.
+        return ""
+    if not {*_CELL_KINDS, "ophys_experiment_id"} <= set(cells):
         return ""
     plane_ids = planes[["ophys_experiment_id", "behavior_session_id"]]
     return _find_kind(number, cells.merge(plane_ids, on="ophys_experiment_id"), _CELL_KINDS, expected)

@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from visbehavior.errors import BadValue
+from visbehavior.errors import BadValue, brief_repr
+from visbehavior.paths import is_inside
 
 PROJECT = "visual-behavior-ophys"
 
@@ -28,7 +29,8 @@ UNVERSIONED = "null"
 KNOWN_RELEASES = ("1.1.0", "1.0.1", "1.0.0", "0.3.0", "0.2.0", "0.1.0")
 """The published releases; tried on mirrors that show no directory listing."""
 
-_FILE_NAME = re.compile(rf"{PROJECT}_project_manifest_v(\d+(?:\.\d+)*)\.json")
+_VERSION = r"\d{1,9}(?:\.\d{1,9}){0,9}"
+_FILE_NAME = re.compile(rf"{PROJECT}_project_manifest_v({_VERSION})\.json", re.ASCII)
 # The form of the public release's URLs, which cannot contain "..". Opening a cache parses 6,000 of them; this is the fast path.
 _PLAIN_URL = re.compile(rf"https://[\w.-]+/{PROJECT}/((?:[\w-][\w.-]*/)*[\w-][\w.-]*)", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{128}")
@@ -109,11 +111,16 @@ def manifest_version(file_name: str) -> str | None:
     return match[1] if match else None
 
 
+def is_version(version: object) -> bool:
+    """Return True for the version of a release, such as "1.1.0"."""
+    return isinstance(version, str) and re.fullmatch(_VERSION, version, re.ASCII) is not None
+
+
 def check_manifest_name(name: str) -> str:
     """Return the name of a manifest; BadValue if it is not one."""
     if not isinstance(name, str) or manifest_version(name) is None:
         raise BadValue(
-            f"{name!r} is not a manifest name; expected one such as {manifest_file_name('1.1.0')}. list_manifest_file_names() lists them.",
+            f"{brief_repr(name)} is not a manifest name; expected one such as {manifest_file_name('1.1.0')}. list_manifest_file_names() lists them.",
             name=name,
         )
     return name
@@ -144,10 +151,12 @@ def parse_manifest(content: bytes, location: str) -> Manifest:
         document = json.loads(content)
         version = document["manifest_version"]
         sections = [document[key] for key in ("metadata_files", "data_files")]
-        if not isinstance(version, str) or not all(isinstance(section, dict) for section in sections):
-            raise TypeError("the version must be a string, metadata_files and data_files must be objects")
+        if not is_version(version):
+            raise TypeError(f"its manifest_version is {brief_repr(version)}, expected one such as '1.1.0'")
+        if not all(isinstance(section, dict) for section in sections):
+            raise TypeError("metadata_files and data_files must be objects")
         tables, files = ({str(name): _parse_entry(entry) for name, entry in section.items()} for section in sections)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         problem = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise BadValue(
             f"{location} is not a manifest of {PROJECT}: {problem}. It is truncated or is another file; download it again.",
@@ -183,7 +192,7 @@ def _parse_entry(entry: dict[str, Any]) -> FileEntry:
     if not all(isinstance(value, str) for value in (url, version_id, file_hash)):
         raise TypeError("url, version_id and file_hash of a file must be strings")
     if not _HASH.fullmatch(file_hash):
-        raise ValueError(f"the file_hash of {url} is not a BLAKE2b-512 hash")
+        raise ValueError(f"the file_hash of {brief_repr(url)} is not a BLAKE2b-512 hash")
     return FileEntry(url, _local_path(url), version_id, file_hash)
 
 
@@ -194,6 +203,6 @@ def _local_path(url: str) -> str:
         return plain[1]
     parts = PurePosixPath(unquote(urlsplit(url).path)).parts
     below = parts[parts.index(PROJECT) + 1 :] if PROJECT in parts else ()
-    if not below or any(part in ("..", ".", "") or "\\" in part or ":" in part for part in below):
-        raise ValueError(f"{url} is not the URL of a file below {PROJECT}/")
+    if not is_inside("/".join(below)):
+        raise ValueError(f"{brief_repr(url)} is not the URL of a file below {PROJECT}/")
     return "/".join(below)

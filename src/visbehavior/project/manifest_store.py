@@ -8,12 +8,14 @@ from functools import cached_property
 from pathlib import Path
 
 from visbehavior.atomic import atomic_write, make_folder
-from visbehavior.errors import BadValue, CannotWrite, NotCached, NotFound, TransferFailed, warn
+from visbehavior.errors import BadValue, CannotWrite, NotCached, NotFound, TransferFailed, brief_repr, warn
+from visbehavior.paths import join_inside
 from visbehavior.project.manifest import (
     KNOWN_RELEASES,
     MANIFESTS,
     PROJECT,
     Manifest,
+    is_version,
     manifest_file_name,
     manifest_version,
     newest_first,
@@ -90,9 +92,11 @@ class ManifestStore:
             Release, such as "1.1.0"; None: the one last used in this folder, else the newest.
         """
         if version is not None:
-            name = manifest_file_name(str(version))
-            if manifest_version(name) is None:
-                raise BadValue(f"version is {version!r}; expected a release such as '1.1.0'.", version=version)
+            name = manifest_file_name(version)
+            if not is_version(version):
+                raise BadValue(
+                    f"version is {brief_repr(version)}; expected a release such as '1.1.0'.", version=version
+                )
             return name
         last_used, known = self.last_used(), self.known
         if not known:
@@ -126,7 +130,7 @@ class ManifestStore:
             return
 
     def _read(self, name: str) -> Manifest:
-        path = self.folder / name
+        path = join_inside(self.folder, name)
         if path.exists():
             try:
                 return parse_manifest(path.read_bytes(), str(path))

@@ -13,7 +13,7 @@ from visbehavior.nwb.reader import NwbReader
 from visbehavior.project.files import ReleaseFiles
 from visbehavior.project.ids import NAMES, explain_unknown_id, parse_id
 from visbehavior.project.manifest import FileEntry, Manifest
-from visbehavior.project.tables import NO_FILE, read_project_table
+from visbehavior.project.tables import NO_FILE, check_columns, read_project_table
 from visbehavior.schema.columns import Table
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, OPHYS_EXPERIMENT_TABLE
 from visbehavior.store.download import JOBS, download_files
@@ -75,8 +75,7 @@ class Release:
         """
         if behavior_session_id not in self.table(BEHAVIOR_SESSION_TABLE).index:
             raise self._unknown_id(behavior_session_id, "behavior_session_id")
-        keys = [str(int(file_id)) for file_id in self._session_file_ids(behavior_session_id)]
-        entries = [self._manifest.files[key] for key in keys if key in self._manifest.files]
+        entries = [entry for value in self._session_file_ids(behavior_session_id) if (entry := self._file_of(value))]
         if not entries:
             raise NotFound(
                 f"Release {self.version} has no file for behavior session {behavior_session_id}. Another release may have one: "
@@ -100,7 +99,22 @@ class Release:
         planes = self.table(OPHYS_EXPERIMENT_TABLE)
         if ophys_experiment_id not in planes.index:
             raise self._unknown_id(ophys_experiment_id, "ophys_experiment_id")
-        return self._manifest.files[str(int(planes.at[ophys_experiment_id, "file_id"]))]
+        check_columns(planes, ["file_id"], OPHYS_EXPERIMENT_TABLE)
+        entry = self._file_of(planes.at[ophys_experiment_id, "file_id"])
+        if entry is None:
+            raise NotFound(
+                f"Release {self.version} has no file for imaging plane {ophys_experiment_id}. Another release may have one: "
+                "list_manifest_file_names() lists the releases.",
+                ophys_experiment_id=ophys_experiment_id,
+            )
+        return entry
+
+    def _file_of(self, file_id: Any) -> FileEntry | None:
+        """Return the file that a table refers to; None if the manifest has none of this id."""
+        try:
+            return self._manifest.files.get(str(int(file_id)))
+        except (ValueError, TypeError, OverflowError):
+            return None
 
     def select_session_files(
         self, behavior_session_ids: Iterable[int], failures: dict[int, VisBehaviorError] | None
@@ -245,10 +259,12 @@ class Release:
     def _session_file_ids(self, behavior_session_id: int) -> list[Any]:
         """Return the file id of a session, or those of its imaging planes in the order of the session table."""
         sessions = self.table(BEHAVIOR_SESSION_TABLE)
+        check_columns(sessions, ["file_id", "ophys_experiment_id"], BEHAVIOR_SESSION_TABLE)
         file_id = sessions.at[behavior_session_id, "file_id"]
-        if pd.notna(file_id) and int(file_id) != NO_FILE:
+        if pd.notna(file_id) and file_id != NO_FILE:
             return [file_id]
         planes = self.table(OPHYS_EXPERIMENT_TABLE)
+        check_columns(planes, ["file_id", "behavior_session_id"], OPHYS_EXPERIMENT_TABLE)
         file_ids = planes.loc[planes["behavior_session_id"] == behavior_session_id, "file_id"]
         plane_ids = sessions.at[behavior_session_id, "ophys_experiment_id"]
         first = [plane for plane in plane_ids if plane in file_ids.index] if isinstance(plane_ids, list) else []

@@ -5,14 +5,19 @@ from __future__ import annotations
 import ast
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from visbehavior.errors import BadValue, MissingData
+from visbehavior.errors import BadValue, MissingData, brief_repr
+from visbehavior.project.ids import parse_id
 from visbehavior.schema.columns import Table
+from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
+
+_MAX_LIST = 100_000
+"""Characters of the longest list in a table."""
 
 NO_FILE = -999
 """File id, in release 1.1.0, of a session that has no file of its own."""
@@ -70,10 +75,23 @@ def select_mouse(sessions: pd.DataFrame, mouse_id: int | str) -> pd.DataFrame:
     pandas.DataFrame
         Without rows if there is no such mouse.
     """
-    mouse = sessions[sessions["mouse_id"].astype(str) == str(mouse_id)]
+    check_columns(sessions, ["mouse_id", "date_of_acquisition", "ophys_session_id"], BEHAVIOR_SESSION_TABLE)
+    wanted = mouse_id if isinstance(mouse_id, str) else str(parse_id(mouse_id))
+    mouse = sessions[sessions["mouse_id"].astype(str) == wanted]
     dates = pd.to_datetime(mouse["date_of_acquisition"], utc=True, format="ISO8601").sort_values(kind="stable")
     mouse, days = mouse.loc[dates.index], dates.dt.normalize()
     return mouse.assign(day=(days - days.min()).dt.days, has_imaging=mouse["ophys_session_id"].notna().astype(bool))
+
+
+def check_columns(frame: pd.DataFrame, names: Iterable[str], table: Table) -> None:
+    """Raise MissingData unless a project table has the columns that are needed."""
+    for name in names:
+        if name not in frame and name != frame.index.name:
+            raise MissingData(
+                f"{table.name}.csv has no column {name}; it has {', '.join(map(str, frame.columns))}. It is truncated or is another "
+                "file; download it again.",
+                name=name,
+            )
 
 
 def _read_csv(content: bytes, table: Table) -> pd.DataFrame:
@@ -83,10 +101,11 @@ def _read_csv(content: bytes, table: Table) -> pd.DataFrame:
         raise BadValue(
             f"{table.name}.csv is not a CSV file ({' '.join(str(error).split())}). Download it again.", name=table.name
         ) from error
-    if table.index not in frame:
-        raise MissingData(
-            f"{table.name}.csv has no column {table.index}; it has {', '.join(map(str, frame.columns))}. It is truncated or is another "
-            "file; download it again.",
+    check_columns(frame, [table.index], table)
+    ids = frame[table.index]
+    if ids.duplicated().any():
+        raise BadValue(
+            f"{table.name}.csv has the {table.index} {brief_repr(ids[ids.duplicated()].iloc[0])} more than once. Download it again.",
             name=table.index,
         )
     return frame
@@ -103,9 +122,10 @@ def _convert_types(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
 def _convert_column(column: pd.Series, name: str, table: Table, convert: Callable[[pd.Series], Any]) -> Any:
     try:
         return convert(column)
-    except (ValueError, TypeError, SyntaxError, OverflowError) as error:
+    except (ValueError, TypeError, SyntaxError, OverflowError, RecursionError, MemoryError) as error:
         raise BadValue(
-            f"{table.name}.csv has wrong values in the column {name} ({error}). Download it again.", name=name
+            f"{table.name}.csv has wrong values in the column {name} ({brief_repr(error)}). Download it again.",
+            name=name,
         ) from error
 
 
@@ -123,6 +143,8 @@ def _parse_lists(column: pd.Series) -> pd.Series:
 def _parse_list(text: Any) -> list[Any]:
     if not isinstance(text, str):
         raise TypeError(f"{text!r} is not text")
+    if len(text) > _MAX_LIST:
+        raise ValueError("a list is too long")
     try:
         # 20 times as fast as literal_eval; fails if a text contains a quote.
         value = json.loads(text.replace("'", '"'))

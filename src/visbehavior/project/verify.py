@@ -19,8 +19,10 @@ from visbehavior.store.os_files import allocated_bytes
 from visbehavior.store.paths import partial_path
 from visbehavior.store.verified import hash_file
 
-COMPLETE, PARTIAL, DAMAGED, REPAIRED = "whole", "in part", "damaged", "repaired"
-"""States of a file; a file that could not be repaired has the reason instead."""
+COMPLETE, PARTIAL, DAMAGED, REPAIRED = "complete", "partial", "damaged", "repaired"
+"""States of a file; one that cannot be read or repaired has the reason instead."""
+UNREADABLE, NOT_REPAIRED = "unreadable", "not repaired"
+"""Beginnings of these reasons."""
 
 # hashlib releases Python's lock. More threads would only make a hard disk seek.
 _HASHING_THREADS = 2
@@ -67,7 +69,11 @@ def _check(files: ReleaseFiles, manifest: Manifest, entry: FileEntry, bar: Any) 
     path = files.path_of(manifest, entry)
     if not path.exists():
         return PARTIAL
-    if hash_file(path, bar.update) != entry.file_hash:
+    try:
+        file_hash = hash_file(path, bar.update)
+    except VisBehaviorError as error:
+        return f"{UNREADABLE}: {error}"
+    if file_hash != entry.file_hash:
         # Results of the damaged bytes may have been stored as those of the verified file.
         drop_metrics(files.records_folder, verified_key(entry))
         return DAMAGED
@@ -84,15 +90,19 @@ def _repair(files: ReleaseFiles, broken: list[tuple[Manifest, FileEntry]], progr
         try:
             download_files([remote], progress=progress)
         except VisBehaviorError as error:
-            states[files.path_of(manifest, entry)] = f"not repaired: {error}"
+            states[files.path_of(manifest, entry)] = f"{NOT_REPAIRED}: {error}"
         else:
             states[files.path_of(manifest, entry)] = REPAIRED
     return states
 
 
 def _size_on_disk(path: Path) -> int:
-    if path.exists():
-        return path.stat().st_size
     partial = partial_path(path)
-    size, allocated = partial.stat().st_size, allocated_bytes(partial)
+    try:
+        if path.exists():
+            return path.stat().st_size
+        size, allocated = partial.stat().st_size, allocated_bytes(partial)
+    except FileNotFoundError:
+        # It was deleted meanwhile.
+        return 0
     return size if allocated is None else min(allocated, size)

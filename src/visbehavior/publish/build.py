@@ -7,8 +7,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pandas as pd
 from visbehavior._version import __version__
 from visbehavior.analysis.history import compute_history
 from visbehavior.atomic import atomic_write, make_folder
-from visbehavior.errors import BadValue, VisBehaviorError
+from visbehavior.errors import BadValue, VisBehaviorError, brief_repr
 from visbehavior.processes import map_in_processes
 from visbehavior.progress import progress_bar
 from visbehavior.project.manifest import (
@@ -41,12 +41,16 @@ from visbehavior.publish.session_file import (
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, PROJECT_TABLES
 from visbehavior.session import BehaviorSession
 from visbehavior.settings import BUCKET, REGION
+from visbehavior.store.locks import make_lock, try_acquire
 
 FIRST_VERSION = "1.0.0"
 ALLENSDK_VERSION = "2.16.2"
 """Version of AllenSDK whose file layout is used. AllenSDK requires it in a manifest."""
 
-_VERSION_PART = re.compile(r"0|[1-9]\d*", re.ASCII)
+LOCK = ".build.lock"
+"""File in the project's folder that a running build locks."""
+
+_VERSION_PART = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _LISTED_ERRORS = 10
 _ABANDONED_AFTER_SECONDS = 3600.0
@@ -93,7 +97,7 @@ def build_release(
     Raises
     ------
     BadValue
-        If the folder contains something else, two sessions have one id, the version is not higher, or a session could not be
+        If the folder contains something else, another build is running in it, two sessions have one id, the version is not higher, or a session could not be
         written. Nothing is published then; session files that were written are kept for the next attempt.
 
     Notes
@@ -103,17 +107,35 @@ def build_release(
     """
     if not isinstance(bucket, str) or not _BUCKET.fullmatch(bucket):
         raise BadValue(
-            f"bucket is {bucket!r}; expected an S3 bucket name, such as {BUCKET}.", name="bucket", value=bucket
+            f"bucket is {brief_repr(bucket)}; expected an S3 bucket name, such as {BUCKET}.",
+            name="bucket",
+            value=bucket,
         )
     root = _make_project_folder(Path(out_dir).expanduser().absolute())
-    earlier = next(iter(published_manifests(root)), None)
-    version = _next_version(earlier, version)
-    files = _write_session_files(sessions, root, _session_folders(root, version), jobs, progress)
-    published = {path: file_hash for known in published_manifests(root) for path, file_hash in known.hashes.items()}
-    _check_unchanged(root, files, published)
-    manifest = _write_tables(root, version, bucket, earlier, files, published)
-    _remove_abandoned_parts(root)
-    return _publish(root, version, manifest)
+    with _only_build(root):
+        earlier = next(iter(published_manifests(root)), None)
+        version = _next_version(earlier, version)
+        files = _write_session_files(sessions, root, _session_folders(root, version), jobs, progress)
+        published = {path: file_hash for known in published_manifests(root) for path, file_hash in known.hashes.items()}
+        _check_unchanged(root, files, published)
+        manifest = _write_tables(root, version, bucket, earlier, files, published)
+        _remove_abandoned_parts(root)
+        return _publish(root, version, manifest)
+
+
+@contextmanager
+def _only_build(root: Path) -> Iterator[None]:
+    """Hold the folder's lock, so that two builds do not write the same files; BadValue if another build holds it."""
+    lock = make_lock(root / LOCK)
+    if not try_acquire(lock):
+        raise BadValue(
+            f"Another build is running in {root.parent}. Nothing was written. Build again when it has ended, or in another folder.",
+            path=str(root.parent),
+        )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _make_project_folder(out_dir: Path) -> Path:
@@ -147,7 +169,9 @@ def _next_version(earlier: Manifest | None, requested: str | None) -> str:
 def _parse_version(version: str) -> tuple[int, ...]:
     parts = version.split(".") if isinstance(version, str) else []
     if len(parts) != 3 or not all(_VERSION_PART.fullmatch(part) for part in parts):
-        raise BadValue(f"Version {version!r}: expected three numbers, such as {FIRST_VERSION}.", value=version)
+        raise BadValue(
+            f"Version {brief_repr(version)}: expected three numbers, such as {FIRST_VERSION}.", value=version
+        )
     return tuple(int(part) for part in parts)
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from visbehavior.atomic import atomic_write, make_folder
 from visbehavior.convert import different_metadata, is_same_session, session_file_name, write_session
-from visbehavior.errors import BadValue, UnsupportedFile, VisBehaviorWarning
+from visbehavior.errors import BadValue, UnsupportedFile, VisBehaviorWarning, brief_repr
 from visbehavior.nwb.reader import NwbReader
+from visbehavior.paths import join_inside
 from visbehavior.raw.file import is_raw, read_session_data
 from visbehavior.raw.reader import RawReader
 from visbehavior.schema.imaging import IMAGING_METADATA
@@ -107,7 +108,8 @@ def write_session_file(item: SessionInput, folders: list[Path]) -> Path:
         return _write_raw({STIMULUS_FILE.key: item} if BEHAVIOR[0] in item else item, folders)
     if not isinstance(item, (str, os.PathLike)):
         raise BadValue(
-            f"{item!r} is not a session; expected a path, a dictionary, a BehaviorSession, or a function.", value=item
+            f"{brief_repr(item)} is not a session; expected a path, a dictionary, a BehaviorSession, or a function.",
+            value=item,
         )
     path = Path(item).expanduser()
     return _write_raw(read_session_data(path), folders) if is_raw(path) else _copy_nwb(path, folders)
@@ -159,12 +161,12 @@ def _copy_nwb(path: Path, folders: list[Path]) -> Path:
 
 
 def _existing_files(folders: list[Path], name: str) -> list[Path]:
-    return [folder / name for folder in folders if (folder / name).exists()]
+    return [path for folder in folders if (path := join_inside(folder, name)).exists()]
 
 
 def _unused_path(folders: list[Path], name: str) -> Path:
     """Return a path for a session file that replaces none: in the shared folder, else in the new release's."""
-    for target in (folders[0] / name, folders[-1] / name):
+    for target in (join_inside(folders[0], name), join_inside(folders[-1], name)):
         if not target.exists():
             make_folder(target.parent)
             return target

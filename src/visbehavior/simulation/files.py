@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from visbehavior.atomic import atomic_write
+from visbehavior.paths import join_inside
 from visbehavior.schema.session_data import SESSION_ID
 from visbehavior.schema.stimulus_pickle import EMBEDDED_SESSION_DATA
 
@@ -38,7 +39,7 @@ def write_pickle(simulate_session: Callable[[], dict[str, Any]], folder: str | o
     """
     content = simulate_session()
     session_id = content[EMBEDDED_SESSION_DATA.key][SESSION_ID.key]
-    target = Path(folder) / f"behavior_session_{session_id}.pkl.gz"
+    target = join_inside(Path(folder), f"behavior_session_{session_id}.pkl.gz")
     if not target.exists():
         # Without a name and time in the gzip header, equal sessions give equal files.
         with (

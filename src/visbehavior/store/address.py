@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from visbehavior.errors import BadValue
+from visbehavior.errors import BadValue, brief_repr
 from visbehavior.settings import s3_endpoint
 
 # obstore panics on other characters, and its panic is not an Exception.
@@ -91,7 +91,7 @@ def parse_location(text: str, endpoint: str | None = None) -> Location:
     location = _parse(text) if isinstance(text, str) else None
     if location is None:
         raise BadValue(
-            f"The bucket is {text!r}; expected a bucket name, s3://bucket, the https:// URL of a mirror, or the path of a folder.",
+            f"The bucket is {brief_repr(text)}; expected a bucket name, s3://bucket, the https:// URL of a mirror, or the path of a folder.",
             location=text,
         )
     if endpoint is None:
@@ -104,7 +104,7 @@ def check_endpoint(endpoint: Any) -> None:
     """Raise BadValue if an endpoint is not the URL of a server."""
     if not isinstance(endpoint, str) or not (_ENDPOINT.fullmatch(endpoint) and _is_url(endpoint)):
         raise BadValue(
-            f"The endpoint is {endpoint!r}; expected a URL such as https://s3.example.org, as endpoint= or in AWS_ENDPOINT_URL.",
+            f"The endpoint is {brief_repr(endpoint)}; expected a URL such as https://s3.example.org, as endpoint= or in AWS_ENDPOINT_URL.",
             endpoint=endpoint,
         )
 

@@ -11,9 +11,8 @@ from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from visbehavior.store.coalesce import BLOCK, DOWNLOAD_MAX_BLOCKS, Span, coalesce_blocks
+from visbehavior.store.locks import make_lock, try_acquire
 from visbehavior.store.os_files import inode_of, open_binary, read_at
 from visbehavior.store.paths import lock_path
 from visbehavior.store.remote_object import RemoteObject
@@ -43,7 +42,7 @@ class FileDownload:
         self.remote = remote
         self.info = info
         self.was_restarted = False
-        self._lock = FileLock(str(lock_path(remote.final)), thread_local=False)
+        self._lock = make_lock(lock_path(remote.final))
         self._waiting_since: float | None = None
         self._file = -1
         self.reset()
@@ -70,14 +69,7 @@ class FileDownload:
         On file systems without locks every process gets it.
         """
         self.remote.partial.make_folder()
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            return False
-        except (OSError, NotImplementedError):
-            # The file system has no locks.
-            return True
-        return True
+        return try_acquire(self._lock)
 
     def is_stalled(self) -> bool:
         """Return True if the process that has the lock made no progress for LOCK_TIMEOUT."""

@@ -54,6 +54,6 @@ def _parse(line: bytes) -> Record | None:
         return None
     try:
         record = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from visbehavior.errors import CorruptFile, NotFound, UnsupportedFile
 from visbehavior.store.os_files import size_and_mtime
 from visbehavior.store.records import Record, append_records, read_records
 
@@ -22,12 +24,27 @@ _HASH_CHUNK = 4 << 20
 
 
 def hash_file(path: str | os.PathLike[str], on_progress: Callable[[int], object] = lambda _: None) -> str:
-    """Return the BLAKE2b-512 hash of a file in hexadecimal digits; `on_progress` is called with numbers of bytes."""
+    """Return the BLAKE2b-512 hash of a file in hexadecimal digits; `on_progress` is called with numbers of bytes.
+
+    Raises
+    ------
+    NotFound, UnsupportedFile, CorruptFile
+        If the file does not exist, is a folder or a device, or cannot be read.
+    """
     hasher = hashlib.blake2b()
-    with open(path, "rb", buffering=0) as file:
-        while chunk := file.read(_HASH_CHUNK):
-            hasher.update(chunk)
-            on_progress(len(chunk))
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise UnsupportedFile(
+                f"{path} is a folder or a device; expected a file. Delete or rename it.", path=str(path)
+            )
+        with open(path, "rb", buffering=0) as file:
+            while chunk := file.read(_HASH_CHUNK):
+                hasher.update(chunk)
+                on_progress(len(chunk))
+    except FileNotFoundError as error:
+        raise NotFound(f"{path} was deleted.", path=str(path)) from error
+    except OSError as error:
+        raise CorruptFile(f"{path} cannot be read: {error.strerror}.", path=str(path)) from error
     return hasher.hexdigest()
 
 
