@@ -1,4 +1,4 @@
-"""What several tests share."""
+"""Fixtures shared by several test modules."""
 
 from __future__ import annotations
 
@@ -12,56 +12,74 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.faultserver import FaultServer
-from tests.nwbfiles import Made, make_eye, make_session, write_session
-from tests.project.release import FAMOUS, make_bucket
+from tests.nwbfiles import write_session
+from tests.project.synthetic_release import DOCUMENTED_IDS, make_bucket
+from tests.synthetic_session import SyntheticSession, make_eye_tracking, make_session
+from visbehavior.nwb.hdf5 import Hdf5File
 
 settings.register_profile("short", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("VISBEHAVIOR_HYPOTHESIS", "short"))
 
-# What a shell starts in the background ignores it, and so do its children, some of which tests stop by it.
+# A shell starts background jobs with SIGINT ignored. Child processes inherit that, and some tests stop them by SIGINT.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
-def made() -> Made:
+def synthetic_session() -> SyntheticSession:
     """A session with every outcome and with eye tracking."""
-    return make_session(seed=1, trials=60).but(eye=make_eye())
+    return make_session(seed=1, trials=60).replace(eye=make_eye_tracking())
 
 
 @pytest.fixture(scope="session", params=["0", "1.0", "1.1"])
 def layout(request: pytest.FixtureRequest) -> str:
-    """Each layout of files."""
+    """Each file layout."""
     return str(request.param)
 
 
 @pytest.fixture(scope="session")
-def session_file(made: Made, layout: str, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A file of that session in each layout; not to be written to."""
-    return write_session(tmp_path_factory.mktemp("sessions") / f"session_{layout}.nwb", made, layout)
+def session_file(
+    synthetic_session: SyntheticSession, layout: str, tmp_path_factory: pytest.TempPathFactory
+) -> pathlib.Path:
+    """NWB file of the session in each layout. Tests must not write to it."""
+    return write_session(tmp_path_factory.mktemp("sessions") / f"session_{layout}.nwb", synthetic_session, layout)
 
 
 @pytest.fixture(scope="session")
-def newer_file(made: Made, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A file of that session in the layout of release 1.1.0; not to be written to."""
-    return write_session(tmp_path_factory.mktemp("sessions") / "session.nwb", made)
+def newer_file(synthetic_session: SyntheticSession, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """NWB file of the session in the layout of release 1.1.0. Tests must not write to it."""
+    return write_session(tmp_path_factory.mktemp("sessions") / "session.nwb", synthetic_session)
+
+
+@pytest.fixture
+def datasets_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Paths of the HDF5 datasets that are opened, in order."""
+    paths: list[str] = []
+    open_dataset = Hdf5File._dataset
+
+    def record(self: Hdf5File, group: str, name: str) -> object:
+        paths.append(f"{group}/{name}")
+        return open_dataset(self, group, name)
+
+    monkeypatch.setattr(Hdf5File, "_dataset", record)
+    return paths
 
 
 @pytest.fixture(scope="session")
 def public_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultServer]:
-    """A server of a made-up bucket that holds the ids of which the documentation speaks."""
-    made = make_bucket(tmp_path_factory.mktemp("bucket"), FAMOUS)
+    """Server of a synthetic bucket with the ids that the documentation uses."""
+    made = make_bucket(tmp_path_factory.mktemp("bucket"), DOCUMENTED_IDS)
     with FaultServer(made.folder) as server:
         server.versions = made.versions
         yield server
 
 
 @pytest.fixture
-def anywhere(
+def public_data(
     public_bucket: FaultServer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FaultServer]:
-    """A machine on which that is the public bucket, the cache is empty, and images have no screen."""
+    """Serve the synthetic bucket as the public one, with an empty cache and figures without a window."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL", public_bucket.endpoint)

@@ -1,4 +1,4 @@
-"""Slow reference implementations, one definition a function, for comparison with the fast ones."""
+"""Slow reference implementations of `visbehavior.analysis`, one definition per function."""
 
 import math
 import statistics
@@ -10,72 +10,72 @@ from typing import Any
 Trial = Mapping[str, Any]
 
 NAN = math.nan
-REWARDED_LATENCY = 0.75
-TRIALS_EITHER_SIDE = 25
-FIRST_RATED_TRIAL = 10
-ROLLING_TRIALS = 100
+RESPONSE_WINDOW_END = 0.75
+REWARD_RATE_WINDOW = 25
+REWARD_RATE_FIRST_TRIAL = 10
+ROLLING_WINDOW = 100
 NO_TRIAL = -99
 
 
-# Small helpers
+# Arithmetic that leaves out NaN
 
 
 def divide(numerator: float, denominator: float) -> float:
-    """The quotient, NaN for a denominator of 0."""
+    """Return the quotient; NaN if the denominator is 0."""
     if denominator == 0:
         return NAN
     return numerator / denominator
 
 
 def count(trials: Sequence[Trial], key: str) -> int:
-    """The number of trials whose key is true."""
+    """Return the number of trials whose key is true."""
     return sum(1 for trial in trials if trial[key])
 
 
 def not_nan(values: Sequence[float]) -> list[float]:
-    """The values that are not NaN, in order."""
+    """Return the values that are not NaN, in order."""
     return [float(value) for value in values if not math.isnan(value)]
 
 
 def mean_of(values: Sequence[float]) -> float:
-    """The mean of the values that are not NaN, NaN without any."""
+    """Return the mean of the values that are not NaN; NaN if there are none."""
     kept = not_nan(values)
     return divide(math.fsum(kept), len(kept))
 
 
 def max_of(values: Sequence[float]) -> float:
-    """The greatest of the values that are not NaN, NaN without any."""
+    """Return the maximum of the values that are not NaN; NaN if there are none."""
     return max(not_nan(values), default=NAN)
 
 
-def keep_off_the_ends(rate: float, n: int) -> float:
-    """The rate kept within [1/(2n), 1 - 1/(2n)], NaN for an n of 0."""
+def correct_for_trial_count(rate: float, n: int) -> float:
+    """Limit a rate to [1/(2n), 1 - 1/(2n)]; NaN if n is 0."""
     if n == 0:
         return NAN
-    least = 1 / (2 * n)
-    return min(max(rate, least), 1 - least)
+    half_trial = 1 / (2 * n)
+    return min(max(rate, half_trial), 1 - half_trial)
 
 
 def z_score(rate: float) -> float:
-    """The inverse of the standard normal cdf at the rate clipped to [0.01, 0.99]."""
+    """Return the inverse of the standard normal CDF at the rate, which is clipped to [0.01, 0.99]."""
     return statistics.NormalDist().inv_cdf(min(max(rate, 0.01), 0.99))
 
 
 def dprime(hit_rate: float, false_alarm_rate: float) -> float:
-    """z(hit rate) - z(false-alarm rate), NaN if either is NaN."""
+    """Return z(hit rate) - z(false-alarm rate); NaN if either rate is NaN."""
     # Clipping by min and max would turn a NaN into a number.
     if math.isnan(hit_rate) or math.isnan(false_alarm_rate):
         return NAN
     return z_score(hit_rate) - z_score(false_alarm_rate)
 
 
-# Rolling measures, one value a trial
+# Rolling rates, one value per trial
 
 
 def response_latency(trial: Trial, response_window_start: float) -> float:
-    """The time from the change to the first lick more than response_window_start after it, infinite without one."""
+    """Return the latency of the first lick after the start of the response window; infinity if there is none."""
     for lick in trial["lick_times"]:
-        # Subtract, then compare: change_time + response_window_start may round to the other side of the lick.
+        # Subtract, then compare, because change_time + response_window_start may round to the other side of the lick.
         latency = float(lick) - float(trial["change_time"])
         if latency > response_window_start:
             return latency
@@ -83,15 +83,15 @@ def response_latency(trial: Trial, response_window_start: float) -> float:
 
 
 def is_rewarded(trial: Trial, response_window_start: float) -> bool:
-    """Whether the response latency is below 0.75 s."""
-    return response_latency(trial, response_window_start) < REWARDED_LATENCY
+    """Return True if the response latency is below 0.75 s."""
+    return response_latency(trial, response_window_start) < RESPONSE_WINDOW_END
 
 
 def reward_rate_at(trials: Sequence[Trial], i: int, response_window_start: float) -> float:
-    """Rewarded trials a minute among trials i - 25 to i + 24, NaN for the first 10 trials or if not finite."""
-    if i < FIRST_RATED_TRIAL:
+    """Return rewarded trials per minute in trials i - 25 to i + 24; NaN for the first 10 trials or if infinite."""
+    if i < REWARD_RATE_FIRST_TRIAL:
         return NAN
-    window = trials[max(0, i - TRIALS_EITHER_SIDE) : min(i + TRIALS_EITHER_SIDE, len(trials))]
+    window = trials[max(0, i - REWARD_RATE_WINDOW) : min(i + REWARD_RATE_WINDOW, len(trials))]
     rewarded = sum(1 for trial in window if is_rewarded(trial, response_window_start))
     duration = float(window[-1]["start_time"]) - float(window[0]["start_time"])
     rate = divide(rewarded, duration) * 60
@@ -99,39 +99,39 @@ def reward_rate_at(trials: Sequence[Trial], i: int, response_window_start: float
 
 
 def reward_rate(trials: Sequence[Trial], response_window_start: float = 0.15) -> list[float]:
-    """Each trial's reward rate, in rewards a minute, over the trials around it."""
+    """Return the reward rate around each trial (rewards/min)."""
     return [reward_rate_at(trials, i, response_window_start) for i in range(len(trials))]
 
 
-def last_unaborted(trials: Sequence[Trial], i: int) -> list[Trial]:
-    """The last 100 trials not aborted, up to and including trial i."""
-    return [trial for trial in trials[: i + 1] if not trial["aborted"]][-ROLLING_TRIALS:]
+def rolling_window(trials: Sequence[Trial], i: int) -> list[Trial]:
+    """Return the last 100 non-aborted trials, up to and including trial i."""
+    return [trial for trial in trials[: i + 1] if not trial["aborted"]][-ROLLING_WINDOW:]
 
 
-def raw_and_kept_rate(trials: Sequence[Trial], yes: str, no: str) -> tuple[float, float]:
-    """yes / (yes + no) among the trials, and that rate kept 1/(2N) off the ends with N = yes + no; NaN without any."""
-    # An auto-rewarded trial tells nothing of the animal's choice, whatever it is marked as.
-    judged = [trial for trial in trials if not trial["auto_rewarded"]]
-    n_yes = count(judged, yes)
-    n = n_yes + count(judged, no)
-    raw = divide(n_yes, n)
-    return raw, keep_off_the_ends(raw, n)
+def raw_and_corrected_rate(trials: Sequence[Trial], response: str, no_response: str) -> tuple[float, float]:
+    """Return the fraction of trials with a response, raw and corrected for the number of trials."""
+    # Auto-rewarded trials do not count, even if marked otherwise.
+    counted = [trial for trial in trials if not trial["auto_rewarded"]]
+    n_response = count(counted, response)
+    n = n_response + count(counted, no_response)
+    raw = divide(n_response, n)
+    return raw, correct_for_trial_count(raw, n)
 
 
 def is_passive(trials: Sequence[Trial]) -> bool:
-    """Whether every reward volume is 0 and no trial has a lick."""
+    """Return True if there is no reward and no lick in any trial."""
     return all(trial["reward_volume"] == 0 and len(trial["lick_times"]) == 0 for trial in trials)
 
 
 def rolling_performance_at(trials: Sequence[Trial], i: int) -> dict[str, float]:
-    """Hit rate, false-alarm rate and d' over the last 100 unaborted trials up to trial i, NaN if i is aborted."""
+    """Return the rates and d' over the last 100 non-aborted trials up to trial i; NaN if trial i is aborted."""
     if trials[i]["aborted"]:
         hit_raw = hit = false_alarm_raw = false_alarm = d = NAN
     else:
-        window = last_unaborted(trials, i)
-        hit_raw, hit = raw_and_kept_rate(window, "hit", "miss")
-        false_alarm_raw, false_alarm = raw_and_kept_rate(window, "false_alarm", "correct_reject")
-        # No responding is asked for in a passive session: d' is 0 there, even where a rate is NaN.
+        window = rolling_window(trials, i)
+        hit_raw, hit = raw_and_corrected_rate(window, "hit", "miss")
+        false_alarm_raw, false_alarm = raw_and_corrected_rate(window, "false_alarm", "correct_reject")
+        # In passive sessions d' is 0, even if a rate is NaN.
         d = 0.0 if is_passive(trials) else dprime(hit, false_alarm)
     return {
         "hit_rate_raw": hit_raw,
@@ -143,12 +143,12 @@ def rolling_performance_at(trials: Sequence[Trial], i: int) -> dict[str, float]:
 
 
 def rolling_performance(trials: Sequence[Trial], response_window_start: float = 0.15) -> list[dict[str, float]]:
-    """Each trial's reward rate, also on aborted trials, and its rolling rates and d', NaN on aborted trials."""
+    """Return the reward rate, rolling rates and d' of each trial; all but the reward rate are NaN if it is aborted."""
     rates = reward_rate(trials, response_window_start)
     return [{"reward_rate": rates[i], **rolling_performance_at(trials, i)} for i in range(len(trials))]
 
 
-# Measures of a whole session
+# Metrics and rates of a session
 
 
 def performance_metrics(
@@ -157,11 +157,9 @@ def performance_metrics(
     threshold: float = 2.0,
     response_window_start: float = 0.15,
 ) -> dict[str, float]:
-    """Trial and reward counts, and means and maxima of the rolling measures over all trials and over engaged ones,
-    which are those with a reward rate above threshold.
-    """
+    """Return the counts, and means and maxima of the rolling rates over all and over engaged trials."""
     rows = rolling_performance(trials, response_window_start)
-    # A NaN reward rate is above no threshold. Aborted trials count: they have a reward rate.
+    # A NaN reward rate is not above the threshold. Aborted trials count, because they have a reward rate.
     engaged_rows = [row for row in rows if row["reward_rate"] > threshold]
 
     def over_all(summary: Callable[[list[float]], float], key: str) -> float:
@@ -198,7 +196,7 @@ def performance_metrics(
 
 
 def session_rates(trials: Sequence[Trial]) -> dict[str, float]:
-    """Outcomes over go, catch or all trials, and d' of the session's hit and false-alarm rates; NaN over none."""
+    """Return the fractions of go, catch or all trials, and d'; NaN if there are no such trials."""
     n = len(trials)
     n_go = count(trials, "go")
     n_catch = count(trials, "catch")
@@ -211,15 +209,15 @@ def session_rates(trials: Sequence[Trial]) -> dict[str, float]:
         "correct_reject_rate": divide(count(trials, "correct_reject"), n_catch),
         "aborted_rate": divide(count(trials, "aborted"), n),
         "auto_rewarded_rate": divide(count(trials, "auto_rewarded"), n),
-        "dprime": dprime(keep_off_the_ends(hit_rate, n_go), keep_off_the_ends(false_alarm_rate, n_catch)),
+        "dprime": dprime(correct_for_trial_count(hit_rate, n_go), correct_for_trial_count(false_alarm_rate, n_catch)),
     }
 
 
-# Stimulus presentations, one value a row
+# Stimulus presentations, one value per row
 
 
 def is_change(image_names: Sequence[Hashable], shown: Sequence[bool]) -> list[bool]:
-    """Whether a row is shown and named differently from the last shown row before it; the first shown row is not."""
+    """Return True for shown rows whose image differs from the last shown one; False for the first one."""
     changes = []
     seen_any = False
     last_name: Hashable = None
@@ -234,7 +232,7 @@ def is_change(image_names: Sequence[Hashable], shown: Sequence[bool]) -> list[bo
 
 
 def flashes_since_change(is_change: Sequence[bool], omitted: Sequence[bool]) -> list[int]:
-    """The number of flashes since the last change or the first row, omitted rows not counted."""
+    """Return the number of flashes since the last change or the first row, without omitted rows."""
     flashes: list[int] = []
     for row_changes, row_omitted in zip(is_change, omitted, strict=True):
         if not flashes:
@@ -251,8 +249,9 @@ def flashes_since_change(is_change: Sequence[bool], omitted: Sequence[bool]) -> 
 def trials_id(
     start_times: Sequence[float], named: Sequence[bool], trials: Sequence[tuple[int, float, float]]
 ) -> list[int]:
-    """The id of the last trial, of (id, start, stop), that starts strictly before a named row, -99 without one or for
-    a row not strictly before the greatest stop.
+    """Return the id of the last trial (id, start, stop) that starts before each row.
+
+    The id is -99 if there is no such trial, if the row has no name, or if it does not start before the last stop.
     """
     ids = []
     for start, row_named in zip(start_times, named, strict=True):
@@ -268,9 +267,7 @@ def trials_id(
 def active(
     start_times: Sequence[float], named: Sequence[bool], trials: Sequence[tuple[int, float, float]]
 ) -> list[bool]:
-    """Whether a row is named and starts strictly between the least trial start and the greatest trial stop; never
-    without trials.
-    """
+    """Return True for rows with a name that start after the first trial start and before the last trial stop."""
     if not trials:
         return [False for _ in start_times]
     first_start = min(trial_start for _, trial_start, _ in trials)
@@ -280,30 +277,29 @@ def active(
     ]
 
 
-# Eye tracking, one value a frame
+# Eye tracking, one value per frame
 
 
-def is_missing_or_outlying(areas: Sequence[float], z_threshold: float) -> list[bool]:
-    """Whether an area is NaN or more than z_threshold population deviations from the mean of those not NaN."""
-    known = not_nan(areas)
-    if not known:
+def is_outlier(areas: Sequence[float], z_threshold: float) -> list[bool]:
+    """Return True for areas that are NaN or more than z_threshold standard deviations (ddof 0) from the mean."""
+    present = not_nan(areas)
+    if not present:
         return [True for _ in areas]
-    mean = statistics.fmean(known)
-    std = statistics.pstdev(known)
+    mean = statistics.fmean(present)
+    std = statistics.pstdev(present)
     return [bool(math.isnan(area) or (std > 0 and abs(float(area) - mean) / std > z_threshold)) for area in areas]
 
 
 def likely_blinks(
     eye_area: Sequence[float], pupil_area: Sequence[float], z_threshold: float, dilation_frames: int
 ) -> list[bool]:
-    """Whether a frame is within dilation_frames of one whose eye or pupil area is missing or outlying."""
-    eye = is_missing_or_outlying(eye_area, z_threshold)
-    pupil = is_missing_or_outlying(pupil_area, z_threshold)
-    marked = [in_eye or in_pupil for in_eye, in_pupil in zip(eye, pupil, strict=True)]
-    n = len(marked)
+    """Return True for frames within dilation_frames of a frame whose eye or pupil area is an outlier."""
+    eye = is_outlier(eye_area, z_threshold)
+    pupil = is_outlier(pupil_area, z_threshold)
+    outlier = [in_eye or in_pupil for in_eye, in_pupil in zip(eye, pupil, strict=True)]
+    n = len(outlier)
     blinks = []
     for frame in range(n):
-        # A negative first index would wrap round to the last frames.
-        near = range(max(0, frame - dilation_frames), min(n, frame + dilation_frames + 1))
-        blinks.append(any(marked[neighbour] for neighbour in near))
+        neighbors = range(max(0, frame - dilation_frames), min(n, frame + dilation_frames + 1))
+        blinks.append(any(outlier[neighbor] for neighbor in neighbors))
     return blinks

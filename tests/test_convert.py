@@ -1,4 +1,4 @@
-"""The rig's pickles as NWB files: what is read of a file is what is read of its pickle; what is broken off goes on."""
+"""Tests of converting pickles to NWB files: equal tables, ids, images, interruptions, and failures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.rawfiles import IMAGES, make_raw, session_data, write_raw
-from tests.stimuli.test_templates import drawing, lines_of_none, png, write_pair
+from tests.stimuli.test_templates import grating, png, write_grating
 from visbehavior import (
     BadValue,
     BehaviorSession,
@@ -33,23 +33,25 @@ ROOT = pathlib.Path(__file__).parents[1]
 FRAMES = ("licks", "rewards", "running_speed", "raw_running_speed", "encoder", "stimulus_presentations", "trials")
 DICTIONARIES = ("metadata", "task_parameters")
 
-Known = dict[str, Any]
+SessionData = dict[str, Any]
 
 
-def rig_file(folder: pathlib.Path, session_type: str = "TRAINING_1_gratings", seed: int = 0, **options: Any) -> Known:
-    """What `convert_raw` takes, of a simulated session; as of a rig's, its id is in the file's name alone."""
+def rig_file(
+    folder: pathlib.Path, session_type: str = "TRAINING_1_gratings", seed: int = 0, **options: Any
+) -> SessionData:
+    """Return the session data of a simulated session. As on a rig, only the name of the pickle contains the id."""
     raw = simulate(session_type, **({"minutes": 1} | options), seed=seed)
     raw["session_data"].pop("behavior_session_id", None)
     return {"behavior_stimulus_file": str(write_raw(folder / f"session_{990300000 + seed}.pkl", raw))}
 
 
-def assert_same_tables(path: pathlib.Path, known: Known) -> None:
-    """To the last bit, types and order too."""
-    read, expected = BehaviorSession.from_nwb_path(path), BehaviorSession.from_json(known)
+def assert_same_tables(path: pathlib.Path, data: SessionData) -> None:
+    """Compare the tables of a file with those of its pickle: all bits, dtypes, and the order of the columns."""
+    read, expected = BehaviorSession.from_nwb_path(path), BehaviorSession.from_json(data)
     for name in FRAMES:
         pd.testing.assert_frame_equal(getattr(read, name), getattr(expected, name), check_exact=True, obj=name)
     for name in DICTIONARIES:
-        # NaN is like itself as text, and a type shows.
+        # repr compares types, and NaN equals NaN.
         assert repr(getattr(read, name)) == repr(getattr(expected, name))
     np.testing.assert_array_equal(read.stimulus_timestamps, expected.stimulus_timestamps)
     assert repr(read.get_performance_metrics()) == repr(expected.get_performance_metrics())
@@ -57,11 +59,11 @@ def assert_same_tables(path: pathlib.Path, known: Known) -> None:
     assert read.behavior_session_id == expected.behavior_session_id
 
 
-def assert_has_images(path: pathlib.Path, shown: dict[str, NDArray[np.uint8]]) -> None:
-    """All of them, in their order; the last one as it is computed alone."""
+def assert_has_images(path: pathlib.Path, images: dict[str, NDArray[np.uint8]]) -> None:
+    """Compare the names and order of the templates, and the last template with a computed one."""
     read = BehaviorSession.from_nwb_path(path).stimulus_templates
-    assert list(read.index) == list(shown)
-    name, image = list(shown.items())[-1]
+    assert list(read.index) == list(images)
+    name, image = list(images.items())[-1]
     (unwarped,), (warped,) = compute_templates({name: image})
     np.testing.assert_array_equal(read["warped"][name], warped)
     np.testing.assert_array_equal(read["unwarped"][name], unwarped)
@@ -74,9 +76,6 @@ def has_images(path: pathlib.Path) -> bool:
         return False
 
 
-# The tables
-
-
 @pytest.mark.parametrize(
     ("session_type", "minutes"),
     [
@@ -87,15 +86,15 @@ def has_images(path: pathlib.Path) -> bool:
         ("OPHYS_5_images_B_passive", 3),
     ],
 )
-def test_a_simulated_sessions_tables_come_back(tmp_path: pathlib.Path, session_type: str, minutes: float) -> None:
-    known = rig_file(tmp_path, session_type, seed=4, minutes=minutes)
-    (path,) = convert_raw([known], tmp_path / "nwb")
+def test_tables_of_a_simulated_session_are_equal(tmp_path: pathlib.Path, session_type: str, minutes: float) -> None:
+    data = rig_file(tmp_path, session_type, seed=4, minutes=minutes)
+    (path,) = convert_raw([data], tmp_path / "nwb")
     assert path == tmp_path / "nwb" / "behavior_session_990300004.nwb"
-    assert_same_tables(path, known)
+    assert_same_tables(path, data)
 
 
 @pytest.mark.parametrize(
-    "made",
+    "options",
     [
         {"movie": True},
         {"stimulus": "gratings", "omissions": False, "movie": False, "gray_before": False},
@@ -104,23 +103,20 @@ def test_a_simulated_sessions_tables_come_back(tmp_path: pathlib.Path, session_t
     ],
     ids=["movie", "gratings", "passive", "backward"],
 )
-def test_a_made_up_pickles_tables_come_back(tmp_path: pathlib.Path, made: Known) -> None:
-    known = session_data(write_raw(tmp_path / "rig.pkl.gz", make_raw(**made)))
-    (path,) = convert_raw([known], tmp_path)
-    assert_same_tables(path, known)
-    assert BehaviorSession.from_nwb_path(path).metadata["driver_line"] == sorted(known["driver_line"])
+def test_tables_of_a_synthetic_pickle_are_equal(tmp_path: pathlib.Path, options: SessionData) -> None:
+    data = session_data(write_raw(tmp_path / "rig.pkl.gz", make_raw(**options)))
+    (path,) = convert_raw([data], tmp_path)
+    assert_same_tables(path, data)
+    assert BehaviorSession.from_nwb_path(path).metadata["driver_line"] == sorted(data["driver_line"])
 
 
-def test_a_pickle_in_memory(tmp_path: pathlib.Path) -> None:
-    known = {"behavior_stimulus_file": simulate("TRAINING_1_gratings", minutes=1, seed=1)}
-    (path,) = convert_raw([known], str(tmp_path / "new" / "folder"))
-    assert_same_tables(path, known)
+def test_pickle_in_memory_is_converted(tmp_path: pathlib.Path) -> None:
+    data = {"behavior_stimulus_file": simulate("TRAINING_1_gratings", minutes=1, seed=1)}
+    (path,) = convert_raw([data], str(tmp_path / "new" / "folder"))
+    assert_same_tables(path, data)
 
 
-# The id
-
-
-def test_a_session_is_named_by_its_id_its_file_or_its_date(tmp_path: pathlib.Path) -> None:
+def test_id_is_given_or_in_the_file_name_or_in_the_pickle_or_the_date(tmp_path: pathlib.Path) -> None:
     raw = simulate("TRAINING_1_gratings", minutes=1, seed=1)
     raw["session_data"].pop("behavior_session_id", None)
     named, unnamed = write_raw(tmp_path / "990300777_m457841.pkl", raw), write_raw(tmp_path / "day_12.pkl.gz", raw)
@@ -138,32 +134,29 @@ def test_a_session_is_named_by_its_id_its_file_or_its_date(tmp_path: pathlib.Pat
     assert [BehaviorSession.from_nwb_path(path).behavior_session_id for path in paths] == ids
 
 
-# Images
-
-
 def make_images(names: tuple[str, ...]) -> dict[str, NDArray[np.uint8]]:
     rng = np.random.default_rng(3)
     return {name: rng.integers(0, 256, IMAGE_SHAPE, dtype=np.uint8) for name in names}
 
 
-def test_images_are_written_where_a_set_is_named(tmp_path: pathlib.Path) -> None:
-    shown = make_images(IMAGES)
-    (tmp_path / "set.pkl").write_bytes(pickle.dumps({name.encode(): {name.encode(): shown[name]} for name in shown}))
+def test_images_of_an_image_set_file_are_written(tmp_path: pathlib.Path) -> None:
+    images = make_images(IMAGES)
+    (tmp_path / "set.pkl").write_bytes(pickle.dumps({name.encode(): {name.encode(): images[name]} for name in images}))
     without = session_data(write_raw(tmp_path / "990300001.pkl", make_raw(movie=False, gray_before=False)))
-    known = without | {"image_set_file": str(tmp_path / "set.pkl")}
-    (plain,), (path,) = (convert_raw([one], tmp_path / name) for one, name in ((without, "without"), (known, "with")))
+    data = without | {"image_set_file": str(tmp_path / "set.pkl")}
+    (plain,), (path,) = (convert_raw([item], tmp_path / name) for item, name in ((without, "without"), (data, "with")))
     assert not has_images(plain)
-    assert_has_images(path, shown)
-    assert_same_tables(path, known)
+    assert_has_images(path, images)
+    assert_same_tables(path, data)
 
 
-def test_gratings_are_written_where_their_folder_is_named(tmp_path: pathlib.Path) -> None:
+def test_gratings_of_a_folder_are_written(tmp_path: pathlib.Path) -> None:
     for seed, degrees in enumerate(("0", "90", "180", "270")):
-        write_pair(tmp_path, degrees, *(png(lines_of_none(drawing(seed + shift))) for shift in (0, 1)))
-    known = rig_file(tmp_path) | {"grating_images_dir": str(tmp_path)}
-    (path,) = convert_raw([known], tmp_path / "nwb")
+        write_grating(tmp_path, degrees, png(grating(seed)), png(grating(seed + 1)))
+    data = rig_file(tmp_path) | {"grating_images_dir": str(tmp_path)}
+    (path,) = convert_raw([data], tmp_path / "nwb")
     read = BehaviorSession.from_nwb_path(path).stimulus_templates
-    expected = BehaviorSession.from_json(known).stimulus_templates
+    expected = BehaviorSession.from_json(data).stimulus_templates
     assert (
         list(read.index)
         == list(expected.index)
@@ -171,48 +164,45 @@ def test_gratings_are_written_where_their_folder_is_named(tmp_path: pathlib.Path
     )
     for column in ("warped", "unwarped"):
         np.testing.assert_array_equal(np.stack(read[column]), np.stack(expected[column]))
-    assert_same_tables(path, known)
+    assert_same_tables(path, data)
 
 
-def test_images_that_the_pickle_carries_are_written(tmp_path: pathlib.Path) -> None:
+def test_images_in_the_pickle_are_written(tmp_path: pathlib.Path) -> None:
     raw = simulate("TRAINING_4_images_A_training", minutes=1, seed=1)
-    shown = make_images(IMAGES[::-1])
-    raw["image_set"] = {name: {name: shown[name]} for name in shown}
-    known = {"behavior_stimulus_file": str(write_raw(tmp_path / "990300001.pkl", raw))}
-    (path,) = convert_raw([known], tmp_path / "nwb")
-    assert_has_images(path, shown)
+    images = make_images(IMAGES[::-1])
+    raw["image_set"] = {name: {name: images[name]} for name in images}
+    data = {"behavior_stimulus_file": str(write_raw(tmp_path / "990300001.pkl", raw))}
+    (path,) = convert_raw([data], tmp_path / "nwb")
+    assert_has_images(path, images)
 
 
-# Going on
-
-
-def test_a_file_that_is_there_is_not_written_again(tmp_path: pathlib.Path) -> None:
-    known = [rig_file(tmp_path, seed=seed) for seed in (1, 2)]
-    (first,) = convert_raw(known[:1], tmp_path / "nwb")
+def test_existing_file_is_not_written_again(tmp_path: pathlib.Path) -> None:
+    data = [rig_file(tmp_path, seed=seed) for seed in (1, 2)]
+    (first,) = convert_raw(data[:1], tmp_path / "nwb")
     before = first.stat().st_mtime_ns, first.read_bytes()
-    both = convert_raw(known, tmp_path / "nwb")
+    both = convert_raw(data, tmp_path / "nwb")
     assert [path.name for path in both] == [f"behavior_session_99030000{seed}.nwb" for seed in (1, 2)]
     assert (first.stat().st_mtime_ns, first.read_bytes()) == before
     assert {path.name for path in (tmp_path / "nwb").iterdir()} == {path.name for path in both}
 
 
-# Halts for good in the dataset of this number, or before the file takes its name; says so first.
+# Halts while it writes the dataset of this number, or before it renames the file, and prints that it does.
 HALTING = """
 import os, pickle, sys
 import h5py, visbehavior
 
 halt_at, folder, *pickles = sys.argv[1:]
-made, plain = [], h5py.Group.create_dataset
+calls, create = [], h5py.Group.create_dataset
 
 def halt(*_):
     print("halted", flush=True)
     sys.stdin.read()
 
 def create_dataset(*arguments, **options):
-    made.append(1)
-    if str(len(made)) == halt_at:
+    calls.append(1)
+    if str(len(calls)) == halt_at:
         halt()
-    return plain(*arguments, **options)
+    return create(*arguments, **options)
 
 h5py.Group.create_dataset = create_dataset
 if halt_at == "name":
@@ -222,71 +212,67 @@ visbehavior.convert_raw([{"behavior_stimulus_file": path} for path in pickles], 
 
 
 @pytest.mark.parametrize("halt_at", ["30", "name"])
-def test_a_writer_that_is_killed_leaves_no_file_and_the_next_goes_on(tmp_path: pathlib.Path, halt_at: str) -> None:
-    """What was written before stays as it is."""
-    known = [rig_file(tmp_path, seed=1), rig_file(tmp_path, "OPHYS_4_images_B", seed=2, minutes=10)]
+def test_interrupted_conversion_leaves_no_file_and_is_continued(tmp_path: pathlib.Path, halt_at: str) -> None:
+    data = [rig_file(tmp_path, seed=1), rig_file(tmp_path, "OPHYS_4_images_B", seed=2, minutes=10)]
     first, second = (tmp_path / "nwb" / f"behavior_session_99030000{seed}.nwb" for seed in (1, 2))
-    convert_raw(known[:1], tmp_path / "nwb")
+    convert_raw(data[:1], tmp_path / "nwb")
     written = first.stat().st_mtime_ns
-    paths = [one["behavior_stimulus_file"] for one in known]
+    paths = [item["behavior_stimulus_file"] for item in data]
     command = [sys.executable, "-c", HALTING, halt_at, str(tmp_path / "nwb"), *paths]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "halted\n"
         child.kill()
     assert [path for path in first.parent.iterdir() if not path.name.startswith(".part-")] == [first]
-    assert convert_raw(known, tmp_path / "nwb") == [first, second]
+    assert convert_raw(data, tmp_path / "nwb") == [first, second]
     assert first.stat().st_mtime_ns == written
-    assert_same_tables(second, known[1])
+    assert_same_tables(second, data[1])
 
 
-# What cannot be
-
-
-def test_two_sessions_of_one_id(tmp_path: pathlib.Path) -> None:
-    known = [rig_file(tmp_path, seed=seed) | {"behavior_session_id": 42} for seed in (1, 2)]
-    with pytest.raises(BadValue, match=r"differ in .*behavior_session_uuid.*an id of its own") as caught:
-        convert_raw(known, tmp_path / "nwb")
+def test_two_sessions_with_one_id_are_an_error(tmp_path: pathlib.Path) -> None:
+    data = [rig_file(tmp_path, seed=seed) | {"behavior_session_id": 42} for seed in (1, 2)]
+    with pytest.raises(BadValue, match=r"differ in .*behavior_session_uuid.*its own id") as caught:
+        convert_raw(data, tmp_path / "nwb")
     assert caught.value.name == "behavior_session_id"
-    for named in (tmp_path / "nwb" / "behavior_session_42.nwb", known[1]["behavior_stimulus_file"]):
+    for named in (tmp_path / "nwb" / "behavior_session_42.nwb", data[1]["behavior_stimulus_file"]):
         assert str(named) in str(caught.value)
-    assert_same_tables(tmp_path / "nwb" / "behavior_session_42.nwb", known[0])
+    assert_same_tables(tmp_path / "nwb" / "behavior_session_42.nwb", data[0])
 
 
-def test_two_sessions_of_one_id_in_two_processes(tmp_path: pathlib.Path) -> None:
-    known = [rig_file(tmp_path, seed=seed) | {"behavior_session_id": 42} for seed in (1, 2)]
+def test_two_sessions_with_one_id_are_an_error_in_two_processes(tmp_path: pathlib.Path) -> None:
+    data = [rig_file(tmp_path, seed=seed) | {"behavior_session_id": 42} for seed in (1, 2)]
     failures: dict[str, VisBehaviorError] = {}
-    assert len(convert_raw(known, tmp_path / "nwb", jobs=2, failures=failures)) == 1
+    assert len(convert_raw(data, tmp_path / "nwb", jobs=2, failures=failures)) == 1
     assert [type(error) for error in failures.values()] == [BadValue]
 
 
-def test_sessions_without_an_identity_are_told_apart_by_mouse_and_date(tmp_path: pathlib.Path) -> None:
+def test_sessions_without_a_uuid_are_compared_by_mouse_and_date(tmp_path: pathlib.Path) -> None:
     raw = make_raw(trials=6, movie=False, gray_before=False)
     del raw["session_uuid"]
-    one = session_data(write_raw(tmp_path / "rig.pkl", raw))
-    (path,) = convert_raw([one], tmp_path)
-    assert convert_raw([one], tmp_path) == [path]
+    data = session_data(write_raw(tmp_path / "rig.pkl", raw))
+    (path,) = convert_raw([data], tmp_path)
+    assert convert_raw([data], tmp_path) == [path]
     for key, value, name in (
         ("external_specimen_name", 445003, "mouse_id"),
         ("date_of_acquisition", "2019-04-12 12:31:50", "date_of_acquisition"),
     ):
         with pytest.raises(BadValue, match=f"differ in {name}"):
-            convert_raw([one | {key: value}], tmp_path)
+            convert_raw([data | {key: value}], tmp_path)
 
 
-def test_a_file_of_that_name_that_is_something_else_is_not_passed_over(tmp_path: pathlib.Path) -> None:
-    known = rig_file(tmp_path)
+def test_other_file_with_the_name_of_a_session_is_an_error(tmp_path: pathlib.Path) -> None:
+    data = rig_file(tmp_path)
     target = tmp_path / "behavior_session_990300000.nwb"
-    target.write_bytes(b"notes of the day")
+    target.write_bytes(b"notes")
     with pytest.raises(UnsupportedFile, match=target.name):
-        convert_raw([known], tmp_path)
-    assert target.read_bytes() == b"notes of the day"
+        convert_raw([data], tmp_path)
+    assert target.read_bytes() == b"notes"
 
 
-def test_failures_are_collected_and_the_others_written(tmp_path: pathlib.Path) -> None:
+def test_failures_are_collected_and_other_sessions_converted(tmp_path: pathlib.Path) -> None:
     good = [rig_file(tmp_path, seed=seed) for seed in (1, 2)]
-    whole = pathlib.Path(good[0]["behavior_stimulus_file"]).read_bytes()
-    (tmp_path / "cut.pkl").write_bytes(whole[: len(whole) // 2])
+    content = pathlib.Path(good[0]["behavior_stimulus_file"]).read_bytes()
+    (tmp_path / "cut.pkl").write_bytes(content[: len(content) // 2])
     raw = simulate("TRAINING_1_gratings", minutes=1, seed=5)
     del raw["items"]["behavior"]["trial_log"]
     write_raw(tmp_path / "other.pkl", raw)
@@ -300,29 +286,28 @@ def test_failures_are_collected_and_the_others_written(tmp_path: pathlib.Path) -
     assert sorted((tmp_path / "nwb").iterdir()) == sorted(paths)
 
 
-def test_without_a_place_for_failures_the_first_is_raised(tmp_path: pathlib.Path) -> None:
+def test_first_failure_is_raised(tmp_path: pathlib.Path) -> None:
     with pytest.raises(NotFound, match=r"no file .*none\.pkl"):
         convert_raw([{"behavior_stimulus_file": str(tmp_path / "none.pkl")}], tmp_path / "nwb")
     with pytest.raises(MissingData, match="no 'behavior_stimulus_file'"):
         convert_raw([{}], tmp_path / "nwb")
 
 
-def test_no_session_makes_no_file(tmp_path: pathlib.Path) -> None:
+def test_no_sessions_write_no_files(tmp_path: pathlib.Path) -> None:
     assert convert_raw([], tmp_path / "nwb") == []
     assert list((tmp_path / "nwb").iterdir()) == []
 
 
-def test_two_processes_give_the_same_in_the_same_order(tmp_path: pathlib.Path) -> None:
-    """Also where one session fails."""
-    known = [rig_file(tmp_path, seed=seed, minutes=minutes) for seed, minutes in ((3, 5), (1, 1), (2, 1))]
-    sessions = [known[0], {"behavior_stimulus_file": str(tmp_path / "none.pkl")}, *known[1:]]
+def test_two_processes_return_the_same_files_and_failures_in_order(tmp_path: pathlib.Path) -> None:
+    data = [rig_file(tmp_path, seed=seed, minutes=minutes) for seed, minutes in ((3, 5), (1, 1), (2, 1))]
+    sessions = [data[0], {"behavior_stimulus_file": str(tmp_path / "none.pkl")}, *data[1:]]
     failures: list[dict[str, VisBehaviorError]] = [{}, {}]
-    alone, shared = (
+    one, two = (
         convert_raw(sessions, tmp_path / f"jobs{jobs}", jobs=jobs, failures=failures[jobs - 1]) for jobs in (1, 2)
     )
-    assert [path.name for path in alone] == [path.name for path in shared]
-    assert [path.stem[-1] for path in shared] == ["3", "1", "2"]
+    assert [path.name for path in one] == [path.name for path in two]
+    assert [path.stem[-1] for path in two] == ["3", "1", "2"]
     assert list(map(repr, failures[0].items())) == list(map(repr, failures[1].items()))
     assert list(failures[0]) == [str(tmp_path / "none.pkl")]
-    for path, one in zip(shared, known, strict=True):
-        assert_same_tables(path, one)
+    for path, item in zip(two, data, strict=True):
+        assert_same_tables(path, item)

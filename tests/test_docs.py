@@ -1,4 +1,4 @@
-"""Every Python block of the documentation runs, in a folder that holds the files it names, or says why not."""
+"""The documentation: Python blocks run, relative links exist, and generated pages are up to date."""
 
 from __future__ import annotations
 
@@ -13,25 +13,37 @@ import sys
 import pandas as pd
 import pytest
 
-from tests.nwbfiles import make_session, write_session
+from tests.nwbfiles import write_session
+from tests.synthetic_session import make_session
 from visbehavior import VisBehaviorWarning, simulate
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-BLOCK = re.compile(r"(<!-- not run: .+? -->\n)?```python\n(.*?)```", re.S)
-LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
-FILES = re.compile(r"behavior_session_(\d+)\.nwb")
-PICKLES = re.compile(r"behavior_session_\d+\.pkl\.gz")
+# A block that is not run has a comment with the reason before it.
+BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n *)?```python\n(.*?)```", re.S)
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)")
+HEADING = re.compile(r"^#+ (.+)$", re.M)
+NWB_FILE = re.compile(r"behavior_session_(\d+)\.nwb")
+PICKLE = re.compile(r"behavior_session_\d+\.pkl\.gz")
+MAX_DEMO_SIZE = 100e6
+"""Bytes."""
 
 
-@pytest.mark.usefixtures("anywhere")
+def anchors(page: pathlib.Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = HEADING.findall(page.read_text())
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.usefixtures("public_data")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_blocks_run(page: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    blocks = [code for excuse, code in BLOCK.findall(page.read_text()) if not excuse]
-    for number in set(FILES.findall("".join(blocks))):
-        made = make_session(seed=int(number) % 7, trials=60).but(behavior_session_id=int(number))
-        write_session(tmp_path / f"behavior_session_{number}.nwb", made)
-    for name in set(PICKLES.findall("".join(blocks))):
+    """The working folder has the files that the blocks name."""
+    blocks = [code for reason, code in BLOCK.findall(page.read_text()) if not reason]
+    for number in set(NWB_FILE.findall("".join(blocks))):
+        session = make_session(seed=int(number) % 7, trials=60).replace(behavior_session_id=int(number))
+        write_session(tmp_path / f"behavior_session_{number}.nwb", session)
+    for name in set(PICKLE.findall("".join(blocks))):
         with gzip.open(tmp_path / name, "wb") as file:
             pickle.dump(simulate("TRAINING_5_images_A_handoff_lapsed", minutes=5, seed=1), file)
     names: dict[str, object] = {}
@@ -40,73 +52,76 @@ def test_python_blocks_run(page: pathlib.Path, tmp_path: pathlib.Path) -> None:
             exec(compile(code, str(page), "exec"), names)
 
 
-@pytest.mark.usefixtures("anywhere")
-def test_the_story_of_a_mouse_runs_again_without_a_network(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Tables, one mouse, all its sessions, the metrics in its table, both images."""
+@pytest.mark.usefixtures("public_data")
+def test_data_set_example_runs_again_offline(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Project tables, a mouse, the metrics of its sessions, and both plots."""
     page = ROOT / "docs" / "data_set.md"
-    story = "".join(code for _, code in BLOCK.findall(page.read_text())[:2])
-    assert "get_performance_table" in story
-    assert "plot_timeline" in story
+    example = "".join(code for _, code in BLOCK.findall(page.read_text())[:2])
+    assert "get_performance_table" in example
+    assert "plot_timeline" in example
     first: dict[str, pd.DataFrame] = {}
-    exec(compile(story, str(page), "exec"), first)
+    exec(compile(example, str(page), "exec"), first)
     images = [tmp_path / "mouse.png", tmp_path / "timeline.png"]
     for image in images:
         image.unlink()
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     second: dict[str, pd.DataFrame] = {}
     with pytest.warns(VisBehaviorWarning, match="could not be looked up"):
-        exec(compile(story, str(page), "exec"), second)
+        exec(compile(example, str(page), "exec"), second)
     pd.testing.assert_frame_equal(first["table"], second["table"])
     assert first["table"]["max_dprime"].notna().all()
     assert all(image.exists() for image in images)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: pathlib.Path) -> None:
-    for target in LINK.findall(page.read_text()):
-        assert (page.parent / target).exists(), target
+def test_relative_links_exist(page: pathlib.Path) -> None:
+    for target, anchor in LINK.findall(page.read_text()):
+        path = page.parent / target if target else page
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path), f"{target}#{anchor}"
 
 
-def test_the_reference_of_tables_is_fresh() -> None:
-    done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "tables_page.py"], capture_output=True, text=True, check=True
-    )
-    assert (ROOT / "docs" / "tables.md").read_text() == done.stdout, "run `make docs`"
+@pytest.mark.parametrize(
+    ("script", "page"),
+    [("tables_page", "tables.md"), ("metrics_page", "metrics.md"), ("layers_figure", "images/layers.svg")],
+    ids=["tables", "metrics", "layers"],
+)
+def test_generated_pages_are_up_to_date(script: str, page: str) -> None:
+    path = ROOT / "scripts" / f"{script}.py"
+    process = subprocess.run([sys.executable, path], capture_output=True, text=True, check=True)
+    assert (ROOT / "docs" / page).read_text() == process.stdout, "run `make docs`"
 
 
-def test_every_public_name_is_on_the_page_of_what_is_public() -> None:
+def test_api_page_lists_every_public_name() -> None:
     import visbehavior
 
     page = (ROOT / "docs" / "api.md").read_text()
-    cache = visbehavior.VisualBehaviorOphysProjectCache
-    members = [name for of in (visbehavior.BehaviorSession, cache) for name in vars(of) if not name.startswith("_")]
+    classes = (visbehavior.BehaviorSession, visbehavior.VisualBehaviorOphysProjectCache)
+    members = [name for cls in classes for name in vars(cls) if not name.startswith("_")]
     names = {*visbehavior.__all__, *members} - {"__version__"}
     assert not [name for name in names if not re.search(rf"\b{name}\b", page)]
 
 
-def test_the_demo_runs_and_the_second_time_it_makes_nothing_anew(tmp_path: pathlib.Path) -> None:
-    """As `make demo` does, in the environment of the tests."""
+def test_demo_reuses_its_release_when_it_runs_again(tmp_path: pathlib.Path) -> None:
     command = [sys.executable, "-m", "visbehavior", "demo", "--output-dir", "here"]
-    texts = []
+    outputs = []
     for _ in range(2):
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        texts.append(done.stdout)
+        process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert process.returncode == 0, process.stderr
+        outputs.append(process.stdout)
     assert {path.name for path in (tmp_path / "here").glob("*.png")} == {"timeline.png", "mouse.png"}
-    for text in texts:
-        assert "OPHYS_6_images_B" in text
-        assert "36 sessions of 3 mice" in text
-        assert "performance --mouse 445002" in text
-    assert "It is there already" in texts[1]
-    measured = [text[text.index("measured") : text.index("For that")] for text in texts]
-    assert measured[0] == measured[1]
+    for output in outputs:
+        assert "OPHYS_6_images_B" in output
+        assert "36 sessions of 3 mice" in output
+        assert "performance --mouse 445002" in output
+    assert "The release exists already" in outputs[1]
+    metrics = [output[output.index("Compute the performance") : output.index("Downloaded")] for output in outputs]
+    assert metrics[0] == metrics[1]
     size = sum(path.stat().st_size for path in (tmp_path / "here" / "bucket").rglob("*") if path.is_file())
-    assert size < 100e6
+    assert size < MAX_DEMO_SIZE
 
 
-def test_the_citation_has_the_version() -> None:
+def test_citation_and_changelog_have_the_version() -> None:
     from visbehavior import __version__
 
     assert f"version: {__version__}\n" in (ROOT / "CITATION.cff").read_text()

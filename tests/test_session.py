@@ -1,4 +1,4 @@
-"""BehaviorSession: lazy, light, safe to share, and saying what it is."""
+"""`BehaviorSession`: attributes are read once when they are accessed, and sessions can be shared and pickled."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from tests.nwbfiles import make_session, write_session
+from tests.nwb.damaged_files import damaged_copy, delete
+from tests.nwbfiles import write_session
+from tests.synthetic_session import make_session
 from visbehavior import (
     BadValue,
     BehaviorSession,
-    ChangedFile,
     ClosedSession,
-    NotFound,
+    MissingData,
     compute_performance_metrics,
     compute_rolling_performance,
 )
 from visbehavior._version import __version__
-from visbehavior.nwb.hdf5 import Hdf5File
+from visbehavior.schema.columns import Table
 from visbehavior.schema.session import SESSION_TABLES
 
 TABLES = [
@@ -57,20 +58,6 @@ def session(newer_file: pathlib.Path) -> BehaviorSession:
     return BehaviorSession.from_nwb_path(newer_file)
 
 
-@pytest.fixture
-def datasets_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The datasets that are opened, in order."""
-    opened: list[str] = []
-    plain = Hdf5File._dataset
-
-    def spy(self: Hdf5File, group: str, name: str) -> object:
-        opened.append(f"{group}/{name}")
-        return plain(self, group, name)
-
-    monkeypatch.setattr(Hdf5File, "_dataset", spy)
-    return opened
-
-
 def test_opening_reads_no_dataset(newer_file: pathlib.Path, datasets_read: list[str]) -> None:
     BehaviorSession.from_nwb_path(newer_file)
     assert datasets_read == []
@@ -89,7 +76,7 @@ def test_opening_reads_no_dataset(newer_file: pathlib.Path, datasets_read: list[
         ("behavior_session_id", set()),
     ],
 )
-def test_an_attribute_reads_only_its_own(
+def test_attribute_reads_only_its_own_datasets(
     session: BehaviorSession, datasets_read: list[str], attribute: str, groups: set[str]
 ) -> None:
     getattr(session, attribute)
@@ -98,7 +85,7 @@ def test_an_attribute_reads_only_its_own(
         assert not [name for name in datasets_read if name.endswith(("tags", "timeseries", "image_set"))]
 
 
-def test_metrics_read_no_text_and_nothing_twice(session: BehaviorSession, datasets_read: list[str]) -> None:
+def test_metrics_read_no_text_and_no_dataset_twice(session: BehaviorSession, datasets_read: list[str]) -> None:
     session.get_performance_metrics()
     assert not [name for name in datasets_read if "image_name" in name]
     before = len(datasets_read)
@@ -108,12 +95,12 @@ def test_metrics_read_no_text_and_nothing_twice(session: BehaviorSession, datase
 
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES)
-def test_the_same_object_each_time(session: BehaviorSession, attribute: str) -> None:
+def test_attribute_is_the_same_object_each_time(session: BehaviorSession, attribute: str) -> None:
     assert getattr(session, attribute) is getattr(session, attribute)
 
 
 @pytest.mark.parametrize("metrics_first", [True, False])
-def test_changing_a_table_changes_no_metric(newer_file: pathlib.Path, metrics_first: bool) -> None:
+def test_changing_a_table_does_not_change_metrics(newer_file: pathlib.Path, metrics_first: bool) -> None:
     expected = BehaviorSession.from_nwb_path(newer_file)
     session = BehaviorSession.from_nwb_path(newer_file)
     if metrics_first:
@@ -132,7 +119,7 @@ def test_changing_a_table_changes_no_metric(newer_file: pathlib.Path, metrics_fi
     assert session.trials is trials
 
 
-def test_methods_are_the_functions_on_the_tables(session: BehaviorSession) -> None:
+def test_methods_equal_the_functions_on_the_tables(session: BehaviorSession) -> None:
     window_start = session.task_parameters["response_window_sec"][0]
     metrics = session.get_performance_metrics(1.0)
     assert metrics == compute_performance_metrics(session.trials, session.rewards, 1.0, window_start)
@@ -141,47 +128,49 @@ def test_methods_are_the_functions_on_the_tables(session: BehaviorSession) -> No
     assert rolling.index.name == "trials_id"
 
 
-def test_pickle_carries_path_and_options_alone(newer_file: pathlib.Path) -> None:
+def test_pickle_has_only_path_and_options(newer_file: pathlib.Path) -> None:
     session = BehaviorSession.from_nwb_path(newer_file, allensdk_version="2.10", eye_tracking_z_threshold=1.5)
     size = len(pickle.dumps(session))
     _ = session.trials, session.running_speed
-    again = pickle.loads(pickle.dumps(session))
+    copy = pickle.loads(pickle.dumps(session))
     assert len(pickle.dumps(session)) == size < 1000
-    pd.testing.assert_frame_equal(again.trials, session.trials)
-    assert list(again.rewards) == ["volume", "timestamps", "autorewarded"]
-    pd.testing.assert_frame_equal(again.eye_tracking, session.eye_tracking)
+    pd.testing.assert_frame_equal(copy.trials, session.trials)
+    assert list(copy.rewards) == ["volume", "timestamps", "autorewarded"]
+    pd.testing.assert_frame_equal(copy.eye_tracking, session.eye_tracking)
 
 
-def test_threads_get_one_object(session: BehaviorSession) -> None:
+def test_threads_get_the_same_object(session: BehaviorSession) -> None:
     barrier = threading.Barrier(8)
 
-    def ask(name: str) -> object:
+    def read(name: str) -> object:
         barrier.wait()
         return getattr(session, name)
 
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(ask, ["trials", "stimulus_presentations"] * 4))
-    assert len({id(table) for table in found}) == 2
+        tables = list(pool.map(read, ["trials", "stimulus_presentations"] * 4))
+    assert len({id(table) for table in tables}) == 2
 
 
-def test_many_threads_many_sessions(newer_file: pathlib.Path) -> None:
+def test_sessions_can_be_read_in_many_threads(newer_file: pathlib.Path) -> None:
     expected = BehaviorSession.from_nwb_path(newer_file).get_performance_metrics()
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: BehaviorSession.from_nwb_path(newer_file).get_performance_metrics(), range(40)))
-    assert all(metrics == expected for metrics in found)
+        results = list(
+            pool.map(lambda _: BehaviorSession.from_nwb_path(newer_file).get_performance_metrics(), range(40))
+        )
+    assert all(metrics == expected for metrics in results)
 
 
 def trial_count(session: BehaviorSession) -> int:
     return len(session.trials)
 
 
-def test_a_pool_of_processes(session: BehaviorSession) -> None:
+def test_session_can_be_sent_to_processes(session: BehaviorSession) -> None:
     _ = session.trials
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         assert list(pool.map(trial_count, [session, session])) == [60, 60]
 
 
-def test_close_and_with(newer_file: pathlib.Path) -> None:
+def test_closed_session_cannot_be_read(newer_file: pathlib.Path) -> None:
     with BehaviorSession.from_nwb_path(newer_file) as session:
         licks = session.licks
     assert len(licks)
@@ -192,7 +181,7 @@ def test_close_and_with(newer_file: pathlib.Path) -> None:
     session.close()
 
 
-def test_a_deleted_session_leaves_arrays_valid(newer_file: pathlib.Path) -> None:
+def test_arrays_stay_valid_without_their_session(newer_file: pathlib.Path) -> None:
     image = BehaviorSession.from_nwb_path(newer_file).stimulus_templates.loc["im065", "warped"]
     assert image[0, 5] == 5
 
@@ -203,19 +192,19 @@ def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_interpreter_ends_well_with_a_session_open(newer_file: pathlib.Path) -> None:
-    done = run(
+def test_interpreter_exits_normally_with_an_open_session(newer_file: pathlib.Path) -> None:
+    process = run(
         "import sys, visbehavior\n"
         "s = visbehavior.BehaviorSession.from_nwb_path(sys.argv[1])\n"
         "t = s.stimulus_templates; s.trials; print(t.loc['im065', 'warped'].sum())",
         newer_file,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (process.returncode, process.stderr) == (0, "")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file handles")
-def test_a_thousand_sessions_with_images_need_few_file_handles(newer_file: pathlib.Path) -> None:
-    done = run(
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not limit file handles")
+def test_thousand_sessions_with_images_need_few_file_handles(newer_file: pathlib.Path) -> None:
+    process = run(
         "import resource, sys, visbehavior\n"
         "visbehavior.BehaviorSession\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"
@@ -224,42 +213,11 @@ def test_a_thousand_sessions_with_images_need_few_file_handles(newer_file: pathl
         "print(total, len(kept[0].trials))",
         newer_file,
     )
-    assert done.stderr == ""
-    assert done.stdout.split() == [str(1000 * 192), "60"]
+    assert process.stderr == ""
+    assert process.stdout.split() == [str(1000 * 192), "60"]
 
 
-@pytest.mark.parametrize("name", ["repr", "html", "describe"])
-def test_a_session_says_what_it_is(session: BehaviorSession, name: str) -> None:
-    text = {"repr": repr(session), "html": session._repr_html_(), "describe": session.describe()}[name]
-    for fact in (
-        "990200001",
-        "457841",
-        "OPHYS_3_images_A",
-        "2019-06-20 11:18",
-        "BEH.D-Box2",
-        "min",
-        "60",
-        "300 frames",
-        "4 images",
-    ):
-        assert fact in text, fact
-
-
-def test_saying_what_it_is_reads_no_table(session: BehaviorSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Hdf5File, "_values", None)
-    monkeypatch.setattr(Hdf5File, "ragged", None)
-    assert "trials" in repr(session)
-
-
-def test_the_repr_of_a_session_whose_file_is_gone(tmp_path: pathlib.Path) -> None:
-    path = write_session(tmp_path / "s.nwb", make_session())
-    session = BehaviorSession.from_nwb_path(path)
-    path.unlink()
-    assert "s.nwb" in repr(session)
-    assert "s.nwb" in session._repr_html_()
-
-
-def test_dir_shows_the_public_surface(session: BehaviorSession) -> None:
+def test_dir_lists_public_names(session: BehaviorSession) -> None:
     names = dir(session)
     assert set(ATTRIBUTES) | {"get_performance_metrics", "close", "source", "list_data_attributes_and_methods"} <= set(
         names
@@ -268,7 +226,7 @@ def test_dir_shows_the_public_surface(session: BehaviorSession) -> None:
     assert all(hasattr(session, name) for name in names)
 
 
-def test_source(session: BehaviorSession, newer_file: pathlib.Path) -> None:
+def test_source_has_location_layout_and_version(session: BehaviorSession, newer_file: pathlib.Path) -> None:
     assert session.source.location == str(newer_file)
     assert session.source.layout == "1.1"
     assert session.source.package_version == __version__
@@ -276,20 +234,17 @@ def test_source(session: BehaviorSession, newer_file: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("table", SESSION_TABLES, ids=lambda table: table.name)
-def test_ipython_shows_each_columns_meaning_and_reads_nothing(
-    session: BehaviorSession, datasets_read: list[str], table: object, capsys: pytest.CaptureFixture[str]
+def test_ipython_shows_the_columns_and_reads_nothing(
+    session: BehaviorSession, datasets_read: list[str], table: Table, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shell = InteractiveShell.instance()
     shell.user_ns["session"] = session
-    shown = shell.object_inspect(f"session.{table.name}")  # type: ignore[attr-defined]
-    assert (
-        shown["docstring"] == type(session).__dict__[table.name].__doc__.rstrip("\n")
-        or table.summary in shown["docstring"]
-    )  # type: ignore[attr-defined]
-    shell.run_line_magic("pinfo", f"session.{table.name}")  # type: ignore[attr-defined]
+    docstring = shell.object_inspect(f"session.{table.name}")["docstring"]
+    assert table.summary in docstring
+    shell.run_line_magic("pinfo", f"session.{table.name}")
     printed = capsys.readouterr().out
-    for column in table.columns:  # type: ignore[attr-defined]
-        assert column.name in shown["docstring"]
+    for column in table:
+        assert column.name in docstring
         assert column.name in printed
     assert datasets_read == []
 
@@ -300,7 +255,7 @@ def test_attributes_are_plain_properties() -> None:
         assert BehaviorSession.__dict__[name].__doc__
 
 
-def test_it_logs_and_does_not_print(
+def test_reads_are_logged_and_not_printed(
     newer_file: pathlib.Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG, logger="visbehavior"):
@@ -309,7 +264,7 @@ def test_it_logs_and_does_not_print(
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_loop_over_sessions_warns_of_missing_eye_tracking_once(tmp_path: pathlib.Path) -> None:
+def test_missing_eye_tracking_warns_once_in_a_loop_over_sessions(tmp_path: pathlib.Path) -> None:
     paths = [write_session(tmp_path / f"{i}.nwb", make_session(i)) for i in range(5)]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
@@ -329,42 +284,14 @@ def test_a_loop_over_sessions_warns_of_missing_eye_tracking_once(tmp_path: pathl
         {"eye_tracking_dilation_frames": True},
     ],
 )
-def test_thresholds_that_make_no_sense(newer_file: pathlib.Path, options: dict[str, object]) -> None:
+def test_invalid_thresholds_are_rejected(newer_file: pathlib.Path, options: dict[str, object]) -> None:
     with pytest.raises(BadValue, match=next(iter(options))):
         BehaviorSession.from_nwb_path(newer_file, **options)  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def copied(newer_file: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
-    path = tmp_path / "copy.nwb"
-    path.write_bytes(newer_file.read_bytes())
-    return path
-
-
-def test_tables_of_one_session_never_come_from_two_files(copied: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    session = BehaviorSession.from_nwb_path(copied)
-    licks = session.licks
-    write_session(tmp_path / "other.nwb", make_session(9)).replace(copied)
-    with pytest.raises(
-        ChangedFile, match=r"was replaced or written to since the session was opened\. Open the session again"
-    ):
-        _ = session.trials
-    with pytest.raises(ChangedFile):
-        session.get_performance_metrics()
-    assert session.licks is licks
-    assert len(BehaviorSession.from_nwb_path(copied).trials) == 40
-
-
-def test_a_file_that_is_gone(copied: pathlib.Path) -> None:
-    session = BehaviorSession.from_nwb_path(copied)
-    copied.unlink()
-    with pytest.raises(NotFound, match="is gone: there is no such file any more"):
-        _ = session.trials
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
-def test_a_child_forked_while_another_thread_reads(newer_file: pathlib.Path) -> None:
-    done = run(
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_forked_child_can_read_while_a_thread_of_the_parent_reads(newer_file: pathlib.Path) -> None:
+    process = run(
         "import os, sys, threading, visbehavior\n"
         "session = visbehavior.BehaviorSession.from_nwb_path(sys.argv[1])\n"
         "session._lock.acquire()\n"
@@ -376,4 +303,38 @@ def test_a_child_forked_while_another_thread_reads(newer_file: pathlib.Path) -> 
         "thread = threading.Thread(target=child); thread.start(); thread.join()",
         newer_file,
     )
-    assert done.stdout == "60\n", done.stderr
+    assert process.stdout == "60\n", process.stderr
+
+
+def test_behavior_session_rejects_a_path(newer_file: pathlib.Path) -> None:
+    with pytest.raises(BadValue, match=r"open a file with BehaviorSession\.from_nwb_path"):
+        BehaviorSession(str(newer_file))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("layout", ["1.0", "1.1"])
+def test_passive_session_has_no_licks_and_rewards(tmp_path: pathlib.Path, layout: str) -> None:
+    session = BehaviorSession.from_nwb_path(write_session(tmp_path / "s.nwb", make_session(passive=True), layout))
+    assert session.licks.empty
+    assert session.rewards.empty
+    assert all(session.rewards.dtypes == np.float64)
+    assert session.get_performance_metrics()["max_dprime"] == 0.0
+
+
+@pytest.mark.parametrize("layout", ["1.0", "1.1"])
+@pytest.mark.parametrize("trials", [0, 1, 11])
+@pytest.mark.parametrize("outcomes", ["a", "aaah", "A", "h"])
+def test_sessions_with_few_trials_or_outcomes_can_be_read(
+    tmp_path: pathlib.Path, layout: str, trials: int, outcomes: str
+) -> None:
+    path = write_session(tmp_path / "s.nwb", make_session(trials=trials, outcomes=outcomes), layout)
+    session = BehaviorSession.from_nwb_path(path)
+    assert session.get_performance_metrics()["trial_count"] == trials
+    assert len(session.get_rolling_performance_df()) == len(session.trials) == trials
+    assert session.get_reward_rate().shape == (trials,)
+    assert len(session.stimulus_presentations)
+
+
+def test_metrics_need_the_processed_data(newer_file: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    path = damaged_copy(newer_file, tmp_path / "s.nwb", delete("processing"))
+    with pytest.raises(MissingData, match="has no /processing"):
+        BehaviorSession.from_nwb_path(path).get_performance_metrics()

@@ -1,4 +1,4 @@
-"""The tutorials run, as the script that wrote them says, the second time without a network; and they are what it would write."""
+"""The tutorials: they run with the bucket of their script, also offline, and have the cells of the script."""
 
 from __future__ import annotations
 
@@ -8,51 +8,51 @@ import re
 import nbformat
 import pytest
 
-from scripts.tutorials import FOLDER, NOT_EXECUTED, TUTORIALS, execute, notebook_of, served
+from scripts.tutorials import FOLDER, NOT_EXECUTED, TUTORIALS, execute, make_notebook, serve_tutorial
 
-# Of zmq under Windows and of jupyter's own folders.
+# Warnings of zmq on Windows, and of jupyter about its folders.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
 
-def shown(cell: nbformat.NotebookNode) -> list[str]:
-    """What a cell gives, but for bars, which come in as many pieces as it pleases them."""
+def output_types(cell: nbformat.NotebookNode) -> list[str]:
+    """Return the types of a cell's outputs, without streams: progress bars are split into any number of them."""
     return [output.output_type for output in cell.outputs if output.output_type != "stream"]
 
 
-@pytest.mark.usefixtures("anywhere")
+@pytest.mark.usefixtures("public_data")
 @pytest.mark.parametrize("name", TUTORIALS)
-def test_a_tutorial_runs(name: str, tmp_path: pathlib.Path) -> None:
-    written = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
-    again = nbformat.from_dict(written)
-    with served(name, tmp_path / "bucket") as endpoint:
-        execute(again, tmp_path, endpoint)
-    for before, after in zip(written.cells, again.cells, strict=True):
+def test_tutorial_runs_and_has_the_same_outputs(name: str, tmp_path: pathlib.Path) -> None:
+    stored = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    executed = nbformat.from_dict(stored)
+    with serve_tutorial(name, tmp_path / "bucket") as endpoint:
+        execute(executed, tmp_path, endpoint)
+    for before, after in zip(stored.cells, executed.cells, strict=True):
         if before.cell_type == "code" and NOT_EXECUTED not in before.metadata.get("tags", []):
-            assert shown(before) == shown(after)
+            assert output_types(before) == output_types(after)
     if name == "one_mouse":
-        execute(again, tmp_path, "http://127.0.0.1:9")
-        assert "could not be looked up" in str(again.cells[3].outputs)
+        execute(executed, tmp_path, "http://127.0.0.1:9")
+        assert "could not be looked up" in str(executed.cells[3].outputs)
 
 
 @pytest.mark.parametrize("name", TUTORIALS)
-def test_a_tutorial_is_what_the_script_writes(name: str) -> None:
-    written = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
-    fresh = notebook_of(TUTORIALS[name])
-    assert [cell.source for cell in written.cells] == [cell.source for cell in fresh.cells], "run `make docs`"
-    nbformat.validate(written)
+def test_notebook_has_the_cells_of_the_script(name: str) -> None:
+    stored = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    expected = make_notebook(TUTORIALS[name])
+    assert [cell.source for cell in stored.cells] == [cell.source for cell in expected.cells], "run `make docs`"
+    nbformat.validate(stored)
 
 
-def test_images_are_in_it_and_nothing_of_the_machine() -> None:
+def test_notebooks_contain_figures_but_no_local_paths_or_warnings() -> None:
     text = (FOLDER / "one_mouse.ipynb").read_text()
     assert text.count('"image/png"') == 2
     for path in FOLDER.glob("*.ipynb"):
         assert not re.search(r"/tmp/|127\.0\.0\.1|/root|site-packages|Warning", path.read_text()), path
 
 
-def test_streaming_says_how_little_moves() -> None:
-    said = re.findall(r"(\d+) requests, ([\d.]+) MB", (FOLDER / "streaming.ipynb").read_text())
-    assert len(said) == 4
-    assert sum(float(megabytes) for _, megabytes in said) < 5
+def test_streaming_tutorial_downloads_less_than_5_mb() -> None:
+    traffic = re.findall(r"(\d+) requests, ([\d.]+) MB", (FOLDER / "streaming.ipynb").read_text())
+    assert len(traffic) == 4
+    assert sum(float(megabytes) for _, megabytes in traffic) < 5

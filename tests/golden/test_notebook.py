@@ -8,10 +8,10 @@ import re
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
+from tests.allensdk.cells import METRICS, run_cells
 from tests.faultserver import FaultServer
 from tests.golden.test_golden import GOLDEN
-from tests.project.mouse import NOTEBOOK_SESSIONS, make_notebook_bucket
-from tests.test_allensdk import METRICS, run_cells
+from tests.project.mouse_buckets import NOTEBOOK_SESSIONS, make_notebook_bucket
 
 NOTEBOOK = GOLDEN.parent / "example_behavior_session.txt"
 # Of the front end: figures that can be moved, a wider page.
@@ -36,7 +36,7 @@ def _code(lines: list[str]) -> str:
 
 
 @pytest.mark.skipif(not NOTEBOOK.exists(), reason=f"the published notebook is not at {NOTEBOOK}")
-@pytest.mark.usefixtures("anywhere")
+@pytest.mark.usefixtures("public_data")
 def test_the_published_notebook_runs_unchanged(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("seaborn")
     cells = [code for code in cells_of(NOTEBOOK.read_text()) if not code.startswith(FRONT_END)]

@@ -1,4 +1,4 @@
-"""Run by AllenSDK's own Python: opens a session and saves its tables as plain arrays."""
+"""Run by the Python of AllenSDK: opens a session and saves its tables as plain arrays."""
 
 import sys
 import warnings

@@ -1,7 +1,7 @@
-"""Files with flipped bytes, each read in a child process.
+"""Files with flipped bits, each read in a child process.
 
-Whatever Python sees must be one of our errors or what plain h5py reads; nothing may hang or allocate more than the file's
-size; and a crash is allowed only where bare h5py, reading the same object, crashes too.
+Reading must return what plain h5py returns or raise an error of visbehavior. It must not hang, or allocate much more than
+the size of the file. A crash is allowed only if plain h5py crashes on the same object.
 """
 
 from __future__ import annotations
@@ -15,29 +15,30 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.nwbfiles import make_eye, make_session, write_session
+from tests.nwbfiles import write_session
+from tests.synthetic_session import make_eye_tracking, make_session
 from visbehavior import BehaviorSession
 from visbehavior.schema.session import SESSION_TABLES
 
-# Half of them in each layout.
+# Half of the files have each layout.
 FILES = int(os.environ.get("VISBEHAVIOR_FUZZ_FILES", "40")) // 2
-# Seconds after which a child counts as hanging; one takes a tenth of it on a slow machine.
-PATIENCE = 120
+# Seconds after which a child process hangs. On a slow machine it takes a tenth of this.
+TIMEOUT = 120
 
 CHILD = r"""
 import pathlib, random, sys, tracemalloc, warnings
 import visbehavior
 from visbehavior.schema.session import SESSION_TABLES
 source, target, first, last = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-whole = pathlib.Path(source).read_bytes()
+original = pathlib.Path(source).read_bytes()
 warnings.simplefilter("ignore")
 names = ["behavior_session_id", "describe", "get_performance_metrics", *(table.name for table in SESSION_TABLES)]
 visbehavior.BehaviorSession.from_nwb_path(source).get_performance_metrics()
 for seed in range(first, last):
     rng = random.Random(seed)
-    content = bytearray(whole)
+    content = bytearray(original)
     for _ in range(rng.choice([1, 4, 30])):
-        # Half of the flips in the first part, where the structure of the file is densest.
+        # Half of the flips are in the first part, which has most of the file's structure.
         content[rng.randrange(len(content) if rng.random() < 0.5 else 20000)] ^= 1 << rng.randrange(8)
     pathlib.Path(target).write_bytes(content)
     print("seed", seed, flush=True)
@@ -56,13 +57,13 @@ for seed in range(first, last):
             assert target in str(error), error
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    # What is read is kept; tables hold a value once or twice, and reading text takes a little more.
-    assert peak < 8 * len(whole) + 2_000_000, peak
+    # The session keeps its tables, which contain each value once or twice. Reading text needs more.
+    assert peak < 8 * len(original) + 2_000_000, peak
 print("done", flush=True)
 """
 
-# Everything below the groups that the attribute reads, and what opening reads.
-BARE = r"""
+# Reads everything in some groups with plain h5py.
+PLAIN_H5PY = r"""
 import sys, h5py
 def read(item):
     for name in list(item.attrs):
@@ -81,51 +82,51 @@ with h5py.File(sys.argv[1], "r") as file:
         try: read(file[group])
         except Exception: pass
 """
-OPENING = ("general/metadata", "general/task_parameters")
+GROUPS_READ_ON_OPENING = ("general/metadata", "general/task_parameters")
 GROUPS = {table.name: (table.group,) for table in SESSION_TABLES}
 GROUPS["get_performance_metrics"] = ("intervals/trials", "processing/rewards", "general/task_parameters")
 GROUPS["describe"] = ("general", "processing", "intervals", "stimulus", "acquisition")
 
 
-def child(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run_child(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
     )
 
 
 @pytest.mark.parametrize("layout", ["1.0", "1.1"])
-def test_damaged_files(tmp_path: pathlib.Path, layout: str) -> None:
-    made = make_session(seed=4, trials=30, blocks=4).but(eye=make_eye())
-    source = write_session(tmp_path / "whole.nwb", made, layout)
+def test_damaged_files_raise_errors_of_visbehavior(tmp_path: pathlib.Path, layout: str) -> None:
+    synthetic = make_session(seed=4, trials=30, blocks=4).replace(eye=make_eye_tracking())
+    source = write_session(tmp_path / "original.nwb", synthetic, layout)
     target = tmp_path / "damaged.nwb"
     crashes: list[tuple[int, str, bool]] = []
     seed = 0
     while seed < FILES:
         last = min(seed + 50, FILES)
-        done = child(CHILD, source, target, seed, last)
-        if done.stdout.endswith("done\n"):
+        process = run_child(CHILD, source, target, seed, last)
+        if process.stdout.endswith("done\n"):
             seed = last
             continue
-        lines = done.stdout.splitlines()
-        reached = max(i for i, line in enumerate(lines) if line.startswith("seed"))
-        seed = int(lines[reached].split()[1])
-        assert done.returncode < 0, f"seed {seed}: {lines[-1]}: {done.stderr[-3000:]}"
-        attribute = lines[-1].split()[1] if len(lines) > reached + 1 else "opening"
-        bare = child(BARE, target, *GROUPS.get(attribute, OPENING))
-        crashes.append((seed, attribute, bare.returncode < 0))
+        lines = process.stdout.splitlines()
+        last_file = max(i for i, line in enumerate(lines) if line.startswith("seed"))
+        seed = int(lines[last_file].split()[1])
+        assert process.returncode < 0, f"seed {seed}: {lines[-1]}: {process.stderr[-3000:]}"
+        attribute = lines[-1].split()[1] if len(lines) > last_file + 1 else "opening"
+        plain = run_child(PLAIN_H5PY, target, *GROUPS.get(attribute, GROUPS_READ_ON_OPENING))
+        crashes.append((seed, attribute, plain.returncode < 0))
         seed += 1
-    sys.stderr.write(f"\n{FILES} damaged files, {len(crashes)} crashes (seed, attribute, bare h5py too): {crashes}\n")
-    assert all(bare_too for _, _, bare_too in crashes)
+    sys.stderr.write(f"\n{FILES} damaged files, {len(crashes)} crashes (seed, attribute, h5py too): {crashes}\n")
+    assert all(h5py_crashes for _, _, h5py_crashes in crashes)
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_flipped_value_goes_unnoticed(tmp_path: pathlib.Path, seed: int) -> None:
-    """HDF5 keeps no checksum of contiguous data: what is read then is what plain h5py reads."""
-    source = write_session(tmp_path / "whole.nwb", make_session(seed=seed))
+def test_flipped_bit_of_a_value_is_not_detected(tmp_path: pathlib.Path, seed: int) -> None:
+    """HDF5 has no checksum of contiguous values: they are read as plain h5py reads them."""
+    source = write_session(tmp_path / "original.nwb", make_session(seed=seed))
     with h5py.File(source) as file:
         offset = file["processing/running/speed/data"].id.get_offset()
     content = bytearray(source.read_bytes())
