@@ -40,6 +40,8 @@ bench: $(VENV)/installed
 
 docs: demo $(VENV)/installed
 	$(VENV)/$(BIN)/python scripts/tables_page.py > docs/tables.md
+	$(VENV)/$(BIN)/python scripts/metrics_page.py > docs/metrics.md
+	$(VENV)/$(BIN)/python scripts/layers_figure.py > docs/images/layers.svg
 	$(VENV)/$(BIN)/python -m scripts.tutorials
 	mkdir -p docs/images
 	cp demo/timeline.png demo/mouse.png docs/images/

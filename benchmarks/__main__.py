@@ -50,7 +50,8 @@ def full_length_session(folder: pathlib.Path) -> pathlib.Path:
     print(
         "No real session at hand: a made-up one of 60 minutes, which AllenSDK cannot open. Give one: python -m benchmarks FILE"
     )
-    from tests.nwbfiles import make_session, write_session
+    from tests.nwbfiles import write_session
+    from tests.synthetic_session import make_session
 
     return write_session(path, make_session(trials=650, blocks=4))
 

@@ -23,9 +23,9 @@ def allensdk_session(data):
     from allensdk.brain_observatory.behavior.behavior_session import BehaviorSession
 
     sys.path.append(str(pathlib.Path(__file__).parents[1] / "tests" / "raw"))
-    from standin import stand_in
+    from allensdk_stubs import replace_requests
 
-    stand_in(data)
+    replace_requests(data)
     return lambda: BehaviorSession.from_json(data)
 
 

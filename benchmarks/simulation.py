@@ -15,7 +15,7 @@ TARGET_MINUTES, TARGET_MEMORY = 10, 1000
 def measure(folder: pathlib.Path) -> None:
     """Print how long it takes, and the most memory that a process had."""
     from visbehavior import build_release, check_release
-    from visbehavior.cli.simulation import plan_mice
+    from visbehavior.cli.simulate import plan_mice
     from visbehavior.simulation.stages import CURRICULUM
 
     life = [name for name, count in CURRICULUM for _ in range(count)][:DAYS]

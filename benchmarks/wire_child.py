@@ -102,7 +102,7 @@ def question_of(cache, mouse):
     imaging = mouse.index[mouse["has_imaging"]][0]
     if question == "on demand":
         return lambda: on_demand(
-            cache._library.source, f"visual-behavior-ophys/{cache._release.files_of(imaging)[0].path}"
+            cache._files.source, f"visual-behavior-ophys/{cache._release.session_file(imaging).path}"
         )
     return {
         "metrics": lambda: cache.get_behavior_session(imaging).get_performance_metrics(),
@@ -123,10 +123,10 @@ def main():
         before, started = peak_mb(), time.perf_counter()
         cache = opened()
         read_tables(cache)
-        source, requests, received = cache._library.source, 0, 0
+        source, requests, received = cache._files.source, 0, 0
     else:
         cache, mouse = ready(cold=question not in ("attributes again",))
-        call, source = question_of(cache, mouse), cache._library.source
+        call, source = question_of(cache, mouse), cache._files.source
         requests, received = source.requests, source.bytes
         before, started = peak_mb(), time.perf_counter()
         call()

@@ -1,4 +1,4 @@
-"""Write docs/tables.md, the reference of tables, from `visbehavior.schema`. A test fails when the page is stale.
+"""Write docs/tables.md, the reference of the tables, from `visbehavior.schema`. A test fails when the page is stale.
 
 Usage: ``python scripts/tables_page.py > docs/tables.md``.
 """
@@ -8,60 +8,69 @@ from __future__ import annotations
 from visbehavior.schema.columns import DTYPES, Column, Table
 from visbehavior.schema.project import PROJECT_TABLES
 from visbehavior.schema.session import SESSION_TABLES
-from visbehavior.schema.stimulus_pickle import ENTRIES, SESSION_DATA
+from visbehavior.schema.session_data import SESSION_DATA
+from visbehavior.schema.stimulus_pickle import ENTRIES
 
 HEAD = """# The tables of a behavior session
 
-What each attribute of a `BehaviorSession` gives, from the declarations in `visbehavior.schema`. Names are those of AllenSDK 2.16; the last column has
-AllenSDK 2.10's, which a session opened with `allensdk_version="2.10"` has. In IPython `session.trials?` shows the same. What the tables mean for the
-task: [The task and its tables](task_and_tables.md).
-"""
+This page lists the attributes of a `BehaviorSession` that hold data, with all their columns. It is generated from the declarations in `visbehavior.schema`. Names are
+those of AllenSDK 2.16. The column "in 2.10" gives the name in AllenSDK 2.10 if it differs; a session opened with `allensdk_version="2.10"` uses those names. In
+IPython, `session.trials?` shows the same text.
 
+For an introduction see [The task and its tables](task_and_tables.md). Terms are defined in the [glossary](glossary.md).
+"""
 
 PROJECT_HEAD = """
 # The project tables
 
-What `VisualBehaviorOphysProjectCache` gives. A release need not have every column. In the convention of 2.10 columns stand as in the release's CSV files, whole numbers
-that may be missing are float64, and dates are text.
+The tables of `VisualBehaviorOphysProjectCache`, one row per session, imaging plane or cell. A release may lack some columns. In the convention of 2.10 the columns have
+the order of the release's CSV files, integer columns with missing values are float64, and dates are text.
 """
 
-RAW_HEAD = """
-# The rig's raw file
+PICKLE_HEAD = """
+# The rig's stimulus pickle
 
-What is read of a camstim pickle of the change detection task: [Your own rig's data](own_rig.md). Entries lie below `["items"]["behavior"]`; a "/" begins at the
-top. An entry is asked for when a table needs it: a pickle without an encoder still gives its licks.
+The entries that visbehavior reads from a camstim pickle of the change detection task: see [Your own rig's data](own_rig.md). Paths are relative to
+`["items"]["behavior"]`; a path that starts with "/" starts at the top of the pickle. An entry is read only when a table needs it, so a pickle without an encoder still
+gives its licks.
 
-| entry | holds | unit | meaning | needed for |
+| entry | type | unit | meaning | required for |
 |---|---|---|---|---|
 """
 
-KNOWN_HEAD = """
+SESSION_DATA_HEAD = """
 ## session_data
 
-What `BehaviorSession.from_json` takes, under AllenSDK's names, and the options of `visbehavior convert`.
+The argument of `BehaviorSession.from_json`, under AllenSDK's names, and the options of `visbehavior convert`. The last column names the column of the behavior session table
+with the same value.
 
-| key | holds | meaning | option | in the behavior session table |
+| key | type | meaning | option | column |
 |---|---|---|---|---|
 """
 
 
 def page() -> str:
+    """Return the page."""
     session = "".join(section(table) for table in SESSION_TABLES)
     project = PROJECT_HEAD + "".join(section(table) for table in PROJECT_TABLES)
-    raw = "".join(
-        f"| `{e.path}` | {e.form} | {e.unit} | {e.meaning} | {e.needed_for or 'may be absent'} |\n" for e in ENTRIES
+    entries = "".join(
+        f"| `{entry.path}` | {entry.value_type} | {entry.unit} | {entry.meaning} | {entry.required_for or 'optional'} |\n"
+        for entry in ENTRIES
     )
-    known = "".join(
-        f"| `{k.key}` | {k.form} | {k.meaning} | {code(k.option)} | {code(k.column)} |\n" for k in SESSION_DATA
+    session_data = "".join(
+        f"| `{entry.key}` | {entry.value_type} | {entry.meaning} | {code(entry.option)} | {code(entry.column)} |\n"
+        for entry in SESSION_DATA
     )
-    return HEAD + session + project + RAW_HEAD + raw + KNOWN_HEAD + known
+    return HEAD + session + project + PICKLE_HEAD + entries + SESSION_DATA_HEAD + session_data
 
 
 def code(text: str) -> str:
+    """Return text as code; nothing if it is empty."""
     return f"`{text}`" if text else ""
 
 
 def section(table: Table) -> str:
+    """Return the section of a table."""
     index = f"Index `{table.index}`: {table.index_meaning}\n\n" if table.index else ""
     notes = f"\n{table.notes}\n" if table.notes else ""
     rows = "".join(row(column) for column in table)
@@ -69,10 +78,11 @@ def section(table: Table) -> str:
 
 
 def row(column: Column) -> str:
-    older = column.named("2.10")
-    said = "not there" if older is None else f"`{older}`" if older != column.name else ""
-    name = f"`{column.name}`" if column.in_2_16 else f"`{column.name}` (2.10 only)"
-    return f"| {name} | {DTYPES[column.dtype]} | {column.unit} | {column.meaning} | {said} |\n"
+    """Return the row of a column."""
+    older_name = column.name_in("2.10")
+    older = "absent" if older_name is None else code(older_name) if older_name != column.name else ""
+    name = f"`{column.name}` (2.10 only)" if column.only_2_10 else f"`{column.name}`"
+    return f"| {name} | {DTYPES[column.dtype]} | {column.unit} | {column.meaning} | {older} |\n"
 
 
 if __name__ == "__main__":
