@@ -36,6 +36,9 @@ class MemoryFile(OpenFile):
     def names(self, group: str) -> list[str]:
         return [name for name in self._group(group) if not name.startswith("@")]
 
+    def subgroups(self, group: str) -> list[str]:
+        return [name for name in self.names(group) if isinstance(self._group(group)[name], dict)]
+
     def attribute(self, group: str, name: str) -> Any:
         attributes = {key[1:]: value for key, value in self._group(group).items() if key.startswith("@")}
         if name not in attributes:

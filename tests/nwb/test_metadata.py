@@ -22,6 +22,7 @@ from tests.nwb.damaged_files import (
 )
 from tests.nwbfiles import TEXT, write_session
 from tests.synthetic_session import IMAGE_SET, make_session
+from visbehavior import UnsupportedFile
 from visbehavior.nwb.reader import NwbReader
 from visbehavior.schema.imaging import IMAGING_METADATA
 from visbehavior.schema.session import METADATA, TASK_PARAMETERS
@@ -150,3 +151,23 @@ def test_imaging_metadata_has_the_stored_entries(tmp_path: pathlib.Path) -> None
 
 def test_behavior_only_file_has_no_imaging_metadata(newer_file: pathlib.Path) -> None:
     assert NwbReader(newer_file).read(IMAGING_METADATA) == {}
+
+
+def test_metadata_of_another_name_is_found_by_its_type(damage_file: DamageFile, newer_file: pathlib.Path) -> None:
+    """Tools of DANDI name it after the plane in files of several planes."""
+
+    def damage(file: h5py.File) -> None:
+        file["general/metadata"].attrs["neurodata_type"] = "OphysBehaviorMetadata"
+        file.move("general/metadata", "general/metadata_plane_1")
+        file.create_group("general/another").attrs["neurodata_type"] = "LabMetaData"
+
+    assert opened(damage_file(damage)).metadata == opened(newer_file).metadata
+
+
+def test_metadata_of_another_type_is_none(damage_file: DamageFile) -> None:
+    def damage(file: h5py.File) -> None:
+        file["general/metadata"].attrs["neurodata_type"] = "LabMetaData"
+        file.move("general/metadata", "general/others")
+
+    with pytest.raises(UnsupportedFile, match="has no group /general/metadata"):
+        opened(damage_file(damage))

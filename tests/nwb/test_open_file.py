@@ -252,6 +252,8 @@ def test_groups(file: OpenFile) -> None:
     assert not file.has("none")
     assert not file.has("none/deeper")
     assert file.names("empty") == []
+    assert {"data", "empty"} <= set(file.subgroups("")) <= set(file.names(""))
+    assert file.subgroups("empty") == []
     assert file.names("") == ["data", "empty", "linked_group"]
     assert set(NUMBERS) | set(TEXTS) | {"null", "deeper", "linked", "ragged"} == set(file.names("data"))
 

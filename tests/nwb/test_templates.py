@@ -12,6 +12,8 @@ import pytest
 from tests.nwb.damaged_files import DamageFile, assert_bad_value, assert_missing, delete, opened, replace
 from tests.nwbfiles import TEMPLATES, TEXT
 from tests.synthetic_session import IMAGE_SET, IMAGE_SHAPE, IMAGES, template_stacks
+from visbehavior.nwb.reader import NwbReader
+from visbehavior.schema.session import STIMULUS_TEMPLATES
 
 
 def test_templates_are_read_as_written(session_file: pathlib.Path) -> None:
@@ -80,3 +82,34 @@ def test_missing_members_are_reported(damage_file: DamageFile, member: str, mess
 def test_unexpected_content_is_rejected(damage_file: DamageFile, name: str, data: Any, message: str) -> None:
     options = {"dtype": TEXT} if isinstance(data, list) else {}
     assert_bad_value(damage_file(replace(f"{TEMPLATES}/{name}", data, **options)), "stimulus_templates", message)
+
+
+def repackage(file: h5py.File) -> None:
+    """Store the images as NWB's `Images`, and unwarped ones in a group of their own, as tools of DANDI do."""
+    warped, unwarped = template_stacks()
+    del file[TEMPLATES]
+    for suffix, stack in (("", warped), ("_unwarped", unwarped)):
+        group = file.create_group(f"{TEMPLATES}{suffix}")
+        group.attrs["neurodata_type"] = "Images"
+        for name, image in zip(IMAGES, stack, strict=True):
+            group.create_dataset(name, data=image, compression="gzip")
+
+
+def test_images_stored_one_by_one_are_the_same_table(damage_file: DamageFile, session_file: pathlib.Path) -> None:
+    path = damage_file(repackage)
+    expected = opened(session_file).stimulus_templates
+    templates = opened(path).stimulus_templates
+    assert templates.name == expected.name
+    assert sorted(templates.index) == sorted(expected.index)
+    for name, row in expected.iterrows():
+        np.testing.assert_array_equal(templates.loc[name, "warped"], row["warped"])
+        np.testing.assert_array_equal(templates.loc[name, "unwarped"], row["unwarped"])
+    assert NwbReader(path).count_rows(STIMULUS_TEMPLATES) == len(IMAGES)
+
+
+def test_images_without_unwarped_ones_are_reported(damage_file: DamageFile) -> None:
+    def damage(file: h5py.File) -> None:
+        repackage(file)
+        del file[f"{TEMPLATES}_unwarped"]
+
+    assert_missing(damage_file(damage), "stimulus_templates", "no image set with warped and unwarped images")

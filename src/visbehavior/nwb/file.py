@@ -30,6 +30,7 @@ from visbehavior.nwb.hdf5 import Hdf5File
 from visbehavior.nwb.hdf5_errors import DOWNLOAD_AGAIN
 from visbehavior.nwb.open_file import OpenFile
 from visbehavior.progress import progress_bar
+from visbehavior.schema.session import METADATA_GROUP, METADATA_TYPES, TASK_PARAMETERS
 from visbehavior.store.remote_file import NotHere, RemoteFile
 from visbehavior.store.remote_object import RemoteObject
 
@@ -225,7 +226,7 @@ class NwbFile:
                     "behavior_session_*.nwb or behavior_ophys_experiment_*.nwb of the Visual Behavior release.",
                     path=self.path,
                 )
-            for group in ("general/metadata", "general/task_parameters"):
+            for group in (file.find_group(METADATA_GROUP, METADATA_TYPES), TASK_PARAMETERS.group):
                 if not file.has(group):
                     raise UnsupportedFile(
                         f"{self.path} is an NWB file, but not a Visual Behavior session: it has no group /{group}. "

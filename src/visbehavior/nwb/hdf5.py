@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5f, h5g, h5i, h5l, h5s, h5t
+from h5py import h5a, h5d, h5f, h5g, h5i, h5l, h5o, h5s, h5t
 from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue, CorruptFile, MissingData
@@ -115,6 +115,12 @@ class Hdf5File(OpenFile):
         """Return the names of a group's members, in the order of the file."""
         with hdf5_errors(self.path, f"/{group}"):
             return [name.decode("utf-8", "replace") for name in self._group(group)]
+
+    def subgroups(self, group: str) -> list[str]:
+        """Return the names of a group's members that are groups, in the order of the file. Links are left out."""
+        parent = self._group(group)
+        with hdf5_errors(self.path, f"/{group}"):
+            return [name for name in self.names(group) if _is_group(parent, name.encode())]
 
     def attribute(self, group: str, name: str) -> Any:
         """Return an attribute: a number, a text, or a list of either; None if it is null."""
@@ -329,6 +335,11 @@ class Hdf5File(OpenFile):
         with hdf5_errors(self.path, f"/{group}"):
             parent = self._group(group)
             return [h5a.open(parent, index=i).name.decode("utf-8", "replace") for i in range(h5a.get_num_attrs(parent))]
+
+
+def _is_group(parent: h5g.GroupID, name: bytes) -> bool:
+    is_link = parent.links.get_info(name).type != h5l.TYPE_HARD
+    return not is_link and h5o.get_info(parent, name).type == h5o.TYPE_GROUP
 
 
 def _split(group: str, name: str = "") -> tuple[str, str]:

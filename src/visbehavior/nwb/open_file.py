@@ -7,6 +7,7 @@ only. Paths are absolute without the leading slash; "" is the root.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue, MissingData
 from visbehavior.schema.ragged import Ragged
+
+NEURODATA_TYPE = "neurodata_type"
+"""Attribute that names the type of a group in NWB."""
 
 _MAX_SMALL_VALUES = 1000
 """Values of a dictionary entry such as a position; more is damage."""
@@ -55,6 +59,10 @@ class OpenFile(ABC):
         """Return the names of a group's members, in the order of the file."""
 
     @abstractmethod
+    def subgroups(self, group: str) -> list[str]:
+        """Return the names of a group's members that are groups, in the order of the file."""
+
+    @abstractmethod
     def attribute(self, group: str, name: str) -> Any:
         """Return an attribute: a number, a text, or a list of either; None if it is null."""
 
@@ -86,6 +94,18 @@ class OpenFile(ABC):
         """Return True if there is a group that a session may lack. The top-level group must exist."""
         self.require(group.split("/")[0])
         return self.has(group)
+
+    def find_group(self, group: str, types: Collection[str]) -> str:
+        """Return a group or, if there is none, the first one beside it of a neurodata type; without either the group."""
+        parent = group.rpartition("/")[0]
+        if self.has(group) or not self.has(parent):
+            return group
+        others = (f"{parent}/{name}" for name in sorted(self.subgroups(parent)))
+        return next((other for other in others if self.neurodata_type(other) in types), group)
+
+    def neurodata_type(self, group: str) -> Any:
+        """Return the neurodata type of a group; None if it has none."""
+        return self.attribute(group, NEURODATA_TYPE) if self.has_attribute(group, NEURODATA_TYPE) else None
 
     def require(self, group: str) -> None:
         """Raise MissingData if there is no such group."""

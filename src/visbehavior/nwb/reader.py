@@ -15,7 +15,7 @@ from visbehavior.nwb.file import NwbFile, optional
 from visbehavior.nwb.metadata import read_imaging_metadata, read_metadata, read_task_parameters
 from visbehavior.nwb.presentations import presentation_groups, read_layout, read_presentations
 from visbehavior.nwb.tables import read_column_names, read_dictionary, read_series
-from visbehavior.nwb.templates import NAMES, read_templates, template_groups
+from visbehavior.nwb.templates import NAMES, find_images, read_templates, template_groups
 from visbehavior.nwb.trials import ID_COLUMN, read_trials
 from visbehavior.reader import NOTHING, every_column
 from visbehavior.schema.columns import Table
@@ -114,6 +114,9 @@ class NwbReader:
     def count_rows(self, table: Table) -> int | None:
         """Return the number of rows of a table without reading it; None if the file has no such table."""
         with self._file.opened():
+            images = find_images(self._file) if table is STIMULUS_TEMPLATES else None
+            if images is not None:
+                return len(images.image_names)
             rows = _ROWS.get(table.name)
             datasets = rows(self._file) if rows else [(table.group, str(table.columns[0].path))]
             pieces = {

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from operator import methodcaller
 from typing import Any
 from uuid import UUID
@@ -15,9 +16,11 @@ from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue, MissingData, brief_repr
 from visbehavior.nwb.file import NwbFile, Piece, optional
+from visbehavior.nwb.open_file import OpenFile
 from visbehavior.reader import NOTHING, every_column
 from visbehavior.schema.columns import Column, Table
 from visbehavior.schema.ragged import Ragged
+from visbehavior.schema.session import METADATA_GROUP, METADATA_TYPES
 
 _INTERNAL_COLUMNS = {"tags", "timeseries"}
 """NWB's own columns of intervals; `timeseries` holds object references, which are better not read (h5py#2395)."""
@@ -64,17 +67,18 @@ def entry_piece(group: str, column: Column) -> Piece:
     """Return the piece that reads an entry of a dictionary; its value is None if an optional entry is absent."""
     path = str(column.path)
     full = path.lstrip("/") if path.startswith("/") else f"{group}/{path}"
-    if "@" in path:
-        folder, name = full.split("@")
-        folder, kind = folder.rstrip("/"), "attribute"
-        exists = methodcaller("has_attribute", folder, name)
-    else:
-        folder, _, name = full.rpartition("/")
-        kind, exists = "small", methodcaller("has_dataset", folder, name)
-    read = methodcaller(kind, folder, name)
-    if column.required:
-        return read
-    return lambda file: read(file) if file.has(folder) and exists(file) else None
+    is_attribute = "@" in path
+    folder, _, name = full.rpartition("@" if is_attribute else "/")
+    return partial(_read_entry, folder.rstrip("/"), name, is_attribute, column.required)
+
+
+def _read_entry(folder: str, name: str, is_attribute: bool, required: bool, file: OpenFile) -> Any:
+    if folder == METADATA_GROUP:
+        folder = file.find_group(folder, METADATA_TYPES)
+    exists = file.has_attribute if is_attribute else file.has_dataset
+    if not required and not (file.has(folder) and exists(folder, name)):
+        return None
+    return file.attribute(folder, name) if is_attribute else file.small(folder, name)
 
 
 def convert_entry(file: NwbFile, table: Table, column: Column, value: Any) -> Any:

@@ -6,6 +6,7 @@ Source: files of releases 1.0.x and 1.1.0, in the order in which AllenSDK 2.10 r
 from __future__ import annotations
 
 from visbehavior.schema.columns import Column, Table
+from visbehavior.schema.session import METADATA_GROUP
 
 
 def _entry(name: str, meaning: str, unit: str = "") -> Column:
@@ -15,7 +16,7 @@ def _entry(name: str, meaning: str, unit: str = "") -> Column:
 IMAGING_METADATA = Table(
     name="imaging_metadata",
     summary="Imaging plane, its session and its container, as stored.",
-    group="general/metadata",
+    group=METADATA_GROUP,
     kind="dictionary",
     columns=(
         _entry("ophys_experiment_id", "The imaging plane."),

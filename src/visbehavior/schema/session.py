@@ -517,6 +517,10 @@ TRIALS = Table(
     ),
 )
 
+METADATA_GROUP = "general/metadata"
+METADATA_TYPES = ("BehaviorMetadata", "OphysBehaviorMetadata")
+"""Neurodata types of this group, by which it is found in files that were rewritten with other names."""
+
 METADATA = Table(
     name="metadata",
     summary="Mouse, session and rig.",
