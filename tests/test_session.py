@@ -13,6 +13,7 @@ import threading
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -338,3 +339,18 @@ def test_metrics_need_the_processed_data(newer_file: pathlib.Path, tmp_path: pat
     path = damaged_copy(newer_file, tmp_path / "s.nwb", delete("processing"))
     with pytest.raises(MissingData, match="has no /processing"):
         BehaviorSession.from_nwb_path(path).get_performance_metrics()
+
+
+def test_session_named_passive_has_no_dprime_in_2_10_only(newer_file: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """2.10 goes by the session type, 2.16 by whether any trial has a lick or a reward."""
+    path = tmp_path / "passive.nwb"
+    path.write_bytes(newer_file.read_bytes())
+    with h5py.File(path, "r+") as file:
+        for group in ("metadata", "task_parameters"):
+            file[f"general/{group}"].attrs["session_type"] = "OPHYS_2_images_A_passive"
+    current, older = (BehaviorSession.from_nwb_path(path, allensdk_version=v) for v in ("2.16", "2.10"))
+    assert current.get_performance_metrics()["hit_trial_count"] > 0
+    assert older.get_performance_metrics()["max_dprime"] == 0
+    assert (older.get_rolling_performance_df()["rolling_dprime"].dropna() == 0).all()
+    expected = BehaviorSession.from_nwb_path(newer_file).get_performance_metrics()["max_dprime"]
+    assert current.get_performance_metrics()["max_dprime"] == expected

@@ -321,3 +321,49 @@ def test_existing_files_are_replaced_only_on_request(newer_file: pathlib.Path, t
     assert target.read_bytes() == newer_file.read_bytes()
     write_nwb(other, target, templates=False, overwrite=True)
     assert target.stat().st_size != newer_file.stat().st_size
+
+
+def test_rig_geometry_is_kept_without_eye_tracking_rows(newer_file: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    session = BehaviorSession.from_nwb_path(newer_file)
+    geometry = session.eye_tracking_rig_geometry
+    assert geometry
+
+    def empty(file: h5py.File) -> None:
+        for series in file["acquisition/EyeTracking"].values():
+            for name, dataset in list(series.items()):
+                if isinstance(dataset, h5py.Dataset) and dataset.shape:
+                    values = dataset[:0]
+                    del series[name]
+                    series.create_dataset(name, data=values)
+
+    path = tmp_path / "empty_eye.nwb"
+    path.write_bytes(newer_file.read_bytes())
+    with h5py.File(path, "r+") as file:
+        empty(file)
+    opened = BehaviorSession.from_nwb_path(path)
+    assert not len(opened.eye_tracking)
+    again = BehaviorSession.from_nwb_path(write_nwb(opened, tmp_path / "again.nwb"))
+    assert again.eye_tracking_rig_geometry == geometry
+
+
+def test_without_templates_no_image_is_needed(newer_file: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "no_images.nwb"
+    path.write_bytes(newer_file.read_bytes())
+    with h5py.File(path, "r+") as file:
+        del file["stimulus/templates"]
+    session = BehaviorSession.from_nwb_path(path)
+    again = BehaviorSession.from_nwb_path(write_nwb(session, tmp_path / "again.nwb", templates=False))
+    pd.testing.assert_frame_equal(again.stimulus_presentations, session.stimulus_presentations)
+
+
+def test_presentations_without_a_stop_time_are_written(newer_file: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "no_stop.nwb"
+    path.write_bytes(newer_file.read_bytes())
+    with h5py.File(path, "r+") as file:
+        for group in file["intervals"].values():
+            if "presentations" in group.name:
+                group["stop_time"][...] = np.nan
+    session = BehaviorSession.from_nwb_path(path)
+    again = BehaviorSession.from_nwb_path(write_nwb(session, tmp_path / "again.nwb"))
+    pd.testing.assert_frame_equal(again.stimulus_presentations, session.stimulus_presentations)
+    assert again.stimulus_presentations["end_time"].isna().all()

@@ -104,3 +104,13 @@ def test_known_delay_of_the_rig_replaces_an_unusable_photodiode(tmp_path: pathli
     assert measure_monitor_delay(sync, frames, "MESO.1") == RIG_MONITOR_DELAYS["MESO.1"]
     with pytest.raises(BadValue, match=r"cannot be measured from the photodiode .+ rig 'SIM'. Set 'monitor_delay'"):
         measure_monitor_delay(sync, frames, "SIM")
+
+
+def test_pulses_that_do_not_match_the_samples_name_the_sync_file_and_both_counts(
+    raw: dict[str, Any], tmp_path: pathlib.Path
+) -> None:
+    count = len(raw["items"]["behavior"]["intervalsms"]) + 1
+    frames = np.arange(1, count + 4) / 60
+    path = write_sync(tmp_path / "other.h5", vsync_edges(frames))
+    with pytest.raises(BadValue, match=rf"other.h5 has {count + 3} pulses .+ has \d+ encoder samples"):
+        _ = session_of(raw, sync_file=str(path), monitor_delay=0.03).running_speed

@@ -32,3 +32,9 @@ def test_additional_encoder_value_is_ignored(raw: dict[str, Any]) -> None:
 
     count = len(raw["items"]["behavior"]["intervalsms"]) + 1
     assert len(changed_session(raw, add_value).running_speed) == count
+
+
+def test_signals_of_unequal_length_are_reported(raw: dict[str, Any]) -> None:
+    session = changed_session(raw, lambda b: b["encoders"][0].update(vin=[*b["encoders"][0]["vin"], 5.0]))
+    with pytest.raises(BadValue, match=r"\['vin'\] has \d+ values; \['vsig'\] has|has \d+ values"):
+        _ = session.running_speed

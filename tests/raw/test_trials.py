@@ -5,13 +5,15 @@ Correct pickles are compared with a reference in test_reader.py.
 
 from __future__ import annotations
 
+import pathlib
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.rawfiles import changed_session, session_of
-from visbehavior import BadValue, MissingData
+from visbehavior import BadValue, BehaviorSession, MissingData, VisBehaviorWarning, write_nwb
 
 BEHAVIOR = r"\['items'\]\['behavior'\]"
 
@@ -121,3 +123,93 @@ def test_reward_after_the_last_frame_is_reported(raw: dict[str, Any]) -> None:
     session = changed_session(raw, lambda b: b["trial_log"][0].update(rewards=[(0.005, 0.0, 10**7)]))
     with pytest.raises(BadValue, match=r"\[0\]\['rewards'\] refers to frame"):
         _ = session.rewards
+
+
+def trial_with(b: dict[str, Any], event: str) -> int:
+    """Return the number of the first trial that has an event."""
+    return next(n for n, trial in enumerate(b["trial_log"]) if event in [name for name, *_ in trial["events"]])
+
+
+def test_of_an_event_that_was_logged_twice_the_last_counts(raw: dict[str, Any]) -> None:
+    """As in AllenSDK."""
+
+    def log_again(b: dict[str, Any]) -> None:
+        events = events_of(b, 2)
+        end = next(event for event in events if event[0] == "trial_end")
+        events.insert(1, [*end[:3], end[3] - 5])
+
+    assert changed_session(raw, log_again).trials.equals(session_of(raw).trials)
+
+
+def test_a_trial_can_be_catch_and_auto_rewarded(raw: dict[str, Any]) -> None:
+    number = trial_with(raw["items"]["behavior"], "stimulus_changed")
+    session = changed_session(
+        raw, lambda b: b["trial_log"][number]["trial_params"].update(catch=True, auto_reward=True)
+    )
+    row = session.trials.iloc[number]
+    assert row[["catch", "auto_rewarded"]].all()
+    assert not row[["go", "hit", "miss", "false_alarm", "correct_reject"]].any()
+    assert np.isfinite(row["change_time"])
+
+
+def renumber(b: dict[str, Any]) -> None:
+    for trial in b["trial_log"][3:]:
+        trial["index"] += 10
+
+
+def test_trials_are_numbered_without_gaps_and_presentations_as_in_the_log(
+    raw: dict[str, Any], tmp_path: pathlib.Path
+) -> None:
+    """As in AllenSDK's NWB files: see docs/differences.md."""
+    count = len(raw["items"]["behavior"]["trial_log"])
+    session = changed_session(raw, renumber)
+    written = BehaviorSession.from_nwb_path(write_nwb(session, tmp_path / "behavior_session_1.nwb", templates=False))
+    for opened in (session, written):
+        assert opened.trials.index.tolist() == list(range(count))
+        numbers = set(opened.stimulus_presentations["trials_id"]) - {-99}
+        assert numbers <= {0, 1, 2, *range(13, count + 10)}
+        assert max(numbers) >= 13
+
+
+def test_a_go_trial_without_its_change_is_reported(raw: dict[str, Any]) -> None:
+    number = trial_with(raw["items"]["behavior"], "hit")
+
+    def forget(b: dict[str, Any]) -> None:
+        b["trial_log"][number]["events"] = [e for e in events_of(b, number) if e[0] != "stimulus_changed"]
+
+    with pytest.raises(BadValue, match=rf"\[{number}\]\['events'\] has no event 'stimulus_changed'"):
+        _ = changed_session(raw, forget).trials
+
+
+def test_a_change_that_disagrees_with_the_set_log_is_reported(raw: dict[str, Any]) -> None:
+    number = trial_with(raw["items"]["behavior"], "hit")
+
+    def rename(b: dict[str, Any]) -> None:
+        change = b["trial_log"][number]["stimulus_changes"][0]
+        b["trial_log"][number]["stimulus_changes"] = [(("im999", "im999"), *change[1:])]
+
+    with pytest.raises(BadValue, match="changes from im999, but the set log has im"):
+        _ = changed_session(raw, rename).trials
+
+
+def cut_off_last_trial(b: dict[str, Any]) -> None:
+    b["trial_log"][-1]["events"] = [e for e in b["trial_log"][-1]["events"] if e[0] != "trial_end"]
+
+
+def test_a_last_trial_without_an_end_does_not_lose_the_others(raw: dict[str, Any]) -> None:
+    expected = session_of(raw).trials.iloc[:-1]
+    session = changed_session(raw, cut_off_last_trial)
+    with pytest.warns(
+        VisBehaviorWarning, match="The last trial of .+ has no end: the rig stopped in it. It is left out"
+    ):
+        trials = session.trials
+    pd.testing.assert_frame_equal(trials, expected)
+    assert session.get_performance_metrics()["trial_count"] == len(expected)
+
+
+def test_another_trial_without_an_end_is_reported(raw: dict[str, Any]) -> None:
+    def cut(b: dict[str, Any]) -> None:
+        b["trial_log"][4]["events"] = [e for e in events_of(b, 4) if e[0] != "trial_end"]
+
+    with pytest.raises(BadValue, match=r"\[4\]\['events'\] has no event 'trial_end'"):
+        _ = changed_session(raw, cut).trials

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbehavior.errors import brief_repr
+from visbehavior.errors import brief_repr, warn
 from visbehavior.raw.clock import Clock
 from visbehavior.raw.file import RawSession, plain_number, text, whole_number
 from visbehavior.schema import stimulus_pickle as pickle
@@ -41,6 +41,8 @@ def read_trials(raw: RawSession, clock: Clock) -> dict[str, Any]:
     The index is that of the log, which may have gaps.
     """
     log = finished_trials(raw)
+    if len(log) < len(_trial_log(raw)):
+        warn(f"The last trial of {raw.path} has no end: the rig stopped in it. It is left out.")
     lick_frames = read_lick_frames(raw, clock)
     bounds = _bounds(raw, len(log))
     images = _SelectedImages(raw)

@@ -1,0 +1,89 @@
+"""Servers that answer too slowly, or without end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from tests.store.sources import answering_server
+from visbehavior.errors import TransferFailed
+from visbehavior.store import source as source_module
+from visbehavior.store import stall
+from visbehavior.store.address import Mirror
+from visbehavior.store.source import ObjectSource
+from visbehavior.store.stall import StallGuard, interruptible
+
+KEY = "folder/content.bin"
+
+
+@pytest.fixture
+def short_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stall, "WINDOW", 0.3)
+
+
+def test_a_response_needs_enough_bytes_in_each_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(stall.time, "monotonic", lambda: clock[0])
+    guard = StallGuard("x")
+    for _ in range(10):
+        clock[0] += stall.WINDOW
+        guard.received(stall.MIN_BYTES)
+    clock[0] += stall.WINDOW / 2
+    guard.received(1)
+    clock[0] += stall.WINDOW / 2
+    with pytest.raises(TransferFailed, match=r"x stalled: 2 bytes in 30 s\. Downloaded bytes are kept; try again"):
+        guard.received(1)
+
+
+def drip(handler: BaseHTTPRequestHandler) -> None:
+    """Announce many bytes and send one at a time."""
+    handler.send_response(206)
+    handler.send_header("Content-Length", "1000")
+    handler.send_header("Content-Range", "bytes 0-999/100000")
+    handler.send_header("ETag", '"x"')
+    handler.end_headers()
+    with suppress(ConnectionError):
+        for _ in range(100):
+            handler.wfile.write(b".")
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+
+@contextmanager
+def mirror(answer: object) -> Iterator[ObjectSource]:
+    with answering_server(answer) as endpoint:  # type: ignore[arg-type]
+        yield ObjectSource(Mirror(endpoint))
+
+
+@pytest.mark.usefixtures("short_window")
+def test_a_server_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "_ATTEMPTS", 1)
+    start = time.monotonic()
+    with mirror(drip) as source, pytest.raises(TransferFailed, match="stalled"):
+        source.read(KEY, 0, 1000)
+    assert time.monotonic() - start < 4
+
+
+def endless(handler: BaseHTTPRequestHandler) -> None:
+    """Send an index page that does not end."""
+    handler.send_response(200)
+    handler.end_headers()
+    with suppress(ConnectionError):
+        for _ in range(10_000):
+            handler.wfile.write(b'<a href="x.nwb">x</a>' * 1000)
+
+
+def test_an_index_page_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "MAX_LISTING", 1 << 18)
+    with mirror(endless) as source, pytest.raises(TransferFailed, match=r"has no index page .+the page does not end"):
+        source.list("folder")
+
+
+def test_an_interruptible_call_returns_and_raises_as_the_function() -> None:
+    assert interruptible(lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        interruptible(lambda: 1 // 0)
