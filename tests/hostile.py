@@ -178,7 +178,10 @@ def time_limit() -> Iterator[None]:
 
 
 def find_problems(
-    make_call: Callable[[dict[str, Any]], Callable[[], Any]], arguments: Mapping[str, Any], name: str, folder: pathlib.Path
+    make_call: Callable[[dict[str, Any]], Callable[[], Any]],
+    arguments: Mapping[str, Any],
+    name: str,
+    folder: pathlib.Path,
 ) -> list[str]:
     """Replace one argument by each hostile value in turn, and return what went wrong."""
     problems = []

@@ -13,12 +13,12 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.golden.test_golden import GOLDEN, TOOL
-from tests.golden.test_golden import pytestmark as pytestmark
+from tests.golden.recordings import GOLDEN, needs_recordings
 from tests.oracle import PYTHON, needs_allensdk
 from visbehavior import VisualBehaviorOphysProjectCache
 
-TOOLS = TOOL.parent
+pytestmark = needs_recordings
+TOOLS = GOLDEN.parent / "tools"
 SESSION = 891635659
 CHILD = pathlib.Path(__file__).with_name("allensdk_cache_child.py")
 

@@ -10,7 +10,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from tests.allensdk.cells import METRICS, run_cells
 from tests.faultserver import FaultServer
-from tests.golden.test_golden import GOLDEN
+from tests.golden.recordings import GOLDEN
 from tests.project.mouse_buckets import NOTEBOOK_SESSIONS, make_notebook_bucket
 
 NOTEBOOK = GOLDEN.parent / "example_behavior_session.txt"

@@ -13,10 +13,12 @@ column names to arrays.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from visbehavior.analysis.checks import Columns, check_one_session, get_column
+from visbehavior.analysis.checks import Columns, check_one_session, get_booleans, get_numbers, get_times
 from visbehavior.analysis.rates import (
     Booleans,
     Floats,
@@ -25,9 +27,8 @@ from visbehavior.analysis.rates import (
     correct_for_trial_count,
     fraction,
 )
-from visbehavior.errors import BadValue, brief_repr
+from visbehavior.arguments import check_flags, check_number
 from visbehavior.schema.metrics import PERFORMANCE_METRICS, ROLLING_METRICS, SESSION_RATES, lists_metrics
-from visbehavior.schema.ragged import Ragged
 from visbehavior.settings import ENGAGED_REWARD_RATE
 
 REWARD_RATE_WINDOW = 25
@@ -99,15 +100,12 @@ def compute_performance_metrics(
     >>> metrics["max_dprime"]
     2.43
     """
-    if not isinstance(engaged_trial_reward_rate_threshold, (int, float, np.number)):
-        raise BadValue(
-            f"engaged_trial_reward_rate_threshold is {brief_repr(engaged_trial_reward_rate_threshold)}; expected a number (rewards per minute)."
-        )
+    check_threshold(engaged_trial_reward_rate_threshold)
     check_one_session(rewards, "rewards", "timestamps")
     rolling = _compute_rolling(trials, response_window_start, is_passive)
     engaged = rolling["reward_rate"] > engaged_trial_reward_rate_threshold
-    volume = np.asarray(get_column(rewards, "volume"))
-    count = {name: int(np.count_nonzero(_booleans(trials, name))) for name in TRIAL_FLAGS}
+    volume = get_numbers(rewards, "volume")
+    count = {name: int(np.count_nonzero(get_booleans(trials, name))) for name in TRIAL_FLAGS}
     return {
         "trial_count": len(engaged),
         "go_trial_count": count["go"],
@@ -205,7 +203,12 @@ def compute_reward_rate(trials: Columns, response_window_start: float = RESPONSE
     Definition: AllenSDK 2.16, ``data_objects/trials/trials.py``, ``calculate_reward_rate``.
     """
     check_one_session(trials, "trials", "start_time")
-    start_time = _floats(trials, "start_time")
+    check_number("response_window_start", response_window_start, unit="s")
+    return _compute_reward_rate(trials, response_window_start)
+
+
+def _compute_reward_rate(trials: Columns, response_window_start: float) -> Floats:
+    start_time = get_numbers(trials, "start_time")
     count = len(start_time)
     rewarded = np.concatenate([[0], np.cumsum(_responded_in_window(trials, response_window_start))])
     trial = np.arange(REWARD_RATE_FIRST_TRIAL, max(count, REWARD_RATE_FIRST_TRIAL))
@@ -248,8 +251,8 @@ def compute_session_rates(trials: Columns) -> dict[str, float]:
     compute_performance_metrics : AllenSDK's metrics: means of rolling rates.
     """
     check_one_session(trials, "trials", "start_time")
-    count = {name: np.array([np.count_nonzero(_booleans(trials, name))]) for name in TRIAL_FLAGS}
-    total = np.array([len(_booleans(trials, "go"))])
+    count = {name: np.array([np.count_nonzero(get_booleans(trials, name))]) for name in TRIAL_FLAGS}
+    total = np.array([len(get_booleans(trials, "go"))])
     hit_rate = fraction(count["hit"], count["go"])
     false_alarm_rate = fraction(count["false_alarm"], count["catch"])
     dprime = compute_dprime(
@@ -266,10 +269,20 @@ def compute_session_rates(trials: Columns) -> dict[str, float]:
     }
 
 
+def check_threshold(engaged_trial_reward_rate_threshold: Any) -> None:
+    """Raise BadValue unless the reward rate above which a mouse counts as engaged is a number."""
+    check_number(
+        "engaged_trial_reward_rate_threshold", engaged_trial_reward_rate_threshold, unit="rewards per minute"
+    )
+
+
 def _compute_rolling(trials: Columns, response_window_start: float, is_passive: bool | None) -> dict[str, Floats]:
-    not_aborted = ~_booleans(trials, "aborted")
+    check_one_session(trials, "trials", "start_time")
+    check_number("response_window_start", response_window_start, unit="s")
+    check_flags(**({} if is_passive is None else {"is_passive": is_passive}))
+    not_aborted = ~get_booleans(trials, "aborted")
     hit, miss, false_alarm, correct_reject = (
-        _booleans(trials, name)[not_aborted] for name in ("hit", "miss", "false_alarm", "correct_reject")
+        get_booleans(trials, name)[not_aborted] for name in ("hit", "miss", "false_alarm", "correct_reject")
     )
     hit_rate_raw, hit_rate = compute_rolling_rate(hit, miss)
     false_alarm_rate_raw, false_alarm_rate = compute_rolling_rate(false_alarm, correct_reject)
@@ -282,7 +295,7 @@ def _compute_rolling(trials: Columns, response_window_start: float, is_passive: 
         "false_alarm_rate": false_alarm_rate,
         "rolling_dprime": dprime,
     }
-    rolling = {"reward_rate": compute_reward_rate(trials, response_window_start)}
+    rolling = {"reward_rate": _compute_reward_rate(trials, response_window_start)}
     for name, values in rates.items():
         rolling[name] = np.full(len(not_aborted), np.nan)
         rolling[name][not_aborted] = values
@@ -292,7 +305,7 @@ def _compute_rolling(trials: Columns, response_window_start: float, is_passive: 
 def _responded_in_window(trials: Columns, response_window_start: float) -> Booleans:
     """Return the trials whose first lick after the start of the response window is before its end."""
     change_time = _change_time(trials)
-    licks = _lick_times(trials)
+    licks = get_times(trials, "lick_times")
     latency = licks.flat - change_time[licks.row]
     after_start = np.flatnonzero(latency > response_window_start)
     trial, position = np.unique(licks.row[after_start], return_index=True)
@@ -304,24 +317,11 @@ def _responded_in_window(trials: Columns, response_window_start: float) -> Boole
 def _change_time(trials: Columns) -> Floats:
     """Return the change times; without them, as AllenSDK does, those without the monitor delay."""
     lacks_delay = "change_time" not in trials and CHANGE_TIME_WITHOUT_DELAY in trials
-    return _floats(trials, CHANGE_TIME_WITHOUT_DELAY if lacks_delay else "change_time")
+    return get_numbers(trials, CHANGE_TIME_WITHOUT_DELAY if lacks_delay else "change_time")
 
 
 def _has_no_lick_or_reward(trials: Columns) -> bool:
-    return not _floats(trials, "reward_volume").any() and not _lick_times(trials).counts.any()
-
-
-def _lick_times(trials: Columns) -> Ragged:
-    column = get_column(trials, "lick_times")
-    return column if isinstance(column, Ragged) else Ragged.from_rows(column)
-
-
-def _booleans(columns: Columns, name: str) -> Booleans:
-    return np.asarray(get_column(columns, name), dtype=np.bool_)
-
-
-def _floats(columns: Columns, name: str) -> Floats:
-    return np.asarray(get_column(columns, name), dtype=np.float64)
+    return not get_numbers(trials, "reward_volume").any() and not get_times(trials, "lick_times").counts.any()
 
 
 def _mean(values: Floats) -> float:

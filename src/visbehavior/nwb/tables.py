@@ -133,7 +133,11 @@ def check_lengths(file: NwbFile, table: Table, columns: Mapping[str, Any]) -> No
         name: len(values.counts) if isinstance(values, Ragged) else len(values) for name, values in columns.items()
     }
     if len(set(lengths.values())) > 1:
-        listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        by_length: dict[int, list[str]] = {}
+        for name, length in lengths.items():
+            by_length.setdefault(length, []).append(name)
+        # A few columns of each length are enough to see which one is wrong.
+        listed = ", ".join(f"{name} {length}" for length, names in by_length.items() for name in names[:3])
         raise BadValue(
             f"{file.path}: the columns of {table.name} (in /{table.group}) have different lengths: {listed}. {_CHANGED}",
             path=file.path,

@@ -3,39 +3,48 @@
 The C unpickler allocates what some opcodes claim: a memo of any index, an integer of any number of digits. This scan walks
 over all opcodes without executing them. Runs of common opcodes are matched by one regular expression, which takes about a
 tenth of the time of loading.
+
+The unpickler also adds any key to a dictionary, which takes a very long time for keys that share a hash, and crashes for
+deeply nested tuples. The scan therefore replaces the opcodes of dictionaries: the dictionary becomes a call of the class
+`DICTIONARY`, and its items become the state that this object is given.
 """
 
 from __future__ import annotations
 
 import re
 
-MAX_INTEGER_BYTES = 9
-"""Largest integer of a stimulus pickle. Longer ones are slow to convert, and many of them share a hash."""
+DICTIONARY = ("visbehavior", "dict")
+"""Module and name of the class that a checked pickle builds its dictionaries with."""
 _MAX_DIGITS = 20
 _MAX_FLOAT_LENGTH = 64
+_CONTAINERS = 1_600_000
+"""A pickle may have so many containers, which need some 80 bytes each ..."""
+_BYTES_PER_CONTAINER = 8
+"""... plus one for so many bytes. The rigs' pickles have one for 700 bytes."""
 
 
 class RejectedPickle(Exception):
     """The pickle asks for more memory or time than its size justifies, or has unknown opcodes."""
 
 
-def _counted(code: bytes, limit: int = 256) -> bytes:
-    """Return a pattern for an opcode followed by a length byte and as many bytes."""
-    lengths = b"|".join(re.escape(bytes([n])) + b".{%d}" % n for n in range(limit))
-    return re.escape(code) + b"(?:" + lengths + b")"
+def _counted(code: bytes, lengths: range = range(256), last: bytes = b"") -> bytes:
+    """Return a pattern for an opcode followed by a length byte, as many bytes less one, and a pattern for the last byte."""
+    counted = (re.escape(bytes([n])) + b".{%d}" % max(0, n - bool(last)) + (last if n else b"") for n in lengths)
+    return re.escape(code) + b"(?:" + b"|".join(counted) + b")"
 
 
 _COMMON = re.compile(
     b"(?:"
     + b"|".join(
         [
-            # Without an argument: marks, containers, constants, stack operations, REDUCE, BUILD, memoize.
-            rb"[(.012Nabdel\]os}tu)R\x81\x85-\x89\x8f-\x94\x98]",
+            # Without an argument: constants, stack operations, append, REDUCE, BUILD, memoize.
+            rb"[012Nabe)R\x81\x88\x89\x92-\x94]",
+            rb"\((?!d)",
             rb"[IL]-?\d{1,%d}L?\n" % _MAX_DIGITS,
             rb"F[^\n]{1,%d}\n" % _MAX_FLOAT_LENGTH,
             rb"[SV][^\n]*\n",
             rb"[pg]\d{1,6}\n",
-            rb"[ci][^\n]*\n[^\n]*\n",
+            rb"c[^\n]*\n[^\n]*\n",
             rb"[Khq\x80].",
             rb"M..",
             rb"[Jj].{4}",
@@ -44,52 +53,88 @@ _COMMON = re.compile(
             _counted(b"U"),
             _counted(b"C"),
             _counted(b"\x8c"),
-            _counted(b"\x8a", MAX_INTEGER_BYTES + 1),
+            # Integers of 64 bits, with a sign byte if they are unsigned. Among longer ones, many share a hash.
+            _counted(b"\x8a", range(9)),
+            _counted(b"\x8a", range(9, 10), last=rb"[\x00\xff]"),
         ]
     )
     + b")*+",
     re.DOTALL,
 )
+_NEW_DICTIONARY = "c{}\n{}\n)R".format(*DICTIONARY).encode()
+_CHECKED_OPCODES: dict[bytes, tuple[int, bytes | None]] = {
+    **dict.fromkeys((b"]", b"l", b"t", b"\x85", b"\x86", b"\x87"), (1, None)),
+    b"}": (1, _NEW_DICTIONARY),
+    # "(d", an empty dictionary: Python's pickles add the items later.
+    b"(": (2, _NEW_DICTIONARY),
+    # One or several items become a tuple, which is the state of the dictionary.
+    b"s": (1, b"\x86b"),
+    b"u": (1, b"tb"),
+    b"\x95": (9, b""),
+}
+"""Opcodes of containers and frames: their size, and what replaces them."""
 _COUNT_SIZE = {b"T": 4, b"X": 4, b"B": 4, b"\x8d": 8, b"\x8e": 8, b"\x96": 8}
 """Opcodes with bytes after a length of so many bytes."""
-_FRAME = b"\x95"
-_PADDING = b"0\n0\n" + bytes(256)
-"""Completes any opcode that is cut off."""
+_BYTES_PER_PUT = 4
+_PADDINGS = (b"0\n0\n", bytes(256))
+"""One of them completes an opcode that is cut off."""
 _PUTS = re.compile(rb"p(\d{1,19})\n|r(.{4})", re.DOTALL)
 
 
-def check_opcodes(data: bytes) -> None:
-    """Raise unless all opcodes are known and ask for no more than the pickle's size justifies.
+def check_opcodes(data: bytes) -> bytes:
+    """Return a pickle with checked dictionaries if it asks for no more than its size justifies.
+
+    Parameters
+    ----------
+    data : bytes
+        The pickle.
+
+    Returns
+    -------
+    bytes
+        The same pickle without frames, in which `DICTIONARY` builds the dictionaries.
 
     Raises
     ------
     RejectedPickle
-        If an opcode claims too much, or is unknown.
+        If an opcode claims too much or is unknown, or something follows the pickle.
     EOFError
-        If the pickle ends within an opcode.
+        If the pickle is truncated.
     """
-    position = 0
+    remaining = _CONTAINERS + len(data) // _BYTES_PER_CONTAINER
+    pieces, copied, position = [], 0, 0
     while True:
         position = _COMMON.match(data, position).end()  # type: ignore[union-attr]
-        if position >= len(data):
-            return
-        position = _after_rare_opcode(data, position)
+        code = data[position : position + 1]
+        if code in _CHECKED_OPCODES:
+            size, replacement = _CHECKED_OPCODES[code]
+            if replacement is not None:
+                pieces += data[copied:position], replacement
+                copied = position + size
+            position += size
+            remaining -= 1
+            if remaining < 0:
+                raise RejectedPickle("it has too many containers for its size")
+        elif code == b".":
+            break
+        else:
+            position = _after_rare_opcode(data, position)
+    if position + 1 != len(data):
+        raise RejectedPickle(f"something follows its end at byte {position}")
+    return b"".join([*pieces, data[copied:]])
 
 
 def _after_rare_opcode(data: bytes, position: int) -> int:
-    code = data[position : position + 1]
-    size = _COUNT_SIZE.get(code)
+    size = _COUNT_SIZE.get(data[position : position + 1])
     if size is not None:
         count = int.from_bytes(data[position + 1 : position + 1 + size], "little")
         end = position + 1 + size + count
         if end > len(data):
             raise EOFError("pickle data was truncated")
         return end
-    if code == _FRAME:
-        return position + 9
     put = _PUTS.match(data, position)
-    if put and (int(put[1]) if put[1] else int.from_bytes(put[2], "little")) <= len(data):
+    if put and (int(put[1]) if put[1] else int.from_bytes(put[2], "little")) <= len(data) // _BYTES_PER_PUT:
         return put.end()
-    if _COMMON.match(data[position:] + _PADDING).end():  # type: ignore[union-attr]
+    if position == len(data) or any(_COMMON.match(data[position:] + padding).end() for padding in _PADDINGS):  # type: ignore[union-attr]
         raise EOFError("pickle data was truncated")
     raise RejectedPickle(f"an opcode that no rig writes: {data[position : position + 12]!r} at byte {position}")

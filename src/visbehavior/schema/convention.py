@@ -47,7 +47,7 @@ def parse_convention(allensdk_version: str) -> str:
         If there is no such convention.
     """
     for convention in CONVENTIONS:
-        if allensdk_version == convention or str(allensdk_version).startswith(f"{convention}."):
+        if isinstance(allensdk_version, str) and f"{allensdk_version}.".startswith(f"{convention}."):
             return convention
     raise UnknownVersion(
         f"allensdk_version is {brief_repr(allensdk_version)}; expected '2.16' (current names) or '2.10' (names of 2021, as in the published "

@@ -32,17 +32,9 @@ from typing import Any
 
 import numpy as np
 
+from visbehavior.arguments import check_number
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.simulation.stages import parse_stage
-
-
-def check_number(name: str, value: Any, least: float, most: float) -> None:
-    """Raise BadValue unless a parameter is a number from `least` to `most`."""
-    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not is_number or not least <= value <= most:
-        raise BadValue(
-            f"{name} is {brief_repr(value)}; expected a number from {least:g} to {most:g}.", name=name, value=value
-        )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from visbehavior.arguments import as_iterable, check_flags, check_number, check_whole_number
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.schema import session_data
 from visbehavior.schema import stimulus_pickle as pickle
@@ -21,7 +22,6 @@ from visbehavior.simulation.licking import LickingModel
 from visbehavior.simulation.mouse import (
     Mouse,
     SessionParameters,
-    check_number,
     sample_mouse,
     sample_session_parameters,
 )
@@ -31,6 +31,8 @@ from visbehavior.simulation.task import SessionLog, run_task
 
 FIRST_DATE = datetime.datetime(2024, 1, 8, 9, 30)
 """Default date of the first session of a mouse."""
+FIRST_YEAR, LAST_YEAR = 1900, 2999
+"""Range of the dates of sessions."""
 MIN_MINUTES, MAX_MINUTES = 1.0, 60.0
 """Range of the duration of the task (min)."""
 MIN_MINUTES_WITH_MOVIE = 30.0
@@ -90,15 +92,17 @@ def simulate(
     stage = _check_session(session_type, minutes)
     rng = np.random.default_rng(_check_seed(seed))
     mouse = sample_mouse(rng) if mouse is None else mouse
-    if date is not None and not isinstance(date, datetime.datetime):
-        raise BadValue(f"date is {brief_repr(date)}; expected a datetime.", name="date", value=date)
+    start = FIRST_DATE if date is None else date
+    _check_date("date", start)
+    check_flags(images=images)
     _check_mouse(mouse)
+    if date is None:
+        start += datetime.timedelta(days=len(mouse.seen))
     parameters = sample_session_parameters(mouse, session_type, rng)
     minutes = min(minutes, stage.max_minutes)
     stage = replace(stage, has_movie=stage.has_movie and minutes >= MIN_MINUTES_WITH_MOVIE)
     log = run_task(stage, LickingModel(parameters, rng, has_spout=not stage.passive), minutes, rng)
     values = _record(stage, log, parameters, minutes, rng)
-    start = FIRST_DATE + datetime.timedelta(days=len(mouse.seen)) if date is None else date
     session_uuid = _make_uuid((mouse.mouse_id, stage.name, start, float(minutes), images), rng)
     values |= _session_values(stage, mouse, start, float(values[pickle.INTERVALS].sum()), session_uuid, images)
     values[GROUND_TRUTH] = _ground_truth(mouse, parameters, log)
@@ -152,9 +156,11 @@ def plan_sessions(
     images: bool = False,
 ) -> list[Callable[[], dict[str, Any]]]:
     """Return a function for each session of `simulate_mouse`, which simulates it; other processes can call them."""
-    types = [name for name, count in CURRICULUM for _ in range(count)] if sessions is None else list(sessions)
+    types = [name for name, count in CURRICULUM for _ in range(count)] if sessions is None else _list_types(sessions)
     for session_type in types:
         _check_session(session_type, minutes)
+    _check_date("first_date", first_date)
+    check_flags(images=images)
     rng = np.random.default_rng(_check_seed(seed))
     mouse = sample_mouse(rng) if mouse is None else mouse
     _check_mouse(mouse)
@@ -185,12 +191,22 @@ def _check_session(session_type: str, minutes: float) -> Stage:
     return stage
 
 
-def _check_seed(seed: int | None) -> int | None:
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
+def _list_types(sessions: Iterable[str]) -> list[str]:
+    return list(as_iterable("sessions", sessions, (str,), f"session types, such as ['{FIRST_SESSION_TYPE}'], or None"))
+
+
+def _check_date(name: str, date: Any) -> None:
+    if not isinstance(date, datetime.datetime) or not FIRST_YEAR <= date.year <= LAST_YEAR:
         raise BadValue(
-            f"seed is {brief_repr(seed)}; expected a whole number, 0 or more, or None.", name="seed", value=seed
+            f"{name} is {brief_repr(date)}; expected a datetime from {FIRST_YEAR} to {LAST_YEAR}.", name=name, value=date
         )
-    return None if seed is None else int(seed)
+
+
+def _check_seed(seed: int | None) -> int | None:
+    if seed is None:
+        return None
+    check_whole_number("seed", seed, 0)
+    return int(seed)
 
 
 def _check_mouse(mouse: Any) -> None:
