@@ -6,6 +6,7 @@ Usage: ``python scripts/tables_page.py > docs/tables.md``.
 from __future__ import annotations
 
 from visbehavior.schema.columns import DTYPES, Column, Table
+from visbehavior.schema.imaging import IMAGING_TABLES
 from visbehavior.schema.project import PROJECT_TABLES
 from visbehavior.schema.session import SESSION_TABLES
 from visbehavior.schema.session_data import SESSION_DATA
@@ -18,6 +19,13 @@ those of AllenSDK 2.16. The column "in 2.10" gives the name in AllenSDK 2.10 if 
 IPython, `session.trials?` shows the same text.
 
 For an introduction see [The task and its tables](task_and_tables.md). Terms are defined in the [glossary](glossary.md).
+"""
+
+IMAGING_HEAD = """
+# The tables of an imaging plane
+
+A `BehaviorOphysExperiment` has the tables of a session, and these. `metadata` has more entries; `max_projection`, `average_projection` and `segmentation_mask_image` are
+an `Image` (`.data`, `.spacing` in mm, `.unit`).
 """
 
 PROJECT_HEAD = """
@@ -52,6 +60,7 @@ with the same value.
 def page() -> str:
     """Return the page."""
     session = "".join(section(table) for table in SESSION_TABLES)
+    imaging = IMAGING_HEAD + "".join(section(table) for table in IMAGING_TABLES)
     project = PROJECT_HEAD + "".join(section(table) for table in PROJECT_TABLES)
     entries = "".join(
         f"| `{entry.path}` | {entry.value_type} | {entry.unit} | {entry.meaning} | {entry.required_for or 'optional'} |\n"
@@ -61,7 +70,7 @@ def page() -> str:
         f"| `{entry.key}` | {entry.value_type} | {entry.meaning} | {code(entry.option)} | {code(entry.column)} |\n"
         for entry in SESSION_DATA
     )
-    return HEAD + session + project + PICKLE_HEAD + entries + SESSION_DATA_HEAD + session_data
+    return HEAD + session + imaging + project + PICKLE_HEAD + entries + SESSION_DATA_HEAD + session_data
 
 
 def code(text: str) -> str:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from visbehavior._version import __version__
 
 _PUBLIC = {
+    "BehaviorOphysExperiment": "experiment",
     "BehaviorSession": "session",
+    "Image": "image",
     "Mouse": "simulation.mouse",
     "Source": "reader",
     "VisualBehaviorOphysProjectCache": "project.cache",
@@ -87,6 +89,8 @@ if TYPE_CHECKING:
     from visbehavior.plots.timeline import plot_stretch as plot_stretch, plot_timeline as plot_timeline
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache as VisualBehaviorOphysProjectCache
     from visbehavior.publish.build import build_release as build_release
+    from visbehavior.experiment import BehaviorOphysExperiment as BehaviorOphysExperiment
+    from visbehavior.image import Image as Image
     from visbehavior.publish.check import check_release as check_release
     from visbehavior.reader import Source as Source
     from visbehavior.session import BehaviorSession as BehaviorSession

@@ -24,6 +24,7 @@ from visbehavior.analysis.performance import (
 )
 from visbehavior.analysis.presentations import to_nullable
 from visbehavior.analysis.running import correct_polarity
+from visbehavior.arguments import check_number, check_whole_number
 from visbehavior.errors import BadValue, ClosedSession, brief_repr, warn
 from visbehavior.nwb.reader import NwbReader
 from visbehavior.nwb.writer import to_nwb
@@ -69,7 +70,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _documented(table: Table) -> Callable[[F], F]:
+def documented(table: Table) -> Callable[[F], F]:
     """Set the docstring of an attribute from the declaration of its table."""
 
     def document(function: F) -> F:
@@ -116,9 +117,10 @@ class BehaviorSession:
         eye_tracking_z_threshold: float = EYE_TRACKING_Z_THRESHOLD,
         eye_tracking_dilation_frames: int = EYE_TRACKING_DILATION_FRAMES,
     ) -> None:
-        if isinstance(reader, (str, os.PathLike)):
+        if not hasattr(type(reader), "read_duration"):
             raise BadValue(
-                f"BehaviorSession({brief_repr(reader)}): open a file with BehaviorSession.from_nwb_path({brief_repr(reader)}).",
+                f"BehaviorSession({brief_repr(reader)}): expected a reader; open a file with BehaviorSession.from_nwb_path(path), and a "
+                "stimulus pickle with BehaviorSession.from_json(session_data).",
                 path=reader,
             )
         self._reader = reader
@@ -239,68 +241,68 @@ class BehaviorSession:
         return self._once(name, lambda: int(self._reader.read(schema.METADATA, name.__eq__)[name]))
 
     @property
-    @_documented(schema.LICKS)
+    @documented(schema.LICKS)
     def licks(self) -> pd.DataFrame:
         return self._table(schema.LICKS)
 
     @property
-    @_documented(schema.REWARDS)
+    @documented(schema.REWARDS)
     def rewards(self) -> pd.DataFrame:
         return self._table(schema.REWARDS)
 
     @property
-    @_documented(schema.RUNNING_SPEED)
+    @documented(schema.RUNNING_SPEED)
     def running_speed(self) -> pd.DataFrame:
         return self._running(schema.RUNNING_SPEED)
 
     @property
-    @_documented(schema.RAW_RUNNING_SPEED)
+    @documented(schema.RAW_RUNNING_SPEED)
     def raw_running_speed(self) -> pd.DataFrame:
         return self._running(schema.RAW_RUNNING_SPEED)
 
     @property
-    @_documented(schema.ENCODER)
+    @documented(schema.ENCODER)
     def encoder(self) -> pd.DataFrame:
         return self._table(schema.ENCODER)
 
     @property
-    @_documented(schema.STIMULUS_PRESENTATIONS)
+    @documented(schema.STIMULUS_PRESENTATIONS)
     def stimulus_presentations(self) -> pd.DataFrame:
         return self._table(schema.STIMULUS_PRESENTATIONS, to_nullable)
 
     @property
-    @_documented(schema.STIMULUS_TEMPLATES)
+    @documented(schema.STIMULUS_TEMPLATES)
     def stimulus_templates(self) -> pd.DataFrame:
         return self._once(schema.STIMULUS_TEMPLATES.name, self._read_templates)
 
     @property
-    @_documented(schema.STIMULUS_TIMESTAMPS)
+    @documented(schema.STIMULUS_TIMESTAMPS)
     def stimulus_timestamps(self) -> NDArray[np.float64]:
         table = schema.STIMULUS_TIMESTAMPS
         return self._once(table.name, lambda: self._reader.read(table)[table.columns[0].name])
 
     @property
-    @_documented(schema.TRIALS)
+    @documented(schema.TRIALS)
     def trials(self) -> pd.DataFrame:
         return self._table(schema.TRIALS)
 
     @property
-    @_documented(schema.METADATA)
+    @documented(schema.METADATA)
     def metadata(self) -> dict[str, Any]:
         return self._once(schema.METADATA.name, self._read_metadata)
 
     @property
-    @_documented(schema.TASK_PARAMETERS)
+    @documented(schema.TASK_PARAMETERS)
     def task_parameters(self) -> dict[str, Any]:
         return self._dictionary(schema.TASK_PARAMETERS)
 
     @property
-    @_documented(schema.EYE_TRACKING)
+    @documented(schema.EYE_TRACKING)
     def eye_tracking(self) -> pd.DataFrame:
-        return self._table(schema.EYE_TRACKING, lambda columns: compute_eye_tracking(columns, *self._blink_options))
+        return self._table(schema.EYE_TRACKING, self._compute_eye_tracking)
 
     @property
-    @_documented(schema.EYE_TRACKING_RIG_GEOMETRY)
+    @documented(schema.EYE_TRACKING_RIG_GEOMETRY)
     def eye_tracking_rig_geometry(self) -> dict[str, Any]:
         return self._dictionary(schema.EYE_TRACKING_RIG_GEOMETRY)
 
@@ -445,6 +447,9 @@ class BehaviorSession:
 
         return self._once(table.name, make)
 
+    def _compute_eye_tracking(self, columns: dict[str, Any]) -> dict[str, Any]:
+        return compute_eye_tracking(columns, *self._blink_options, keep_shapes=self._convention == "2.10")
+
     def _running(self, table: Table) -> pd.DataFrame:
         return self._table(table, correct_polarity if self._convention == "2.16" else _as_read)
 
@@ -520,14 +525,6 @@ def _frame(table: Table, columns: dict[str, Any]) -> pd.DataFrame:
 
 
 def _checked_blink_options(z_threshold: float, dilation_frames: int) -> tuple[float, int]:
-    if isinstance(z_threshold, bool) or not isinstance(z_threshold, (int, float, np.number)) or not z_threshold > 0:
-        raise BadValue(
-            f"eye_tracking_z_threshold is {brief_repr(z_threshold)}; expected a number of standard deviations above 0.",
-            value=z_threshold,
-        )
-    if isinstance(dilation_frames, bool) or not isinstance(dilation_frames, (int, np.integer)) or dilation_frames < 0:
-        raise BadValue(
-            f"eye_tracking_dilation_frames is {brief_repr(dilation_frames)}; expected a whole number of frames, 0 or more.",
-            value=dilation_frames,
-        )
+    check_number("eye_tracking_z_threshold", z_threshold, above=0, unit="standard deviations")
+    check_whole_number("eye_tracking_dilation_frames", dilation_frames, least=0, unit="frames")
     return float(z_threshold), int(dilation_frames)

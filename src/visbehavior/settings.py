@@ -14,6 +14,9 @@ ENGAGED_REWARD_RATE = 2.0
 EYE_TRACKING_Z_THRESHOLD = 3.0
 # ... and this many frames before and after them.
 EYE_TRACKING_DILATION_FRAMES = 2
+EVENTS_FILTER_SCALE_SECONDS = 2 / 31
+EVENTS_FILTER_N_TIME_STEPS = 20
+"""Defaults of AllenSDK for the smoothing of events: standard deviation (s), and length (frames)."""
 
 BUCKET = "visual-behavior-ophys-data"
 """Public bucket of the data set."""
@@ -37,7 +40,7 @@ def default_cache_dir(bucket: str = BUCKET) -> Path:
     """
     variable = os.environ.get(CACHE_DIR_VARIABLE)
     if variable:
-        folder = Path(variable).expanduser()
+        folder = Path(os.path.expanduser(variable))
     else:
         from platformdirs import user_cache_path
 
@@ -47,4 +50,4 @@ def default_cache_dir(bucket: str = BUCKET) -> Path:
     import hashlib
 
     name = os.path.abspath(bucket) if os.path.isdir(bucket) else bucket
-    return folder / "other-buckets" / hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
+    return folder / "other-buckets" / hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -35,8 +35,9 @@ TOLERANCES = {
     "get_rolling_performance_df": 1e-12,
     "get_reward_rate": 1e-12,
     "eye_tracking": 1e-12,
+    "events": 1e-10,
 }
-"""Relative tolerance of computed values, whose last digits vary between versions of pandas in AllenSDK itself."""
+"""Relative tolerance of computed values, whose last digits vary between versions of pandas and numpy in AllenSDK itself."""
 
 UNORDERED = {
     "active",
@@ -146,6 +147,11 @@ class Recorded:
         else:
             for number, (expected, item) in enumerate(zip(node["items"], array.ravel().tolist(), strict=True)):
                 yield from self._compare(expected, item, f"{where}[{number}]", rtol)
+
+    def _compare_image(self, node: Node, value: Any, where: str, rtol: float) -> Iterator[str]:
+        yield from self._compare(node["data"], value.data, f"{where}.data", rtol)
+        if list(value.spacing) != node["spacing"] or value.unit != node["unit"]:
+            yield f"{where} has pixels of {value.spacing} {value.unit}, expected {node['spacing']} {node['unit']}"
 
     def _compare_digest(self, node: Node, value: Any, where: str, rtol: float) -> Iterator[str]:
         array = np.ascontiguousarray(value)

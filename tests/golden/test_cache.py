@@ -38,7 +38,7 @@ Found: TypeAlias = tuple[list[str], list[float]]
 
 
 def allensdk(folder: pathlib.Path, endpoint: str) -> Found:
-    """What AllenSDK finds in a cache folder: its tables' types of index; their rows, and the metrics of the session."""
+    """Return the index types of the tables that AllenSDK finds in a cache folder, their rows, and the session's metrics."""
     environment = os.environ | {"AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-west-2"}
     done = subprocess.run(
         [PYTHON, CHILD, folder, str(SESSION)], capture_output=True, text=True, check=False, env=environment

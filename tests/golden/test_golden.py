@@ -21,7 +21,13 @@ import pytest
 from scripts.history_report import HABITUATION, REMOVED, differences
 from tests.golden.recordings import GOLDEN, TOLERANCES, load, needs_recordings, recordings, unpacked
 from tests.oracle import PYTHON, needs_allensdk
-from visbehavior import BehaviorSession, VisBehaviorError, VisualBehaviorOphysProjectCache, compute_session_rates
+from visbehavior import (
+    BehaviorOphysExperiment,
+    BehaviorSession,
+    VisBehaviorError,
+    VisualBehaviorOphysProjectCache,
+    compute_session_rates,
+)
 from visbehavior.analysis.history import compute_history
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -50,12 +56,17 @@ def compare(
     session: Any,
     tolerances: dict[str, float],
     is_compared: Callable[[str], bool] = lambda expression: True,
+    are_options_compared: Callable[[str], bool] = lambda options: True,
 ) -> Iterator[str]:
     """Yield the differences between a recording and our values. `session` opens one with given options."""
     for options, expression, recorded in load(path):
         name = re.match(r"\w+", expression)
         assert name
-        if name[0] == "list_data_attributes_and_methods" or not is_compared(expression):
+        if (
+            name[0] == "list_data_attributes_and_methods"
+            or not is_compared(expression)
+            or not are_options_compared(options)
+        ):
             continue
         try:
             with warnings.catch_warnings():
@@ -75,6 +86,21 @@ def compare(
 
 def names(path: pathlib.Path) -> str:
     return f"{path.parent.name}/{path.name.removesuffix('.npz')}"
+
+
+@pytest.mark.parametrize("path", recordings("v1.*/behavior_ophys_experiment_*[0-9].sdk-*.npz"), ids=names)
+def test_imaging_planes_equal_allensdk(path: pathlib.Path, folder: pathlib.Path) -> None:
+    stem, version = re.match(r"(\w+)\.sdk-(2\.1\d)", path.name).groups()  # type: ignore[union-attr]
+    file = unpacked(path.with_name(f"{stem}.nwb.xz"), folder)
+
+    def experiment(**options: Any) -> BehaviorOphysExperiment:
+        return BehaviorOphysExperiment.from_nwb_path(file, allensdk_version=version, **options)
+
+    # AllenSDK and ours refuse a keyword that does not exist.
+    def is_compared(options: str) -> bool:
+        return "events_filter_scale=" not in options
+
+    assert list(compare(path, experiment, TOLERANCES, are_options_compared=is_compared)) == []
 
 
 @pytest.mark.parametrize("path", session_recordings(), ids=names)

@@ -36,6 +36,9 @@ class MemoryFile(OpenFile):
     def names(self, group: str) -> list[str]:
         return [name for name in self._group(group) if not name.startswith("@")]
 
+    def dataset_attribute(self, group: str, name: str, attribute: str) -> Any:
+        return self.attribute(f"{group}/{name}", attribute)
+
     def subgroups(self, group: str) -> list[str]:
         return [name for name in self.names(group) if isinstance(self._group(group)[name], dict)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Self
 
+from visbehavior.experiment import BehaviorOphysExperiment
 from visbehavior.project.cache import VisualBehaviorOphysProjectCache
 from visbehavior.session import BehaviorSession
 from visbehavior.settings import BUCKET, EYE_TRACKING_DILATION_FRAMES, EYE_TRACKING_Z_THRESHOLD
@@ -15,6 +16,7 @@ ALLENSDK_VERSIONS = {"2.16": "2.16.2", "2.10": "2.10.2"}
 
 _BEHAVIOR = f"{PACKAGE}.brain_observatory.behavior"
 _SESSION = f"{_BEHAVIOR}.behavior_session"
+_EXPERIMENT = f"{_BEHAVIOR}.behavior_ophys_experiment"
 _CACHE = f"{_BEHAVIOR}.behavior_project_cache"
 
 
@@ -24,13 +26,14 @@ class BehaviorCloudCacheVersionException(Exception):
 
 def module_contents(convention: str) -> dict[str, dict[str, Any]]:
     """Return the names in each module. AllenSDK 2.10 and 2.16 have the same import paths."""
-    session_class = _make_session_class(convention)
-    cache = {"VisualBehaviorOphysProjectCache": _make_cache_class(convention, session_class)}
+    session_class, experiment_class = _make_session_class(convention), _make_experiment_class(convention)
+    cache = {"VisualBehaviorOphysProjectCache": _make_cache_class(convention, session_class, experiment_class)}
     return {
         PACKAGE: {"__version__": ALLENSDK_VERSIONS[convention]},
         f"{PACKAGE}.brain_observatory": {},
         _BEHAVIOR: {},
         _SESSION: {"BehaviorSession": session_class},
+        _EXPERIMENT: {"BehaviorOphysExperiment": experiment_class},
         _CACHE: cache,
         f"{_CACHE}.behavior_project_cache": cache,
         f"{_CACHE}.utils": {"BehaviorCloudCacheVersionException": BehaviorCloudCacheVersionException},
@@ -61,10 +64,24 @@ def _make_session_class(convention: str) -> type[BehaviorSession]:
     return Session
 
 
-def _make_cache_class(convention: str, session_class: type[BehaviorSession]) -> type[VisualBehaviorOphysProjectCache]:
+def _make_experiment_class(convention: str) -> type[BehaviorOphysExperiment]:
+    class Experiment(BehaviorOphysExperiment):
+        __doc__ = BehaviorOphysExperiment.__doc__
+
+        @classmethod
+        def from_nwb_path(cls, path: str | os.PathLike[str], **options: Any) -> Self:
+            return super().from_nwb_path(path, **{"allensdk_version": convention, **options})
+
+    _rename_class(Experiment, _EXPERIMENT, "BehaviorOphysExperiment")
+    return Experiment
+
+
+def _make_cache_class(
+    convention: str, session_class: type[BehaviorSession], experiment_class: type[BehaviorOphysExperiment]
+) -> type[VisualBehaviorOphysProjectCache]:
     class Cache(VisualBehaviorOphysProjectCache):
         __doc__ = VisualBehaviorOphysProjectCache.__doc__
-        _session_class = session_class
+        _session_class, _experiment_class = session_class, experiment_class
 
         @classmethod
         def from_s3_cache(
@@ -95,6 +112,11 @@ def _make_cache_class(convention: str, session_class: type[BehaviorSession]) -> 
 
         def get_behavior_session(self, behavior_session_id: int | str, download: bool = True) -> BehaviorSession:
             return super().get_behavior_session(behavior_session_id, download)
+
+        def get_behavior_ophys_experiment(
+            self, ophys_experiment_id: int | str, download: bool = True
+        ) -> BehaviorOphysExperiment:
+            return super().get_behavior_ophys_experiment(ophys_experiment_id, download)
 
     _rename_class(Cache, _CACHE, "VisualBehaviorOphysProjectCache")
     return Cache

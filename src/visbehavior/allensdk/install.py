@@ -23,7 +23,7 @@ from visbehavior.schema.convention import parse_convention
 def install_as_allensdk(version: str = "2.16") -> None:
     """Make ``import allensdk`` return visbehavior's classes in this process.
 
-    Imports of AllenSDK's behavior session and project cache then return our classes, with the column names and types
+    Imports of AllenSDK's behavior session, imaging plane and project cache then return our classes, with the column names and types
     of that version. ``allensdk.__version__``, ``importlib.metadata`` and ``pkg_resources`` report its version number.
     Sessions from the cache are downloaded as complete files, with progress bars, as in AllenSDK.
 
@@ -96,7 +96,7 @@ class _Finder:
         if fullname.startswith(f"{PACKAGE}."):
             raise ModuleNotFoundError(
                 f"No module named {fullname!r}: visbehavior replaces AllenSDK {self._number} in this process, and has "
-                "only behavior sessions and their project cache. For the rest use AllenSDK in another environment.",
+                "only behavior sessions, imaging planes and their project cache. For the rest use AllenSDK in another environment.",
                 name=fullname,
             )
 

@@ -16,7 +16,9 @@ from visbehavior.schema.session import ELLIPSE_CENTERS, EYE_TRACKING
 _NAN_AT_BLINKS = ("eye_width", "eye_height", "eye_phi", "pupil_width", "pupil_height", "pupil_phi")
 
 
-def compute_eye_tracking(stored: Mapping[str, Any], z_threshold: float, dilation_frames: int) -> dict[str, Any]:
+def compute_eye_tracking(
+    stored: Mapping[str, Any], z_threshold: float, dilation_frames: int, keep_shapes: bool = False
+) -> dict[str, Any]:
     """Find blinks and set values at blinks to NaN.
 
     Parameters
@@ -25,6 +27,8 @@ def compute_eye_tracking(stored: Mapping[str, Any], z_threshold: float, dilation
         The stored columns of `visbehavior.schema.session.EYE_TRACKING`.
     z_threshold, dilation_frames
         As for `compute_likely_blinks`.
+    keep_shapes : bool
+        Whether widths, heights and angles stay as they were stored, as in AllenSDK 2.10.
 
     Returns
     -------
@@ -36,6 +40,6 @@ def compute_eye_tracking(stored: Mapping[str, Any], z_threshold: float, dilation
     columns["likely_blink"] = blink
     for prefix in ELLIPSE_CENTERS:
         columns[f"{prefix}_area"] = np.where(blink, np.nan, columns[f"{prefix}_area_raw"])
-    for name in _NAN_AT_BLINKS:
+    for name in () if keep_shapes else _NAN_AT_BLINKS:
         columns[name] = np.where(blink, np.nan, columns[name])
     return {column.name: columns[column.name] for column in EYE_TRACKING}

@@ -13,8 +13,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
+
+from numpy.typing import NDArray
 
 from visbehavior.errors import (
     BadValue,
@@ -28,6 +31,7 @@ from visbehavior.errors import (
 )
 from visbehavior.nwb.hdf5 import Hdf5File
 from visbehavior.nwb.hdf5_errors import DOWNLOAD_AGAIN
+from visbehavior.nwb.memory_map import map_array
 from visbehavior.nwb.open_file import OpenFile
 from visbehavior.progress import progress_bar
 from visbehavior.schema.session import METADATA_GROUP, METADATA_TYPES, TASK_PARAMETERS
@@ -130,6 +134,14 @@ class NwbFile:
     def read_one(self, piece: Callable[[OpenFile], T]) -> T:
         """Return the value of one piece."""
         return self.read({"": piece})[""]
+
+    def read_array(self, group: str, name: str, ndim: int) -> NDArray[Any]:
+        """Return a dataset of numbers, mapped into memory if the file is local and the values are contiguous."""
+        extent, path = self.read_one(methodcaller("extent", group, name, ndim=ndim)), self.local_path
+        if extent is not None and path is not None:
+            return map_array(path, extent)
+        values: NDArray[Any] = self.read_one(methodcaller("numbers", group, name, ndim=ndim))
+        return values
 
     def prefetch(self, *reads: Callable[[], object]) -> None:
         """Call functions that read, and download what they need in common batches. No effect on local files."""

@@ -124,12 +124,22 @@ class Hdf5File(OpenFile):
 
     def attribute(self, group: str, name: str) -> Any:
         """Return an attribute: a number, a text, or a list of either; None if it is null."""
-        where = f"/{group}@{name}"
-        parent = self._group(group)
-        if not self.has_attribute(group, name):
-            raise self.missing(where, f"attributes: {', '.join(self._attribute_names(group)) or 'none'}")
+        return self._read_attribute(self._group(group), name, f"/{group}")
+
+    def dataset_attribute(self, group: str, name: str, attribute: str) -> Any:
+        """Return an attribute of a dataset, as `attribute`."""
+        dataset = self._dataset(group, name)
+        return self._read_attribute(dataset.data, attribute, dataset.where)
+
+    def _read_attribute(self, owner: h5g.GroupID | h5d.DatasetID, name: str, owner_path: str) -> Any:
+        where = f"{owner_path}@{name}"
         with hdf5_errors(self.path, where):
-            attribute = h5a.open(parent, name.encode())
+            if not h5a.exists(owner, name.encode()):
+                names = [
+                    h5a.open(owner, index=i).name.decode("utf-8", "replace") for i in range(h5a.get_num_attrs(owner))
+                ]
+                raise self.missing(where, f"attributes: {', '.join(names) or 'none'}")
+            attribute = h5a.open(owner, name.encode())
             if attribute.get_space().get_simple_extent_type() == h5s.NULL:
                 return None
             self._check_size(math.prod(attribute.shape) * attribute.dtype.itemsize, where)
@@ -330,11 +340,6 @@ class Hdf5File(OpenFile):
             target = parent.links.get_val(name.encode()).decode()
         absolute = target.strip("/") if target.startswith("/") else f"{group}/{target}".strip("/")
         return self._open(opener, *_split(absolute), links + 1)
-
-    def _attribute_names(self, group: str) -> list[str]:
-        with hdf5_errors(self.path, f"/{group}"):
-            parent = self._group(group)
-            return [h5a.open(parent, index=i).name.decode("utf-8", "replace") for i in range(h5a.get_num_attrs(parent))]
 
 
 def _is_group(parent: h5g.GroupID, name: bytes) -> bool:

@@ -13,7 +13,7 @@ from visbehavior.schema.session import METADATA, TASK_PARAMETERS
 from visbehavior.schema.session_type import NO_PROJECT_CODE, parse_cre_line, parse_session_type
 
 NO_TEXT = "None"
-"""What AllenSDK writes for a reporter line that is None."""
+"""Text that AllenSDK writes for a reporter line that is None."""
 
 
 def read_metadata(

@@ -16,7 +16,7 @@ from visbehavior.schema.columns import Table
 from visbehavior.schema.session import METADATA, TASK_PARAMETERS
 
 NO_AGE = "null"
-"""What AllenSDK writes, and reads, for an age of None."""
+"""Text that AllenSDK writes, and reads, for an age of None."""
 INSTITUTION, INSTITUTION_PROJECTS = "Allen Institute for Brain Science", "VisualBehavior"
 """Institution of projects whose code begins like this; for others it is unknown."""
 _SPECIES = "Mus musculus"
@@ -41,8 +41,11 @@ def make_nwb_file(session: Any) -> Any:
             f"metadata of the session has no {', '.join(missing)}. Add it before writing.", name=missing[0]
         )
     rig = metadata["equipment_name"]
-    if set(rig) & set("/:"):
-        raise BadValue(f"equipment_name is {brief_repr(rig)}; it must not contain '/' or ':'.", value=rig)
+    if not rig or set(rig) & set("/:"):
+        raise BadValue(
+            f"equipment_name is {brief_repr(rig)}; expected a name without '/' or ':', at least one character long.",
+            value=rig,
+        )
     source = getattr(getattr(session, "source", None), "location", type(session).__name__)
     file = pynwb.NWBFile(
         session_description="Visual Behavior: change detection task",

@@ -67,6 +67,10 @@ class OpenFile(ABC):
         """Return an attribute: a number, a text, or a list of either; None if it is null."""
 
     @abstractmethod
+    def dataset_attribute(self, group: str, name: str, attribute: str) -> Any:
+        """Return an attribute of a dataset, as `attribute`."""
+
+    @abstractmethod
     def is_numeric(self, group: str, name: str) -> bool:
         """Return True if a dataset holds numbers or truth values, False if it holds text."""
 

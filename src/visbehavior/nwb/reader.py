@@ -10,8 +10,11 @@ from operator import methodcaller
 from types import MappingProxyType
 from typing import Any
 
+from numpy.typing import NDArray
+
 from visbehavior.nwb.eye_tracking import read_eye_tracking
 from visbehavior.nwb.file import NwbFile, optional
+from visbehavior.nwb.imaging import IMAGING_READERS, read_image
 from visbehavior.nwb.metadata import read_imaging_metadata, read_metadata, read_task_parameters
 from visbehavior.nwb.presentations import presentation_groups, read_layout, read_presentations
 from visbehavior.nwb.tables import read_column_names, read_dictionary, read_series
@@ -44,6 +47,7 @@ _READERS: Mapping[str, Callable[..., dict[str, Any]]] = MappingProxyType(
         METADATA.name: read_metadata,
         IMAGING_METADATA.name: read_imaging_metadata,
         TASK_PARAMETERS.name: read_task_parameters,
+        **IMAGING_READERS,
     }
 )
 """Tables that need more than their declaration to be read."""
@@ -110,6 +114,10 @@ class NwbReader:
             return special(self._file, wanted, known)
         read = read_dictionary if table.kind == "dictionary" else read_series
         return read(self._file, table, wanted, known)
+
+    def read_image(self, name: str) -> tuple[NDArray[Any], float]:
+        """Return a stored image of an imaging plane, and the size of its pixels (mm)."""
+        return read_image(self._file, name)
 
     def count_rows(self, table: Table) -> int | None:
         """Return the number of rows of a table without reading it; None if the file has no such table."""

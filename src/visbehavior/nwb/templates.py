@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from visbehavior.errors import MissingData
 from visbehavior.nwb.file import NwbFile
-from visbehavior.nwb.memory_map import map_array
 from visbehavior.nwb.open_file import OpenFile
 from visbehavior.nwb.tables import check_lengths
 from visbehavior.reader import NOTHING, every_column
@@ -52,16 +51,8 @@ def _names(file: NwbFile, group: str) -> list[str]:
 
 def _read_template(file: NwbFile, group: str) -> tuple[dict[str, Any], str]:
     columns = {STIMULUS_TEMPLATES.index: file.read_one(methodcaller("text", group, NAMES))}
-    columns |= {column.name: _read_stack(file, group, str(column.path)) for column in STIMULUS_TEMPLATES}
+    columns |= {column.name: file.read_array(group, str(column.path), 3) for column in STIMULUS_TEMPLATES}
     return columns, group.rpartition("/")[2]
-
-
-def _read_stack(file: NwbFile, group: str, name: str) -> NDArray[Any]:
-    extent, path = file.read_one(methodcaller("extent", group, name, ndim=3)), file.local_path
-    if extent is not None and path is not None:
-        return map_array(path, extent)
-    stack: NDArray[Any] = file.read_one(methodcaller("numbers", group, name, ndim=3))
-    return stack
 
 
 class Images(NamedTuple):

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from visbehavior.arguments import check_flags, parse_path
 from visbehavior.atomic import atomic_write
 from visbehavior.errors import BadValue, CannotWrite, MissingData, VisBehaviorWarning
 from visbehavior.extras import import_extra
@@ -89,7 +90,10 @@ def write_nwb(
     Columns of tables that are not declared are written too. If the session has no ``encoder``, NaN is written for the
     encoder's voltages, which AllenSDK's reader requires.
     """
-    target = Path(path).expanduser().absolute()
+    target = parse_path("path", path).absolute()
+    check_flags(compress_templates=compress_templates, overwrite=overwrite)
+    if templates is not None:
+        check_flags(templates=templates)
     _check_target(session, target, overwrite)
     file = to_nwb(session, templates=templates, compress_templates=compress_templates)
     with atomic_write(target, needed=_array_bytes(file)) as part:

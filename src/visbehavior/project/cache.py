@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from visbehavior.analysis.performance import check_threshold
+from visbehavior.arguments import check_failures, check_flags, check_jobs, parse_path
 from visbehavior.errors import BadValue, NotFound, VisBehaviorError, brief_repr
+from visbehavior.experiment import BehaviorOphysExperiment
 from visbehavior.project.files import ReleaseFiles, open_cache_folder
 from visbehavior.project.ids import Ids, list_ids, parse_id, parse_ids
 from visbehavior.project.manifest import MOVIE, check_manifest_name, describe_changes, manifest_file_name
@@ -51,8 +54,13 @@ class VisualBehaviorOphysProjectCache:
     """
 
     _session_class: ClassVar[type[BehaviorSession]] = BehaviorSession
+    _experiment_class: ClassVar[type[BehaviorOphysExperiment]] = BehaviorOphysExperiment
 
     def __init__(self, files: ReleaseFiles, allensdk_version: str, version: str | None) -> None:
+        if not isinstance(files, ReleaseFiles):
+            raise BadValue(
+                f"{type(self).__name__}({brief_repr(files)}): open the data set with from_s3_cache() or from_local_cache()."
+            )
         self._files = files
         self._convention = parse_convention(allensdk_version)
         self.load_manifest(files.manifests.choose(version))
@@ -98,9 +106,9 @@ class VisualBehaviorOphysProjectCache:
         bucket = (
             os.fspath(bucket_name_override) if isinstance(bucket_name_override, os.PathLike) else bucket_name_override
         )
-        folder = default_cache_dir(str(bucket)) if cache_dir is None else Path(cache_dir).expanduser()
-        source = ObjectSource(parse_location(bucket, endpoint))
-        return cls(ReleaseFiles(folder.absolute(), source), allensdk_version, version)
+        location = parse_location(bucket, endpoint)
+        folder = parse_path("cache_dir", default_cache_dir(bucket) if cache_dir is None else cache_dir)
+        return cls(ReleaseFiles(folder.absolute(), ObjectSource(location)), allensdk_version, version)
 
     @classmethod
     def from_local_cache(
@@ -132,7 +140,8 @@ class VisualBehaviorOphysProjectCache:
         NotCached
             If the release is not in the folder.
         """
-        folder = default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()
+        check_flags(use_static_cache=use_static_cache)
+        folder = parse_path("cache_dir", default_cache_dir() if cache_dir is None else cache_dir)
         files = open_cache_folder(folder.absolute(), use_static_cache)
         return cls(files, allensdk_version, version)
 
@@ -198,11 +207,38 @@ class VisualBehaviorOphysProjectCache:
         TransferFailed, CorruptFile, DiskFull
             If the file cannot be downloaded.
         """
+        check_flags(download=download)
         entries = self._release.session_files(parse_id(behavior_session_id))
         if download:
             cached = [entry for entry in entries if self._release.find(entry) is not None]
             self._release.download([*cached, *entries][:1])
         return self._session_class(self._release.open_reader(entries), allensdk_version=self._convention)
+
+    def get_behavior_ophys_experiment(
+        self, ophys_experiment_id: int | str, download: bool = False
+    ) -> BehaviorOphysExperiment:
+        """Open an imaging plane. It is streamed: an attribute fetches only the parts of the file that it reads.
+
+        Parameters
+        ----------
+        ophys_experiment_id : int or str
+        download : bool
+            Whether to download the complete file first, verified by the release's hash.
+
+        Raises
+        ------
+        NotFound
+            If there is no such imaging plane. If the id is of another kind, the message gives the ids of its planes.
+        NotCached
+            If the plane's file is not cached and there is no network.
+        TransferFailed, CorruptFile, DiskFull
+            If the file cannot be downloaded.
+        """
+        check_flags(download=download)
+        entry = self._release.plane_file(parse_id(ophys_experiment_id))
+        if download:
+            self._release.download([entry])
+        return self._experiment_class(self._release.open_reader([entry]), allensdk_version=self._convention)
 
     def download(
         self,
@@ -242,8 +278,9 @@ class VisualBehaviorOphysProjectCache:
             If the files do not fit on the disk; nothing is downloaded.
         NotFound, NotCached, TransferFailed, CorruptFile
         """
-        if jobs < 1:
-            raise BadValue(f"jobs is {brief_repr(jobs)}; expected 1 or more connections.", jobs=jobs)
+        check_jobs("jobs", jobs)
+        check_flags(progress=progress)
+        check_failures(failures)
         session_ids, plane_ids = list_ids(behavior_session_ids), list_ids(ophys_experiment_ids)
         if not session_ids and not plane_ids:
             raise BadValue(
@@ -269,6 +306,7 @@ class VisualBehaviorOphysProjectCache:
             Index path (below the cache folder); ``state``: "complete", "damaged", "partial", "repaired", or the
             reason why the file could not be read or repaired; ``size`` (bytes on disk).
         """
+        check_flags(repair=repair, progress=progress)
         return verify_files(self._files, repair, progress)
 
     def get_performance_table(
@@ -302,10 +340,13 @@ class VisualBehaviorOphysProjectCache:
             Index behavior_session_id, in the order of `ids`; the columns of `get_behavior_session_table`, then the metrics of
             `BehaviorSession.get_performance_metrics` in their order. Where both have a count, the metrics' value is used.
         """
+        check_threshold(engaged_trial_reward_rate_threshold)
+        check_flags(progress=progress)
+        check_failures(failures)
         table = self.get_behavior_session_table()
         numbers = table.index.tolist() if ids is None else parse_ids(ids)
         files = self._release.select_session_files(numbers, failures)
-        stored = MetricsCache(self._files.records_folder, engaged_trial_reward_rate_threshold)
+        stored = MetricsCache(self._files.records_folder, float(engaged_trial_reward_rate_threshold))
         metrics = compute_metrics(files, self._release, stored, failures, progress)
         return join_metrics(table, numbers, metrics)
 
@@ -331,6 +372,8 @@ class VisualBehaviorOphysProjectCache:
         """
         from visbehavior.stimuli.natural_movie import compute_movie_template
 
+        if n_workers is not None:
+            check_jobs("n_workers", n_workers)
         return compute_movie_template(self.get_raw_natural_movie(), n_workers, progress=True)
 
     def list_all_downloaded_manifests(self) -> list[str]:

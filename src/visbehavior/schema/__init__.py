@@ -1,1 +1,1 @@
-"""What the tables are: each column declared once."""
+"""Declarations of the tables: each column once."""

@@ -26,6 +26,7 @@ DTYPES = {
     "times": "arrays of float64",
     "list": "lists, NaN if missing",
     "image": "2-dimensional arrays",
+    "trace": "arrays of float64 (float32 in some files), one value per imaging frame",
     # Values of dictionaries.
     "integer": "int",
     "days": "int",

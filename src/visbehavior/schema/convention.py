@@ -13,7 +13,7 @@ import pandas as pd
 
 from visbehavior.errors import MissingData, UnknownVersion, brief_repr
 from visbehavior.schema.columns import MISSING_INTEGER, Table
-from visbehavior.schema.session import EMPTY_LICKS_2_10, LICKS, STIMULUS_PRESENTATIONS, TRIALS
+from visbehavior.schema.session import EMPTY_LICKS_2_10, EYE_TRACKING, LICKS, STIMULUS_PRESENTATIONS, TRIALS
 
 CONVENTIONS = ("2.16", "2.10")
 
@@ -36,6 +36,29 @@ LISTED_2_10 = (
 """Result of ``list_data_attributes_and_methods()`` in AllenSDK 2.10."""
 LISTED_2_16 = tuple(sorted((*LISTED_2_10, "eye_tracking", "eye_tracking_rig_geometry")))
 """Result of ``list_data_attributes_and_methods()`` in AllenSDK 2.16."""
+
+_EXPERIMENT_2_10 = (
+    "average_projection",
+    "cell_specimen_table",
+    "corrected_fluorescence_traces",
+    "dff_traces",
+    "events",
+    "eye_tracking",
+    "eye_tracking_rig_geometry",
+    "get_cell_specimen_ids",
+    "get_cell_specimen_indices",
+    "get_dff_traces",
+    "get_segmentation_mask_image",
+    "max_projection",
+    "motion_correction",
+    "ophys_experiment_id",
+    "ophys_session_id",
+    "ophys_timestamps",
+    "roi_masks",
+    "segmentation_mask_image",
+)
+LISTED_EXPERIMENT = {"2.10": _EXPERIMENT_2_10, "2.16": (*_EXPERIMENT_2_10, "demixed_traces", "neuropil_traces")}
+"""What an imaging plane lists beside the names of a behavior session, by convention."""
 
 
 def parse_convention(allensdk_version: str) -> str:
@@ -82,6 +105,8 @@ def to_convention(table: Table, frame: pd.DataFrame, convention: str, layout: st
         frame = _trials_2_10(frame, layout)
     elif table is STIMULUS_PRESENTATIONS:
         frame = _presentations_2_10(frame, layout)
+    elif table is EYE_TRACKING:
+        frame = frame[list(table.order_2_10)]
     renamed = {column.name: column.renamed_2_10 for column in table if column.renamed_2_10 and column.name in frame}
     return frame.rename(columns=renamed) if renamed else frame
 

@@ -741,6 +741,12 @@ EYE_TRACKING = Table(
     summary="Ellipses fitted to eye, pupil and corneal reflection: one row per frame of the eye camera.",
     group="acquisition/EyeTracking",
     optional=True,
+    order_2_10=(
+        *("timestamps", "cr_area", "eye_area", "pupil_area", "likely_blink"),
+        *("eye_center_x", "eye_center_y", "eye_area_raw", "eye_height", "eye_width", "eye_phi"),
+        *("pupil_center_x", "pupil_center_y", "pupil_area_raw", "pupil_height", "pupil_width", "pupil_phi"),
+        *("cr_center_x", "cr_center_y", "cr_area_raw", "cr_height", "cr_width", "cr_phi"),
+    ),
     index="frame",
     index_meaning="frame of the eye camera.",
     columns=(

@@ -6,9 +6,9 @@ import datetime
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
+from visbehavior.arguments import as_float
 from visbehavior.schema import stimulus_pickle as pickle
 
 _TEXT, _PATH = "text", "path"
@@ -17,8 +17,12 @@ _PICKLE, _NUMBER, _SECONDS = "path, or the content of the pickle", "a whole numb
 _NAME, _DAYS, _DATE = "text, or number", "text, or number of days", "ISO 8601 text, or datetime"
 
 
+_LIMIT = 2**63
+"""Numbers of this size are neither ids nor ages nor delays."""
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+    return abs(as_float(value)) < _LIMIT
 
 
 def _is_text_or_number(value: Any) -> bool:
@@ -37,7 +41,7 @@ VALUE_TYPES: dict[str, Callable[[Any], bool]] = {
     _NUMBER: lambda value: (
         value.isdecimal() and len(value) < 19
         if isinstance(value, str)
-        else _is_number(value) and 0 <= value < 2**63 and int(value) == value
+        else _is_number(value) and 0 <= value < _LIMIT and int(value) == value
     ),
     _DAYS: _is_text_or_number,
     _DATE: lambda value: isinstance(value, (str, datetime.datetime)),
