@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import pathlib
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from tests.faultserver import FaultServer
+from tests.imagingfiles import make_plane, write_plane
 from tests.nwbfiles import write_session
 from tests.synthetic_session import make_session
 from visbehavior import BehaviorSession, VisualBehaviorOphysProjectCache
@@ -79,7 +81,14 @@ def make_release(
         file_hash = digest(path.encode() + version.encode())
         if file_id not in missing:
             (release / path).parent.mkdir(exist_ok=True)
-            write_session(release / path, make_session(number).replace(behavior_session_id=session_id), "1.0")
+            session = make_session(number).replace(behavior_session_id=session_id)
+            if "ophys_experiment" in path:
+                plane = dataclasses.replace(
+                    make_plane(), session=session, experiment_id=int(pathlib.Path(path).stem.rpartition("_")[2])
+                )
+                write_plane(release / path, plane, "1.0")
+            else:
+                write_session(release / path, session, "1.0")
             file_hash = digest((release / path).read_bytes())
         files[file_id] = {"url": f"{BUCKET}/{path}", "version_id": "v1", "file_hash": file_hash}
     (folder / f"{PROJECT}_project_manifest_v{version}.json").write_text(json.dumps(manifest))
