@@ -1,7 +1,7 @@
 # make demo         three simulated mice, released, opened as the real data set is, measured and drawn, in demo/
 # make test         lint, types, the import table, the tests on the installed package; makes .venv first
 # make test-lowest  the tests with the lowest versions that pyproject.toml allows
-# make fuzz         1,000 damaged files, each opened in a child process
+# make fuzz         1,000 damaged files, 10,000 mutated pickles and 10,000 mutated releases, opened in child processes
 # make oracle       AllenSDK 2.16.2 in an environment of its own, for bench and for the tests marked oracle
 # make bench        what benchmarks/ measures, as ratios to AllenSDK and to bare h5py
 # make docs         the pages and pictures that are made from code and from the demo
@@ -33,7 +33,8 @@ test-lowest: $(LOWEST)/installed
 	$(LOWEST)/$(BIN)/python -m pytest -n auto --dist loadfile -m "not calibration"
 
 fuzz: $(VENV)/installed
-	VISBEHAVIOR_FUZZ_FILES=1000 $(VENV)/$(BIN)/python -m pytest tests/nwb/test_fuzz.py -s
+	VISBEHAVIOR_FUZZ_FILES=1000 VISBEHAVIOR_FUZZ_CASES=10000 $(VENV)/$(BIN)/python -m pytest -s \
+		tests/nwb/test_fuzz.py tests/raw/test_fuzz.py tests/project/test_fuzz.py
 
 bench: $(VENV)/installed
 	$(VENV)/$(BIN)/python -m benchmarks

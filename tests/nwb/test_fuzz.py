@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import pathlib
-import subprocess
 import sys
 
 import h5py
 import numpy as np
 import pytest
 
+from tests.fuzzing import run_child, run_seeds
 from tests.nwbfiles import write_session
 from tests.synthetic_session import make_eye_tracking, make_session
 from visbehavior import BehaviorSession
@@ -22,44 +22,43 @@ from visbehavior.schema.session import SESSION_TABLES
 
 # Half of the files have each layout.
 FILES = int(os.environ.get("VISBEHAVIOR_FUZZ_FILES", "40")) // 2
-# Seconds after which a child process hangs. On a slow machine it takes a tenth of this.
-TIMEOUT = 120
-
 CHILD = r"""
-import pathlib, random, sys, tracemalloc, warnings
+import pathlib, sys, tracemalloc, warnings
 import visbehavior
+from tests.fuzzing import check_error, report, run_cases
 from visbehavior.schema.session import SESSION_TABLES
 source, target, first, last = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 original = pathlib.Path(source).read_bytes()
 warnings.simplefilter("ignore")
 names = ["behavior_session_id", "describe", "get_performance_metrics", *(table.name for table in SESSION_TABLES)]
 visbehavior.BehaviorSession.from_nwb_path(source).get_performance_metrics()
-for seed in range(first, last):
-    rng = random.Random(seed)
+def run_case(rng):
     content = bytearray(original)
     for _ in range(rng.choice([1, 4, 30])):
         # Half of the flips are in the first part, which has most of the file's structure.
         content[rng.randrange(len(content) if rng.random() < 0.5 else 20000)] ^= 1 << rng.randrange(8)
     pathlib.Path(target).write_bytes(content)
-    print("seed", seed, flush=True)
     tracemalloc.start()
     try:
         session = visbehavior.BehaviorSession.from_nwb_path(target)
     except visbehavior.VisBehaviorError as error:
-        assert target in str(error), error
-        continue
+        check(error)
+        return
     for name in names:
-        print("reading", name, flush=True)
+        report(f"reading {name}")
         try:
             value = getattr(session, name)
             value = value() if callable(value) else value
         except visbehavior.VisBehaviorError as error:
-            assert target in str(error), error
+            check(error)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     # The session keeps its tables, which contain each value once or twice. Reading text needs more.
     assert peak < 8 * len(original) + 2_000_000, peak
-print("done", flush=True)
+def check(error):
+    check_error(error)
+    assert target in str(error), error
+run_cases(first, last, run_case, seconds=60, memory=4 << 30, growth=300 << 20)
 """
 
 # Reads everything in some groups with plain h5py.
@@ -88,37 +87,18 @@ GROUPS["get_performance_metrics"] = ("intervals/trials", "processing/rewards", "
 GROUPS["describe"] = ("general", "processing", "intervals", "stimulus", "acquisition")
 
 
-def run_child(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT,
-    )
-
-
 @pytest.mark.parametrize("layout", ["1.0", "1.1"])
 def test_damaged_files_raise_errors_of_visbehavior(tmp_path: pathlib.Path, layout: str) -> None:
     synthetic = make_session(seed=4, trials=30, blocks=4).replace(eye=make_eye_tracking())
     source = write_session(tmp_path / "original.nwb", synthetic, layout)
     target = tmp_path / "damaged.nwb"
     crashes: list[tuple[int, str, bool]] = []
-    seed = 0
-    while seed < FILES:
-        last = min(seed + 50, FILES)
-        process = run_child(CHILD, source, target, seed, last)
-        if process.stdout.endswith("done\n"):
-            seed = last
-            continue
+    for seed, process in run_seeds(["-c", CHILD, source, target], FILES):
         lines = process.stdout.splitlines()
-        last_file = max(i for i, line in enumerate(lines) if line.startswith("seed"))
-        seed = int(lines[last_file].split()[1])
         assert process.returncode < 0, f"seed {seed}: {lines[-1]}: {process.stderr[-3000:]}"
-        attribute = lines[-1].split()[1] if len(lines) > last_file + 1 else "opening"
-        plain = run_child(PLAIN_H5PY, target, *GROUPS.get(attribute, GROUPS_READ_ON_OPENING))
+        attribute = lines[-1].split()[1] if lines[-1].startswith("reading") else "opening"
+        plain = run_child("-c", PLAIN_H5PY, target, *GROUPS.get(attribute, GROUPS_READ_ON_OPENING))
         crashes.append((seed, attribute, plain.returncode < 0))
-        seed += 1
     sys.stderr.write(f"\n{FILES} damaged files, {len(crashes)} crashes (seed, attribute, h5py too): {crashes}\n")
     assert all(h5py_crashes for _, _, h5py_crashes in crashes)
 

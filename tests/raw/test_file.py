@@ -10,7 +10,7 @@ import pytest
 
 from tests.rawfiles import changed_session, session_data
 from visbehavior import BadValue, BehaviorSession, MissingData, NotFound, VisBehaviorError
-from visbehavior.raw.file import RawSession, id_in_name, read_session_data
+from visbehavior.raw.file import RawSession, id_in_name, read_session_data, text
 from visbehavior.schema import stimulus_pickle as pickle
 from visbehavior.schema.session_data import MOUSE_ID, SEX
 
@@ -97,3 +97,16 @@ def test_none_in_session_data_counts_as_absent(raw: dict[str, Any]) -> None:
     assert RawSession(session_data(pathlib.Path("a.pkl"), sex=None)).data.keys() == session_data(
         pathlib.Path()
     ).keys() - {"sex"}
+
+
+def test_long_names_are_an_error(raw: dict[str, Any]) -> None:
+    """An array of text needs room for the longest name in each of its rows."""
+    assert text("x" * 1000) == text(b"x" * 1000) == "x" * 1000
+    for name in ("x" * 1001, b"x" * 1001, [1] * 1000):
+        with pytest.raises(BadValue, match=r"A name in the pickle is .+ characters; expected 1,000 at most"):
+            text(name)
+    session = changed_session(
+        raw, lambda b: b["stimuli"]["images"]["set_log"].insert(0, ("Image", "x" * 10**6, 0.0, 0))
+    )
+    with pytest.raises(BadValue, match=r"A name in the pickle is 'xxx"):
+        _ = session.trials

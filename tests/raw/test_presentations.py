@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.rawfiles import changed_session, session_of
@@ -52,6 +53,11 @@ def rename_image(b: dict[str, Any], old: str, new: str) -> None:
         ),
         (
             lambda b: b.update(omitted_flash_frame_log=[1]),
+            BadValue,
+            r"'omitted_flash_frame_log'\] cannot be interpreted",
+        ),
+        (
+            lambda b: b.update(omitted_flash_frame_log=np.arange(5)),
             BadValue,
             r"'omitted_flash_frame_log'\] cannot be interpreted",
         ),

@@ -169,6 +169,11 @@ def test_missing_entries_do_not_affect_other_tables(raw: dict[str, Any]) -> None
             r"has no \['items'\]\['behavior'\]\['config'\]\['DoC'\]",
         ),
         (lambda b: b["config"]["DoC"].update(response_window="x"), BadValue, r"'response_window'\]"),
+        (
+            lambda b: b["config"]["DoC"].update(response_window=[]),
+            BadValue,
+            r"'response_window'\] is empty; expected numbers",
+        ),
     ],
 )
 def test_invalid_task_parameters_are_reported(

@@ -78,12 +78,15 @@ def read_clock(raw: RawSession) -> Clock:
 
 def _supplied_delay(raw: RawSession) -> float | None:
     value = raw.session_data(MONITOR_DELAY, None)
+    if value is None:
+        return None
     try:
-        return None if value is None else float(value)
+        delay = float(value)
     except (TypeError, ValueError):
-        raise BadValue(
-            f"session_data[{MONITOR_DELAY.key!r}] is {brief_repr(value)}; expected seconds.", value=value
-        ) from None
+        delay = np.nan
+    if not np.isfinite(delay):
+        raise BadValue(f"session_data[{MONITOR_DELAY.key!r}] is {brief_repr(value)}; expected seconds.", value=value)
+    return delay
 
 
 def read_frame_times(raw: RawSession) -> Floats:
@@ -139,7 +142,7 @@ class SyncFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        if not os.path.exists(self.path):
+        if not os.path.isfile(self.path):
             raise NotFound(
                 f"There is no sync file {self.path}. Correct {SYNC_FILE.key!r}, or remove it to use the rig's own clock.",
                 path=self.path,

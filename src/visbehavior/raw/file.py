@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbehavior.errors import BadValue, MissingData, NotFound, VisBehaviorError, brief_repr
+from visbehavior.arguments import parse_path
+from visbehavior.errors import BadValue, MissingData, VisBehaviorError, brief_repr
 from visbehavior.raw.unpickle import read_pickle
 from visbehavior.schema import stimulus_pickle as pickle
 from visbehavior.schema.session_data import (
@@ -26,15 +27,18 @@ from visbehavior.schema.session_data import (
     SessionDataEntry,
 )
 from visbehavior.schema.stimulus_pickle import Entry, Keys
+from visbehavior.store.verified import read_file
 
 JSON = ".json"
 SUFFIXES = (".pkl", ".pkl.gz", ".pickle", JSON)
 """File names of stimulus pickles, and of JSON files with session_data."""
 IN_MEMORY = "<a pickle in memory>"
 _HELP = 'See the page "Your own rig\'s data" (docs/own_rig.md).'
+_MAX_TEXT = 1000
+"""Characters of the longest name in a pickle."""
 
-# Shorter numbers in file names are counters or mice.
-_ID = re.compile(r"\d{6,}")
+# Shorter numbers in file names are counters or mice. Longer ones are too large for an id.
+_ID = re.compile(r"(?<!\d)\d{6,18}(?!\d)")
 
 
 class RawSession:
@@ -176,8 +180,15 @@ class RawSession:
 
 
 def text(value: Any) -> str:
-    """Return text; Python 2 pickled text as bytes."""
-    return value.decode("latin1") if isinstance(value, bytes) else str(value)
+    """Return a name as text; Python 2 pickled text as bytes."""
+    name = value.decode("latin1") if isinstance(value, bytes) else str(value)
+    if len(name) > _MAX_TEXT:
+        raise BadValue(
+            f"A name in the pickle is {brief_repr(name)}, of {len(name):,} characters; expected {_MAX_TEXT:,} at most. The file may be "
+            "damaged.",
+            value=name[:_MAX_TEXT],
+        )
+    return name
 
 
 def plain_number(value: Any) -> float:
@@ -223,26 +234,25 @@ def read_session_data(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises
     ------
-    NotFound, BadValue
-        If the JSON file does not exist or contains something else.
+    NotFound, UnsupportedFile, CorruptFile, BadValue
+        If the JSON file does not exist, is a folder, cannot be read, or contains something else.
     """
-    path = Path(path).expanduser()
+    path = parse_path("path", path)
     if path.suffix != JSON:
         return {STIMULUS_FILE.key: str(path)}
+    content = read_file(path)
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(content)
         if not isinstance(data, dict) or STIMULUS_FILE.key not in data:
             raise ValueError(f"expected a dictionary with {STIMULUS_FILE.key!r}")
-    except FileNotFoundError as error:
-        raise NotFound(f"There is no file {path}.", path=str(path)) from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadValue(f"{path} is not a JSON file with session_data: {error}. {_HELP}", path=str(path)) from error
     keys = [entry.key for entry in FILES]
     return data | {key: str(path.parent / data[key]) for key in keys if isinstance(data.get(key), str)}
 
 
 def id_in_name(path: str | os.PathLike[str]) -> int | None:
-    """Return the session id in a file name: the first number of six or more digits."""
+    """Return the session id in a file name: the first number of 6 to 18 digits."""
     number = _ID.search(Path(path).name)
     return int(number[0]) if number else None
 

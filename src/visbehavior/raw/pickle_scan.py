@@ -17,7 +17,7 @@ DICTIONARY = ("visbehavior", "dict")
 """Module and name of the class that a checked pickle builds its dictionaries with."""
 _MAX_DIGITS = 20
 _MAX_FLOAT_LENGTH = 64
-_CONTAINERS = 1_600_000
+_CONTAINERS = 1_000_000
 """A pickle may have so many containers, which need some 80 bytes each ..."""
 _BYTES_PER_CONTAINER = 8
 """... plus one for so many bytes. The rigs' pickles have one for 700 bytes."""
@@ -67,16 +67,17 @@ _CHECKED_OPCODES: dict[bytes, tuple[int, bytes | None]] = {
     b"}": (1, _NEW_DICTIONARY),
     # "(d", an empty dictionary: Python's pickles add the items later.
     b"(": (2, _NEW_DICTIONARY),
-    # One or several items become a tuple, which is the state of the dictionary.
-    b"s": (1, b"\x86b"),
-    b"u": (1, b"tb"),
-    b"\x95": (9, b""),
+    # One or several items become a tuple in a tuple, which is the state of the dictionary.
+    b"s": (1, b"\x86\x85b"),
+    b"u": (1, b"t\x85b"),
 }
-"""Opcodes of containers and frames: their size, and what replaces them."""
+"""Opcodes of containers: their size, and what replaces them."""
+_FRAME = b"\x95"
+"""A frame has a length of 8 bytes, which the replacements would change. The unpickler needs no frames."""
 _COUNT_SIZE = {b"T": 4, b"X": 4, b"B": 4, b"\x8d": 8, b"\x8e": 8, b"\x96": 8}
 """Opcodes with bytes after a length of so many bytes."""
 _BYTES_PER_PUT = 4
-_PADDINGS = (b"0\n0\n", bytes(256))
+_PADDINGS = (b"0\n0\n", b"\n0\n", bytes(256))
 """One of them completes an opcode that is cut off."""
 _PUTS = re.compile(rb"p(\d{1,19})\n|r(.{4})", re.DOTALL)
 
@@ -102,7 +103,8 @@ def check_opcodes(data: bytes) -> bytes:
         If the pickle is truncated.
     """
     remaining = _CONTAINERS + len(data) // _BYTES_PER_CONTAINER
-    pieces, copied, position = [], 0, 0
+    pieces: list[bytes] = []
+    copied = position = 0
     while True:
         position = _COMMON.match(data, position).end()  # type: ignore[union-attr]
         code = data[position : position + 1]
@@ -117,11 +119,21 @@ def check_opcodes(data: bytes) -> bytes:
                 raise RejectedPickle("it has too many containers for its size")
         elif code == b".":
             break
+        elif code == _FRAME:
+            pieces.append(data[copied:position])
+            copied = position = _start_of_frame(data, position)
         else:
             position = _after_rare_opcode(data, position)
     if position + 1 != len(data):
         raise RejectedPickle(f"something follows its end at byte {position}")
     return b"".join([*pieces, data[copied:]])
+
+
+def _start_of_frame(data: bytes, position: int) -> int:
+    start = position + 9
+    if start + int.from_bytes(data[position + 1 : start], "little") > len(data):
+        raise EOFError("pickle data was truncated")
+    return start
 
 
 def _after_rare_opcode(data: bytes, position: int) -> int:

@@ -192,9 +192,9 @@ def _with_omissions(raw: RawSession, clock: Clock, shown: Columns, images: int) 
 
 def _omitted_frames(raw: RawSession, clock: Clock, starts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the frames of omissions, without those logged for an image that was shown."""
-    logged = raw.get(pickle.OMISSION_LOG, default=None) or {}
+    logged = raw.get(pickle.OMISSION_LOG, default=None)
     with raw.reading(pickle.OMISSION_LOG):
-        values = [frame for part in logged.values() for frame in part]
+        values = [frame for part in (logged or {}).values() for frame in part]
     frames = np.unique(raw.numbers(values, pickle.OMISSION_LOG, dtype=np.int64))
     for frame in frames[[0, -1]] if len(frames) else ():
         time_at(raw, clock.shown, frame, pickle.OMISSION_LOG)

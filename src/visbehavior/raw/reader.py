@@ -230,6 +230,12 @@ class RawReader:
         with self._raw.reading(entry):
             return plain_number(self._raw.get(entry, **default))
 
+    def _numbers(self, entry: Entry) -> list[float]:
+        values: list[float] = self._raw.array(entry).tolist()
+        if not values:
+            raise self._raw.error(entry, "is empty; expected numbers")
+        return values
+
     def _frames_drawn(self) -> int:
         return sum(int(np.count_nonzero(drawn_frames(self._raw, name))) for name in read_set_logs(self._raw))
 
@@ -302,11 +308,11 @@ _METADATA: _Entries = {
 }
 _TASK_PARAMETERS: _Entries = {
     "auto_reward_volume": lambda reader: reader._number(pickle.AUTO_REWARD_VOLUME),
-    "blank_duration_sec": lambda reader: reader._raw.array(pickle.BLANK_DURATION).tolist(),
+    "blank_duration_sec": lambda reader: reader._numbers(pickle.BLANK_DURATION),
     "image_set": lambda reader: parse_session_type(reader._stage()).image_set,
     "n_stimulus_frames": RawReader._frames_drawn,
     "omitted_flash_fraction": lambda reader: reader._number(pickle.OMISSION_PROBABILITY, default=np.nan),
-    "response_window_sec": lambda reader: reader._raw.array(pickle.RESPONSE_WINDOW).tolist(),
+    "response_window_sec": lambda reader: reader._numbers(pickle.RESPONSE_WINDOW),
     "reward_volume": lambda reader: reader._number(pickle.REWARD_VOLUME),
     "session_type": RawReader._stage,
     "stimulus": lambda reader: next(iter(read_set_logs(reader._raw))),

@@ -12,11 +12,14 @@ import io
 import os
 import pickle
 import zlib
+from collections.abc import Callable
 from typing import IO, Any
 
 from visbehavior.errors import CorruptFile, NotFound, UnsupportedFile
-from visbehavior.raw.pickle_scan import RejectedPickle, check_opcodes
-from visbehavior.raw.pickle_values import Budget, PickledArray, PickledDictionary, allowed_classes, short_text
+from visbehavior.raw import pickle_arrays, pickle_values
+from visbehavior.raw.pickle_arrays import PickledArray
+from visbehavior.raw.pickle_scan import DICTIONARY, RejectedPickle, check_opcodes
+from visbehavior.raw.pickle_values import Budget, PickledDictionary, short_text
 
 MAX_PLAIN_SIZE = 64 << 20
 """A gzipped pickle may have so many bytes ..."""
@@ -44,8 +47,9 @@ UNPICKLING_ERRORS = (
     RecursionError,
     TypeError,
     ValueError,
+    Warning,
 )
-"""Errors raised for arbitrary bytes."""
+"""Errors raised for arbitrary bytes. Unknown escapes in text are warnings, which Python may be told to raise."""
 
 
 def read_pickle(path: str | os.PathLike[str]) -> Any:
@@ -112,13 +116,59 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, data: bytes, budget: Budget) -> None:
         # Without a buffer the unpickler calls read for every opcode.
         super().__init__(io.BufferedReader(io.BytesIO(data)), encoding="latin1")
-        self._allowed = allowed_classes(budget)
+        self._allowed = _allowed_classes(budget)
 
     def find_class(self, module: str, name: str) -> Any:
         try:
             return self._allowed[module, name]
         except KeyError:
             raise _ForbiddenClass(short_text(f"{module}.{name}")) from None
+
+
+class _Builder:
+    """A function that a pickle may call. It has no attributes that a pickle could set."""
+
+    __slots__ = ("_function",)
+    _function: Callable[..., Any]
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        object.__setattr__(self, "_function", function)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._function(*arguments)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise pickle.UnpicklingError("a pickle must not change what it calls")
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("a pickle must not change what it calls")
+
+
+def _allowed_classes(budget: Budget) -> dict[tuple[str, str], Any]:
+    """Return what a pickle gets for each class and function that it may name."""
+
+    def builder(build: Callable[..., Any]) -> _Builder:
+        return _Builder(lambda *arguments: build(budget, *arguments))
+
+    array, scalar, contiguous = (
+        builder(pickle_arrays.empty_array),
+        builder(pickle_arrays.scalar),
+        builder(pickle_arrays.contiguous_array),
+    )
+    allowed: dict[tuple[str, str], Any] = {
+        DICTIONARY: builder(PickledDictionary),
+        ("collections", "OrderedDict"): builder(pickle_values.ordered),
+        ("datetime", "datetime"): builder(pickle_values.date),
+        ("numpy", "ndarray"): pickle_arrays.NDARRAY,
+        ("numpy", "dtype"): builder(pickle_arrays.PickledDtype),
+        ("_codecs", "encode"): builder(pickle_values.encode),
+        **{(module, "bytes"): builder(pickle_values.empty_bytes) for module in ("__builtin__", "builtins")},
+    }
+    for core in ("numpy.core", "numpy._core"):
+        allowed[f"{core}.multiarray", "_reconstruct"] = array
+        allowed[f"{core}.multiarray", "scalar"] = scalar
+        allowed[f"{core}.numeric", "_frombuffer"] = contiguous
+    return allowed
 
 
 def _read_plain(path: str) -> bytes:
