@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import datetime
 import decimal
+import functools
 import os
 import pathlib
 import signal
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -22,6 +23,10 @@ from visbehavior import BehaviorSession, VisBehaviorError, VisualBehaviorOphysPr
 MAX_MESSAGE = 500
 TIMEOUT = 30
 """Seconds after which a call counts as hanging."""
+
+
+class Hang(BaseException):
+    """A call takes too long. TimeoutError would be an OSError, which functions handle."""
 
 
 class UnprintableObject:
@@ -58,7 +63,7 @@ def hostile_texts(folder: pathlib.Path) -> dict[str, str]:
         "surrogate": "\ud800",
         "undecodable byte": "\udcff",
         "5,000 digits": "9" * 5_000,
-        "Arabic digit": "٣",
+        "Arabic digit": "\u0661",
         "unknown user": "~nobody_has_this_name/x",
         "number": "-1",
         "nan": "nan",
@@ -76,10 +81,24 @@ def hostile_values(folder: pathlib.Path) -> dict[str, Any]:
     recursive: list[Any] = []
     recursive.append(recursive)
     table = pd.DataFrame({"a": [1, 2]}, index=[0, 0])
-    values: list[Any] = [None, True, 0, -1, 0.5, 10**5_000, -(10**5_000), np.int64(3), float("nan"), float("inf")]
+    values: list[Any] = [None, True, 0, -1, 0.5, 10**5_000, -(10**5_000), np.int64(1), float("nan"), float("inf")]
     values += [1j, decimal.Decimal("sNaN"), pd.NA, pd.NaT, np.bool_(True), np.datetime64("NaT"), b"bytes", b"\xff"]
     values += [datetime.datetime.max, datetime.datetime(1, 1, 1, tzinfo=datetime.UTC), datetime.date(2024, 1, 8)]
-    values += [[], (), {}, set(), [None], ["x"], [[1], [2, 3]], recursive, range(10), iter([1]), object(), object, len]
+    values += [
+        [],
+        (),
+        {},
+        set(),
+        [None],
+        ["x"],
+        [[1], [2, 3]],
+        recursive,
+        range(10),
+        iter([1]),
+        object(),
+        object,
+        lambda: None,
+    ]
     values += [table, table["a"], pd.DataFrame(), np.zeros((2, 2)), np.array(1.0), np.array(["x"])]
     named = {f"{type(value).__name__} {number}": value for number, value in enumerate(values)}
     named["unprintable object"] = UnprintableObject()
@@ -88,28 +107,35 @@ def hostile_values(folder: pathlib.Path) -> dict[str, Any]:
 
 
 def broken_tables(table: pd.DataFrame) -> dict[str, Any]:
-    """Return a table with missing columns, duplicate and shuffled rows, and columns of other types."""
-    fillers = [None, pd.NA, "x", b"x", 10**5_000, 1j, pd.NaT, np.zeros(3), [1], UnprintableObject()]
-    broken: dict[str, Any] = {f"without {name}": table.drop(columns=name) for name in table}
-    for filler in fillers:
-        column = pd.Series([filler] * len(table), index=table.index, dtype=object)
-        label = type(filler).__name__
-        broken |= {f"{name} of {label}": table.assign(**{name: column}) for name in map(str, table)}
-    broken["two sessions"] = pd.concat([table, table])
-    broken["two sessions with a new index"] = pd.concat([table, table], ignore_index=True)
-    broken["shuffled"] = table.sample(frac=1, random_state=0)
-    broken["shuffled with a new index"] = table.sample(frac=1, random_state=0, ignore_index=True)
-    broken["columns twice"] = pd.concat([table, table], axis=1)
-    broken["columns with two levels"] = pd.concat({"a": table}, axis=1)
-    broken["columns with numbers"] = table.set_axis(range(len(table.columns)), axis=1)
-    broken["no rows"] = table.iloc[:0]
-    broken["one row"] = table.iloc[:1]
-    broken["categories"] = table.map(str).astype("category")
-    broken["columns of unequal length"] = {
-        name: table[name].to_numpy()[number:] for number, name in enumerate(map(str, table))
+    """Return a table with repeated and shuffled rows and columns, and as dictionaries that are no table."""
+    return {
+        "two sessions": pd.concat([table, table]),
+        "two sessions with a new index": pd.concat([table, table], ignore_index=True),
+        "shuffled": table.sample(frac=1, random_state=0),
+        "shuffled with a new index": table.sample(frac=1, random_state=0, ignore_index=True),
+        "columns twice": pd.concat([table, table], axis=1),
+        "columns with two levels": pd.concat({"a": table}, axis=1),
+        "columns with numbers": table.set_axis(range(len(table.columns)), axis=1),
+        "no rows": table.iloc[:0],
+        "one row": table.iloc[:1],
+        "categories": table.map(str).astype("category"),
+        "columns of unequal length": {name: table[name].to_numpy()[row:] for row, name in enumerate(table)},
+        "scalars": dict.fromkeys(table, 1),
+        "nested lists": {name: [[1, 2], [3]] for name in table},
     }
-    broken["scalars"] = dict.fromkeys(map(str, table), 1)
-    broken["nested lists"] = {name: [[1, 2], [3]] for name in map(str, table)}
+
+
+def broken_columns(table: pd.DataFrame, is_used: Callable[[pd.DataFrame], bool]) -> dict[str, pd.DataFrame]:
+    """Return a table with columns of other types: all types for the columns that a function uses, few for others."""
+    few = ["x", UnprintableObject()]
+    many = [*few, None, pd.NA, b"x", 10**5_000, 1j, pd.NaT, np.zeros(3), [1]]
+    broken = {}
+    for name in table:
+        without = table.drop(columns=name)
+        broken[f"without {name}"] = without
+        for filler in many if is_used(without) else few:
+            column = pd.Series([filler] * len(table), index=table.index, dtype=object)
+            broken[f"{name} of {type(filler).__name__}"] = table.assign(**{str(name): column})
     return broken
 
 
@@ -153,20 +179,21 @@ def use(result: Any) -> None:
     if isinstance(result, Iterator):
         next(result, None)
     elif isinstance(result, BehaviorSession):
-        result.describe()
+        for read in (result.describe, lambda: result.stimulus_timestamps, lambda: result.stimulus_templates):
+            read()
     elif isinstance(result, VisualBehaviorOphysProjectCache):
         result.get_behavior_session_table()
 
 
 @contextlib.contextmanager
 def time_limit() -> Iterator[None]:
-    """Raise TimeoutError in a call that hangs, such as one that opens a pipe."""
+    """Raise Hang in a call that hangs, such as one that opens a pipe."""
     if not hasattr(signal, "setitimer"):
         yield
         return
 
     def stop(_: int, __: FrameType | None) -> None:
-        raise TimeoutError(f"no result after {TIMEOUT} s")
+        raise Hang(f"no result after {TIMEOUT} s")
 
     previous = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, TIMEOUT)
@@ -177,16 +204,18 @@ def time_limit() -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
 
 
-def find_problems(
-    make_call: Callable[[dict[str, Any]], Callable[[], Any]],
-    arguments: Mapping[str, Any],
-    name: str,
-    folder: pathlib.Path,
-) -> list[str]:
-    """Replace one argument by each hostile value in turn, and return what went wrong."""
-    problems = []
-    for label, value in hostile_variants(arguments[name], folder).items():
-        problem = find_problem(make_call({**arguments, name: value}))
-        if problem:
-            problems.append(f"{name} = {label}: {problem}")
-    return problems
+def find_problems(call: Callable[[Any], Any], valid: Any, folder: pathlib.Path) -> list[str]:
+    """Call a function of one argument with each variant of a valid argument, and describe the problems."""
+
+    def is_refused(value: Any) -> bool:
+        try:
+            call(value)
+        except VisBehaviorError:
+            return True
+        return False
+
+    variants = hostile_variants(valid, folder)
+    if isinstance(valid, pd.DataFrame):
+        variants |= broken_columns(valid, is_refused)
+    problems = {label: find_problem(functools.partial(call, value)) for label, value in variants.items()}
+    return [f"{label}: {problem}" for label, problem in problems.items() if problem]

@@ -14,15 +14,26 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import visbehavior
-from tests.hostile import find_problems
+from tests.hostile import find_problems, is_one_line
+from tests.imagingfiles import make_plane, write_plane
 from tests.nwbfiles import write_session
-from tests.project.synthetic_release import PROJECT, UNREACHABLE, make_bucket_tree
+from tests.project.synthetic_release import FILES, PROJECT, UNREACHABLE, make_bucket_tree
 from tests.rawfiles import session_data, write_raw
 from tests.synthetic_session import as_session, make_eye_tracking, make_session
-from visbehavior import BehaviorSession, Mouse, VisualBehaviorOphysProjectCache, simulate
+from visbehavior import (
+    BehaviorOphysExperiment,
+    BehaviorSession,
+    MissingExtra,
+    Mouse,
+    VisBehaviorError,
+    VisualBehaviorOphysProjectCache,
+    simulate,
+)
+from visbehavior.schema.session_data import SESSION_DATA_BY_KEY
 from visbehavior.simulation.simulate import FIRST_DATE
 
 FIRST_STAGE = "TRAINING_0_gratings_autorewards_15min"
@@ -37,8 +48,11 @@ class Inputs:
         self.tables = as_session(self.synthetic, templates=False)
         self.file = write_session(folder / "session.nwb", self.synthetic)
         self.raw = simulate(FIRST_STAGE, minutes=1, seed=1)
+        self.plane = write_plane(folder / "plane.nwb", make_plane())
         self.pickle = write_raw(folder / "990400001.pkl", self.raw)
         self.bucket = make_bucket_tree(folder)
+        plane = self.bucket / PROJECT / FILES["1"][0]
+        plane.write_bytes(self.plane.read_bytes())
         movie = self.bucket / PROJECT / "resources" / "Movie_TOE1.npy"
         movie.parent.mkdir()
         np.save(movie, np.zeros((1, 3, 4), dtype=np.uint8))
@@ -50,6 +64,12 @@ class Inputs:
     def session(self) -> BehaviorSession:
         return BehaviorSession.from_nwb_path(self.file)
 
+    def experiment(self) -> BehaviorOphysExperiment:
+        return BehaviorOphysExperiment.from_nwb_path(self.plane)
+
+    def cell_ids(self) -> list[int]:
+        return self.experiment().get_cell_specimen_ids().tolist()
+
     def cache(self) -> VisualBehaviorOphysProjectCache:
         return VisualBehaviorOphysProjectCache.from_local_cache(self.bucket, use_static_cache=True)
 
@@ -59,6 +79,10 @@ class Inputs:
         return Figure().add_subplot()
 
     @functools.cached_property
+    def performance(self) -> pd.DataFrame:
+        return visbehavior.compute_performance_table([self.file])
+
+    @functools.cached_property
     def release(self) -> pathlib.Path:
         folder = self.new_folder()
         visbehavior.build_release([self.raw], folder)
@@ -66,17 +90,33 @@ class Inputs:
 
 
 BLINKS = {"eye_tracking_z_threshold": 3.0, "eye_tracking_dilation_frames": 2}
+EVENTS = {"exclude_invalid_rois": True, "events_filter_scale_seconds": 0.065, "events_filter_n_time_steps": 20}
 WINDOW = {"response_window_start": 0.15}
 
 VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     "BehaviorSession": lambda i: {"reader": i.session()._reader, "allensdk_version": "2.16", **BLINKS},
     "BehaviorSession.from_nwb_path": lambda i: {"path": i.file, "allensdk_version": "2.16", **BLINKS},
     "BehaviorSession.from_json": lambda i: {
-        "session_data": session_data(i.pickle),
+        "session_data": {**dict.fromkeys(SESSION_DATA_BY_KEY), **session_data(i.pickle)},
         "allensdk_version": "2.16",
         **BLINKS,
     },
     "BehaviorSession.get_performance_metrics": lambda i: {"engaged_trial_reward_rate_threshold": 2.0},
+    "BehaviorOphysExperiment": lambda i: {
+        "reader": i.experiment()._reader,
+        "allensdk_version": "2.16",
+        **BLINKS,
+        **EVENTS,
+    },
+    "BehaviorOphysExperiment.from_nwb_path": lambda i: {
+        "path": i.plane,
+        "allensdk_version": "2.16",
+        **BLINKS,
+        **EVENTS,
+    },
+    "BehaviorOphysExperiment.get_cell_specimen_indices": lambda i: {"cell_specimen_ids": i.cell_ids()},
+    "BehaviorOphysExperiment.get_dff_traces": lambda i: {"cell_specimen_ids": i.cell_ids()},
+    "Image": lambda i: {"data": np.zeros((2, 3)), "spacing": [1.0, 1.0], "unit": "mm"},
     "Mouse": lambda i: Mouse(seen=(FIRST_STAGE,)).__dict__,
     "Mouse.after": lambda i: {"session_type": FIRST_STAGE},
     "Source": lambda i: i.session().source.__dict__,
@@ -100,19 +140,23 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     },
     "VisualBehaviorOphysProjectCache.get_mouse": lambda i: {"mouse_id": 457841},
     "VisualBehaviorOphysProjectCache.get_behavior_session": lambda i: {"behavior_session_id": 11, "download": False},
+    "VisualBehaviorOphysProjectCache.get_behavior_ophys_experiment": lambda i: {
+        "ophys_experiment_id": 22,
+        "download": False,
+    },
     "VisualBehaviorOphysProjectCache.download": lambda i: {
         "behavior_session_ids": [11],
         "ophys_experiment_ids": [22],
         "jobs": 2,
         "progress": False,
-        "failures": {},
+        "failures": None,
     },
     "VisualBehaviorOphysProjectCache.verify": lambda i: {"repair": False, "progress": False},
     "VisualBehaviorOphysProjectCache.get_performance_table": lambda i: {
         "ids": [11],
         "engaged_trial_reward_rate_threshold": 2.0,
         "progress": False,
-        "failures": {},
+        "failures": None,
     },
     "VisualBehaviorOphysProjectCache.get_natural_movie_template": lambda i: {"n_workers": 1},
     "VisualBehaviorOphysProjectCache.load_manifest": lambda i: {"manifest_name": i.cache().current_manifest()},
@@ -144,18 +188,18 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "engaged_trial_reward_rate_threshold": 2.0,
         "jobs": 1,
         "progress": False,
-        "failures": {},
+        "failures": None,
     },
     "convert_raw": lambda i: {
         "sessions": [i.pickle],
         "out_dir": i.new_folder(),
         "jobs": 1,
         "progress": False,
-        "failures": {},
+        "failures": None,
     },
     "install_as_allensdk": lambda i: {"version": "2.16"},
     "plot_max_dprime": lambda i: {
-        "sessions": visbehavior.compute_performance_table([i.file]),
+        "sessions": i.performance,
         "ax": i.axes(),
     },
     "plot_timeline": lambda i: {
@@ -189,9 +233,9 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     },
 }
 """Valid arguments for all parameters of each public function that has parameters."""
-VALID["plot_stretch"] = VALID["plot_timeline"]
 
 INSTANCES: dict[str, Callable[[Inputs], Any]] = {
+    "BehaviorOphysExperiment": Inputs.experiment,
     "BehaviorSession": Inputs.session,
     "Mouse": lambda _: Mouse(),
     "VisualBehaviorOphysProjectCache": Inputs.cache,
@@ -201,13 +245,14 @@ INSTANCES: dict[str, Callable[[Inputs], Any]] = {
 
 def public_functions() -> Iterator[str]:
     """Yield the public functions, classes and methods. Exceptions and warnings are made by the package only."""
-    for name in visbehavior.__all__:
+    by_value = {id(getattr(visbehavior, name)): name for name in visbehavior.__all__}
+    for name in by_value.values():
         value = getattr(visbehavior, name)
         if not callable(value) or (isinstance(value, type) and issubclass(value, Exception)):
             continue
         yield name
-        for member, attribute in inspect.getmembers_static(value) if isinstance(value, type) else ():
-            if not member.startswith("_") and (callable(attribute) or isinstance(attribute, classmethod)):
+        for member, attribute in vars(value).items() if isinstance(value, type) else ():
+            if not member.startswith("_") and (inspect.isfunction(attribute) or isinstance(attribute, classmethod)):
                 yield f"{name}.{member}"
 
 
@@ -244,6 +289,13 @@ def _isolated(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
             del sys.modules[name]
 
 
+def valid_arguments(name: str, inputs: Inputs) -> dict[str, Any]:
+    if not parameters_of(name):
+        return {}
+    assert name in VALID, f"add valid arguments of {name} to VALID"
+    return VALID[name](inputs)
+
+
 def make_call(name: str, inputs: Inputs, arguments: dict[str, Any]) -> Callable[[], Any]:
     owner, _, method = name.partition(".")
     value = getattr(visbehavior, owner)
@@ -254,7 +306,7 @@ def make_call(name: str, inputs: Inputs, arguments: dict[str, Any]) -> Callable[
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_valid_arguments_are_accepted(name: str, inputs: Inputs) -> None:
-    arguments = VALID[name](inputs) if parameters_of(name) else {}
+    arguments = valid_arguments(name, inputs)
     assert set(arguments) == set(parameters_of(name)), f"add valid arguments of {name} to VALID"
     make_call(name, inputs, arguments)()
 
@@ -263,8 +315,31 @@ def test_valid_arguments_are_accepted(name: str, inputs: Inputs) -> None:
 def test_hostile_arguments_are_reported_in_one_line(
     name: str, parameter: str, inputs: Inputs, tmp_path: pathlib.Path
 ) -> None:
-    def call_with(changes: dict[str, Any]) -> Callable[[], Any]:
-        return make_call(name, inputs, {**VALID[name](inputs), parameter: changes[parameter]})
+    def call(value: Any) -> Any:
+        return make_call(name, inputs, {**valid_arguments(name, inputs), parameter: value})()
 
-    problems = find_problems(call_with, VALID[name](inputs), parameter, tmp_path)
+    problems = find_problems(call, valid_arguments(name, inputs)[parameter], tmp_path)
     assert not problems, "\n".join([f"{len(problems)} problems", *problems])
+
+
+MISSING = {
+    "matplotlib": ("plot_timeline", "plot_max_dprime"),
+    "pynwb": ("write_nwb", "BehaviorSession.to_nwb", "convert_raw", "build_release"),
+    "PIL": ("VisualBehaviorOphysProjectCache.get_natural_movie_template",),
+    "obstore": ("VisualBehaviorOphysProjectCache.from_s3_cache",),
+}
+"""Functions that need each library."""
+
+
+@pytest.mark.parametrize(("library", "name"), [(library, name) for library, names in MISSING.items() for name in names])
+def test_missing_libraries_are_reported_in_one_line(
+    library: str, name: str, inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = make_call(name, inputs, valid_arguments(name, inputs))
+    for module in [library, *(module for module in sys.modules if module.startswith(f"{library}."))]:
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(VisBehaviorError) as caught:
+        call()
+    assert is_one_line(str(caught.value))
+    assert "which is not installed. Install it with: pip install" in str(caught.value)
+    assert isinstance(caught.value, MissingExtra) or name == "build_release"

@@ -1,4 +1,4 @@
-"""Checks of arguments that several public functions have: paths, numbers, truth values, lists, and failures."""
+"""Checks of arguments that several public functions have: paths, numbers, ids, truth values, lists, and failures."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from visbehavior.errors import BadValue, brief_repr
 
 MAX_JOBS = 1000
 """Largest number of processes, threads or connections."""
+_LARGEST_ID = 2**63 - 1
 
 
 def parse_path(name: str, path: Any) -> Path:
@@ -33,7 +34,9 @@ def parse_path(name: str, path: Any) -> Path:
         If no file or folder can have this path.
     """
     if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str) or not os.fspath(path):
-        raise BadValue(f"{name} is {brief_repr(path)}; expected a path, as a str or pathlib.Path.", name=name, value=path)
+        raise BadValue(
+            f"{name} is {brief_repr(path)}; expected a path, as a str or pathlib.Path.", name=name, value=path
+        )
     try:
         expanded = Path(path).expanduser()
         # The name may be too long, or contain characters that no file name has.
@@ -48,10 +51,14 @@ def parse_path(name: str, path: Any) -> Path:
     return expanded
 
 
-def check_number(name: str, value: Any, least: float = -inf, most: float = inf, unit: str = "") -> None:
-    """Raise BadValue unless an argument is a number from `least` to `most`; NaN is not."""
-    if not least <= _as_float(value) <= most:
+def check_number(
+    name: str, value: Any, least: float = -inf, most: float = inf, *, above: float | None = None, unit: str = ""
+) -> None:
+    """Raise BadValue unless an argument is a number from `least` to `most`, or greater than `above`. NaN is no number."""
+    number = as_float(value)
+    if not least <= number <= most or (above is not None and number <= above):
         limits = "" if (least, most) == (-inf, inf) else f" from {least:g} to {most:g}"
+        limits = limits if above is None else f" above {above:g}"
         raise BadValue(
             f"{name} is {brief_repr(value)}; expected a number{limits}{unit and f' ({unit})'}.", name=name, value=value
         )
@@ -71,6 +78,25 @@ def check_whole_number(name: str, value: Any, least: int, most: float = inf, uni
 def check_jobs(name: str, value: Any) -> None:
     """Raise BadValue unless an argument is a number of processes, threads or connections."""
     check_whole_number(name, value, 1, MAX_JOBS)
+
+
+def parse_id(value: Any) -> int:
+    """Return an id as a number.
+
+    Raises
+    ------
+    BadValue
+        If it is not a whole number or the digits of one.
+    """
+    try:
+        number = int(value)
+        if isinstance(value, (bool, np.bool_)) or number != float(value) or abs(number) > _LARGEST_ID:
+            raise ValueError("not a whole number")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadValue(
+            f"The id is {brief_repr(value)}; expected a whole number, or its digits as text.", value=value
+        ) from error
+    return number
 
 
 def check_flags(**flags: Any) -> None:
@@ -114,7 +140,7 @@ def as_iterable(name: str, value: Any, item_types: tuple[type, ...], expected: s
     return items
 
 
-def _as_float(value: Any) -> float:
+def as_float(value: Any) -> float:
     """Return a number as float; NaN if it is no number, or an integer that is too large."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         return nan

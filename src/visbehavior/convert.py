@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from visbehavior.arguments import as_iterable, check_failures, check_flags, check_jobs, parse_path
 from visbehavior.atomic import make_folder
 from visbehavior.errors import BadValue, VisBehaviorError
 from visbehavior.nwb.writer import write_nwb
@@ -62,10 +63,12 @@ def convert_raw(
     VisBehaviorError
         As raised by `BehaviorSession.from_json` and `write_nwb`.
     """
-    folder = Path(out_dir).expanduser().absolute()
+    folder = parse_path("out_dir", out_dir).absolute()
+    sessions = list(as_iterable("sessions", sessions, (str, os.PathLike, Mapping), "paths of pickles, or session data"))
+    check_jobs("jobs", jobs)
+    check_flags(progress=progress)
+    check_failures(failures)
     make_folder(folder)
-    if isinstance(sessions, (str, os.PathLike, Mapping)):
-        sessions = [sessions]
     results = _convert_all(sessions, folder, jobs, progress, stop_at_error=failures is None)
     _recheck_shared_files(sessions, results)
     for position, result in sorted(results.items()):

@@ -54,10 +54,11 @@ _brief_repr = _BriefRepr()
 def brief_repr(value: object) -> str:
     """Return the repr of any value for a message: one line of at most about 80 characters. It never raises."""
     text = _brief_repr.repr(value)
-    return _one_line(text, _MAX_VALUE)
+    return one_line(text, _MAX_VALUE)
 
 
-def _one_line(text: str, limit: int) -> str:
+def one_line(text: str, limit: int = MAX_MESSAGE) -> str:
+    """Return a text without line breaks and other control characters, cut in the middle if it is too long."""
     text = re.sub(r"\s*[\x00-\x1f\x7f-\x9f\u2028\u2029]+\s*", " ", text).encode("utf-8", "replace").decode()
     if len(text) <= limit:
         return text
@@ -77,7 +78,7 @@ class VisBehaviorError(Exception):
     """
 
     def __init__(self, message: str, **facts: Any) -> None:
-        self.message = _one_line(message, MAX_MESSAGE)
+        self.message = one_line(message)
         super().__init__(self.message)
         self.__dict__.update(facts)
 
@@ -166,4 +167,4 @@ def warn(text: str) -> None:
         if frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
             entry_level = level
         frame = frame.f_back
-    warnings.warn(text, VisBehaviorWarning, stacklevel=entry_level + 1)
+    warnings.warn(one_line(text), VisBehaviorWarning, stacklevel=entry_level + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.analysis.events import filter_events
-from visbehavior.arguments import check_number, check_whole_number
+from visbehavior.arguments import as_iterable, check_flags, check_number, check_whole_number, parse_id
 from visbehavior.errors import BadValue, UnsupportedFile, brief_repr, warn
 from visbehavior.image import Image
 from visbehavior.nwb.reader import NwbReader
@@ -74,6 +75,7 @@ class BehaviorOphysExperiment(BehaviorSession):
         )
         check_number("events_filter_scale_seconds", events_filter_scale_seconds, above=0, unit="seconds")
         check_whole_number("events_filter_n_time_steps", events_filter_n_time_steps, least=1, unit="frames")
+        check_flags(exclude_invalid_rois=exclude_invalid_rois)
         self._exclude_invalid_rois = bool(exclude_invalid_rois)
         self._events_filter = float(events_filter_scale_seconds), int(events_filter_n_time_steps)
         if not reader.read(schema.IMAGING_METADATA):
@@ -164,7 +166,7 @@ class BehaviorOphysExperiment(BehaviorSession):
             If there is no such cell.
         """
         index = self._cells().index
-        return [_row_of(index, number) for number in cell_specimen_ids]
+        return [_row_of(index, number) for number in _list_ids(cell_specimen_ids)]
 
     # Traces
 
@@ -216,7 +218,7 @@ class BehaviorOphysExperiment(BehaviorSession):
         """
         table = self.dff_traces
         if cell_specimen_ids is not None:
-            table = _select_cells(table, list(cell_specimen_ids))
+            table = _select_cells(table, _list_ids(cell_specimen_ids))
         frames = len(self.ophys_timestamps)
         traces = np.vstack(list(table["dff"])) if len(table) else np.empty((0, frames))
         return self.ophys_timestamps, traces
@@ -385,6 +387,12 @@ def _objects(values: Iterable[Any]) -> NDArray[np.object_]:
     for row, value in enumerate(listed):
         column[row] = value
     return column
+
+
+def _list_ids(cell_specimen_ids: Iterable[int]) -> list[int]:
+    """Return ids of cells as a list. A single id may stand for itself."""
+    numbers = as_iterable("cell_specimen_ids", cell_specimen_ids, (Integral, str), "ids of cells, such as [1086557092]")
+    return [parse_id(number) for number in numbers]
 
 
 def _row_of(index: pd.Index, number: int) -> int:

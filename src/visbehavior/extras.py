@@ -1,4 +1,4 @@
-"""Import of optional libraries."""
+"""Import of libraries that may be missing."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from visbehavior.errors import MissingExtra
 
-_EXTRAS = {"pynwb": "nwb", "hdmf": "nwb", "matplotlib": "plots", "scipy": "raw", "PIL": "raw"}
-"""The extra that installs each library."""
+_EXTRAS = {"pynwb": "nwb", "hdmf": "nwb", "matplotlib": "plots", "scipy": "raw", "PIL": "raw", "obstore": ""}
+"""The extra that installs each library; "" for a required one, which an incomplete installation may lack."""
 _PACKAGES = {"PIL": "pillow"}
 """Package of each library whose package has another name."""
 
 
 def import_extra(module: str) -> Any:
-    """Import an optional library or one of its modules.
+    """Import a library or one of its modules.
 
     Parameters
     ----------
@@ -33,8 +33,9 @@ def import_extra(module: str) -> Any:
         if error.name is None or error.name.split(".")[0] != library:
             raise
         package = _PACKAGES.get(library, library)
+        requirement = f'"visbehavior[{_EXTRAS[library]}]"' if _EXTRAS[library] else package
         raise MissingExtra(
-            f'This needs {package}, which is not installed. Install it with: pip install "visbehavior[{_EXTRAS[library]}]" '
+            f"This needs {package}, which is not installed. Install it with: pip install {requirement} "
             f"(or: conda install -c conda-forge {package})",
             library=library,
             extra=_EXTRAS[library],

@@ -8,10 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from visbehavior.analysis.performance import check_threshold
+from visbehavior.arguments import as_iterable, check_failures, check_flags, check_jobs, parse_path
 from visbehavior.errors import VisBehaviorError
 from visbehavior.processes import map_in_processes
 from visbehavior.progress import progress_bar
 from visbehavior.raw.file import is_raw, read_session_data
+from visbehavior.schema.convention import parse_convention
 from visbehavior.session import BehaviorSession
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION, ENGAGED_REWARD_RATE
 
@@ -65,7 +68,13 @@ def compute_performance_table(
     VisBehaviorError
         If a file cannot be read and `failures` is None.
     """
-    files = [os.fspath(path) for path in ([paths] if isinstance(paths, (str, os.PathLike)) else paths)]
+    items = as_iterable("paths", paths, (str, os.PathLike), "the path of a file, or several")
+    files = [str(parse_path("path", path)) for path in items]
+    parse_convention(allensdk_version)
+    check_threshold(engaged_trial_reward_rate_threshold)
+    check_jobs("jobs", jobs)
+    check_flags(progress=progress)
+    check_failures(failures)
     rows: dict[int, dict[str, Any]] = {}
     work = [(path, allensdk_version, engaged_trial_reward_rate_threshold) for path in files]
     finished = map_in_processes(_compute_row, work, min(jobs, len(work)))

@@ -9,6 +9,7 @@ import pytest
 
 from tests.allensdk.cells import METRICS, run_cells
 from tests.faultserver import FaultServer
+from tests.imagingfiles import make_plane, write_plane
 from tests.project.mouse_buckets import MOUSE_POSITION, NOTEBOOK_COLUMNS, NOTEBOOK_SESSIONS, make_notebook_bucket
 from visbehavior.schema.convention import LISTED_2_10
 
@@ -185,3 +186,20 @@ def test_calls_of_2023(tmp_path: pathlib.Path) -> None:
     assert "is_change" in values[11]["columns"]  # type: ignore[index]
     assert values[12:14] == [True, 837658854]
     assert "837658854" in str(values[14])
+
+
+@pytest.mark.parametrize("version", ["2.10", "2.16"])
+def test_imaging_planes_are_opened_under_allensdks_name(tmp_path: pathlib.Path, version: str) -> None:
+    path = write_plane(tmp_path / "behavior_ophys_experiment_990000001.nwb", make_plane(), "1.0")
+    cells = [
+        "from allensdk.brain_observatory.behavior.behavior_ophys_experiment import BehaviorOphysExperiment\n"
+        f"experiment = BehaviorOphysExperiment.from_nwb_path({str(path)!r})\nexperiment.dff_traces",
+        "type(experiment.dff_traces['dff'].iloc[0]).__name__",
+        "experiment.ophys_experiment_id",
+    ]
+    kind = "list" if version == "2.10" else "ndarray"
+    assert run_cells(cells, version, tmp_path) == [
+        table("cell_specimen_id", ["cell_roi_id", "dff"], 4),
+        kind,
+        990000001,
+    ]

@@ -205,7 +205,7 @@ def test_single_session_options_reject_several_pickles(
         (("--monitor-delay", "late"), "'late'; expected seconds"),
         (("--images", "none.pkl"), "There is no file none.pkl"),
         (("--sync", "none.h5"), "There is no sync file none.h5"),
-        (("--project-table", "none.csv"), "none.csv cannot be read"),
+        (("--project-table", "none.csv"), "There is no file none.csv"),
         pytest.param(("--project-table", __file__), "behavior_session_table.csv", id="table that is not a CSV file"),
     ],
 )

@@ -112,7 +112,7 @@ def test_empty_tables_need_no_columns() -> None:
     [
         (100.0, 100.0, r"time range 100 s to 100 s is empty; start must be less than stop"),
         (120.0, 60.0, "is empty"),
-        (float("nan"), 60.0, "is empty"),
+        (float("nan"), 60.0, "start is nan; expected a number"),
         (9000.0, 9100.0, r"is outside the session, which lasts from 0\.0 s to \d"),
         (-20.0, -10.0, "is outside the session"),
     ],

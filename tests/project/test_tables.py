@@ -84,6 +84,26 @@ def test_unknown_mouse_is_an_error(local_cache: Cache) -> None:
         (b"a,b\n1,2\n", MissingData, "has no column behavior_session_id; it has a, b"),
         (b"behavior_session_id,age_in_days\n1,old\n", BadValue, "has wrong values in the column age_in_days"),
         (
+            b"behavior_session_id\n7\n1\n7\n",
+            BadValue,
+            r"has the behavior_session_id 7 more than once\. Download it again",
+        ),
+        (
+            b"behavior_session_id,driver_line\n1,[" + b"-" * 50_000 + b"1]\n",
+            BadValue,
+            "wrong values in the column driver_line",
+        ),
+        (
+            b"behavior_session_id,driver_line\n1," + b"[" * 90_000 + b"\n",
+            BadValue,
+            "wrong values in the column driver_line",
+        ),
+        (
+            b"behavior_session_id,driver_line\n1,[" + b"1+" * 40_000 + b"1]\n",
+            BadValue,
+            "wrong values in the column driver_line",
+        ),
+        (
             b"behavior_session_id,driver_line\n1,__import__('os')\n",
             BadValue,
             "has wrong values in the column driver_line",

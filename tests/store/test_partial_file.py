@@ -196,7 +196,7 @@ def test_a_file_finished_during_a_write_stays_complete(tmp_path: pathlib.Path, m
 
 
 def test_finish_renames_only_the_file_that_was_hashed(tmp_path: pathlib.Path) -> None:
-    """Where locks have no effect, another process may have finished it, and a third one restarted it."""
+    """Without effective locks another process may have finished it, and a third one restarted it."""
     partial = created(tmp_path / "session.nwb", ONE, (0, 6))
     with opened(partial.path) as file:
         hashed = os.fstat(file).st_ino

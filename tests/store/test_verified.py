@@ -78,7 +78,7 @@ def test_a_damaged_record_verifies_nothing(tmp_path: pathlib.Path, file: pathlib
 
 
 def test_what_cannot_be_hashed_is_an_error_and_never_waits(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(NotFound, match="was deleted"):
+    with pytest.raises(NotFound, match="There is no file"):
         hash_file(tmp_path / "none")
     with pytest.raises(UnsupportedFile, match="is a folder or a device"):
         hash_file(tmp_path)

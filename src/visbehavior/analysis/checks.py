@@ -41,22 +41,22 @@ def check_one_session(table: Columns, name: str, time_column: str) -> None:
     """
     if not isinstance(table, (Mapping, pd.DataFrame)):
         raise _not_a_table(table, time_column)
-    if isinstance(table, pd.DataFrame) and not table.index.is_unique:
-        label = table.index[table.index.duplicated()][0]
-        raise _several_sessions(name, f"the index {brief_repr(label)} occurs more than once")
     if not isinstance(table, pd.DataFrame):
         _check_lengths(table, name)
+    elif not table.index.is_unique:
+        label = table.index[table.index.duplicated()][0]
+        raise _several_sessions(name, f"the index {brief_repr(label)} occurs more than once")
     if time_column not in table:
         return
-    times = get_numbers(table, time_column)
+    times = get_numbers(table, time_column, name)
     falls = np.flatnonzero(np.diff(times) < 0)
     if len(falls):
         row = int(falls[0]) + 1
         raise _several_sessions(name, f"{time_column} falls from {times[row - 1]:g} to {times[row]:g} s at row {row}")
 
 
-def get_numbers(table: Columns, name: str) -> NDArray[np.float64]:
-    """Return a column as float64.
+def get_numbers(table: Columns, name: str, table_name: str = "trials") -> NDArray[np.float64]:
+    """Return a column as float64. `table_name` is the name of the table in messages.
 
     Raises
     ------
@@ -68,38 +68,38 @@ def get_numbers(table: Columns, name: str) -> NDArray[np.float64]:
     column = _get_column(table, name)
     dtype = getattr(column, "dtype", np.dtype(object))
     if getattr(dtype, "kind", "") in _NOT_NUMBERS:
-        raise _wrong_column(name, f"its dtype is {dtype}", "one number per row")
+        raise _wrong_column(table_name, name, f"its dtype is {dtype}", "one number per row")
     try:
         numbers = np.asarray(column, dtype=np.float64)
     except _CONVERSION_ERRORS as error:
-        raise _wrong_column(name, str(error), "one number per row") from error
+        raise _wrong_column(table_name, name, str(error), "one number per row") from error
     if numbers.ndim != 1:
-        raise _wrong_column(name, f"it has {numbers.ndim} dimensions", "one number per row")
+        raise _wrong_column(table_name, name, f"it has {numbers.ndim} dimensions", "one number per row")
     return numbers
 
 
-def get_booleans(table: Columns, name: str) -> NDArray[np.bool_]:
+def get_booleans(table: Columns, name: str, table_name: str = "trials") -> NDArray[np.bool_]:
     """Return a column as bool. Raises as `get_numbers`."""
     column = _get_column(table, name)
     if isinstance(column, (np.ndarray, pd.Series)) and column.dtype == np.bool_ and column.ndim == 1:
         return np.asarray(column)
-    numbers = get_numbers(table, name)
+    numbers = get_numbers(table, name, table_name)
     wrong = numbers[(numbers != 0) & (numbers != 1)]
     if len(wrong):
-        raise _wrong_column(name, f"it contains {wrong[0]:g}", "True or False in each row")
+        raise _wrong_column(table_name, name, f"it contains {wrong[0]:g}", "True or False in each row")
     return numbers.astype(np.bool_)
 
 
-def get_times(table: Columns, name: str) -> Ragged:
+def get_times(table: Columns, name: str, table_name: str = "trials") -> Ragged:
     """Return a column that has an array of times in each row. Raises as `get_numbers`."""
     column = _get_column(table, name)
     expected = "an array of times in each row"
     try:
         times = column if isinstance(column, Ragged) else Ragged.from_rows(column)
     except _CONVERSION_ERRORS as error:
-        raise _wrong_column(name, str(error), expected) from error
+        raise _wrong_column(table_name, name, str(error), expected) from error
     if times.flat.ndim != 1:
-        raise _wrong_column(name, f"its rows have {times.flat.ndim} dimensions", expected)
+        raise _wrong_column(table_name, name, f"its rows have {times.flat.ndim} dimensions", expected)
     return times
 
 
@@ -110,7 +110,7 @@ def _check_lengths(table: Mapping[str, Any], name: str) -> None:
         try:
             columns_by_length.setdefault(len(values.counts if isinstance(values, Ragged) else values), column)
         except TypeError as error:
-            raise _wrong_column(column, f"it is {brief_repr(values)}", "one value per row") from error
+            raise _wrong_column(name, column, f"it is {brief_repr(values)}", "one value per row") from error
     if len(columns_by_length) > 1:
         (rows, first), (other_rows, other), *_ = columns_by_length.items()
         raise BadValue(
@@ -133,8 +133,10 @@ def _get_column(table: Columns, name: str) -> Any:
         ) from None
 
 
-def _wrong_column(name: str, problem: str, expected: str) -> BadValue:
-    return BadValue(f"The column {brief_repr(name)} cannot be used: {problem}. Expected {expected}.", name=name)
+def _wrong_column(table_name: str, column: str, problem: str, expected: str) -> BadValue:
+    return BadValue(
+        f"The column {brief_repr(column)} of {table_name} cannot be used: {problem}. Expected {expected}.", name=column
+    )
 
 
 def _not_a_table(value: Any, column: str) -> BadValue:

@@ -11,6 +11,9 @@ import pandas as pd
 
 from visbehavior.schema.session_type import SessionType, parse_session_type
 
+HISTORY_INPUTS = ("mouse_id", "session_type", "date_of_acquisition")
+"""Columns from which the history is computed."""
+
 # Numbers of the imaging stages with familiar and with novel images.
 _FAMILIAR, _NOVEL = (0, 1, 2, 3), (4, 5, 6)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from visbehavior.analysis.checks import Columns, check_one_session, get_booleans, get_numbers, get_times
 from visbehavior.analysis.rates import (
@@ -104,7 +105,7 @@ def compute_performance_metrics(
     check_one_session(rewards, "rewards", "timestamps")
     rolling = _compute_rolling(trials, response_window_start, is_passive)
     engaged = rolling["reward_rate"] > engaged_trial_reward_rate_threshold
-    volume = get_numbers(rewards, "volume")
+    volume = get_numbers(rewards, "volume", "rewards")
     count = {name: int(np.count_nonzero(get_booleans(trials, name))) for name in TRIAL_FLAGS}
     return {
         "trial_count": len(engaged),
@@ -117,7 +118,7 @@ def compute_performance_metrics(
         "auto_reward_count": count["auto_rewarded"],
         "earned_reward_count": count["hit"],
         "total_reward_count": len(volume),
-        "total_reward_volume": np.nansum(volume).item(),
+        "total_reward_volume": np.nansum(_as_stored(rewards["volume"], volume)).item(),
         "maximum_reward_rate": _max(rolling["reward_rate"]),
         "engaged_trial_count": int(np.count_nonzero(engaged)),
         "mean_hit_rate": _mean(rolling["hit_rate"]),
@@ -271,15 +272,14 @@ def compute_session_rates(trials: Columns) -> dict[str, float]:
 
 def check_threshold(engaged_trial_reward_rate_threshold: Any) -> None:
     """Raise BadValue unless the reward rate above which a mouse counts as engaged is a number."""
-    check_number(
-        "engaged_trial_reward_rate_threshold", engaged_trial_reward_rate_threshold, unit="rewards per minute"
-    )
+    check_number("engaged_trial_reward_rate_threshold", engaged_trial_reward_rate_threshold, unit="rewards per minute")
 
 
 def _compute_rolling(trials: Columns, response_window_start: float, is_passive: bool | None) -> dict[str, Floats]:
     check_one_session(trials, "trials", "start_time")
     check_number("response_window_start", response_window_start, unit="s")
-    check_flags(**({} if is_passive is None else {"is_passive": is_passive}))
+    if is_passive is not None:
+        check_flags(is_passive=is_passive)
     not_aborted = ~get_booleans(trials, "aborted")
     hit, miss, false_alarm, correct_reject = (
         get_booleans(trials, name)[not_aborted] for name in ("hit", "miss", "false_alarm", "correct_reject")
@@ -322,6 +322,12 @@ def _change_time(trials: Columns) -> Floats:
 
 def _has_no_lick_or_reward(trials: Columns) -> bool:
     return not get_numbers(trials, "reward_volume").any() and not get_times(trials, "lick_times").counts.any()
+
+
+def _as_stored(column: Any, numbers: Floats) -> NDArray[Any]:
+    """Return a column with its own dtype if that is a number's: a sum of integers is an integer, as in AllenSDK."""
+    stored = np.asarray(column)
+    return stored if stored.dtype.kind in "iuf" else numbers
 
 
 def _mean(values: Floats) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 MIN_MEAN_SPEED = -1.0
 """A table with a lower mean speed (cm/s) is from an encoder that was mounted the other way round."""
@@ -22,5 +23,13 @@ def correct_polarity(columns: dict[str, Any]) -> dict[str, Any]:
         ``speed`` (cm/s) and other columns of a running table. NaN is ignored in the mean.
     """
     speed = columns["speed"]
+    return columns | {"speed": -speed} if len(speed) and _mean(speed) < MIN_MEAN_SPEED else columns
+
+
+def _mean(speed: NDArray[np.float64]) -> float:
+    mean = float(np.mean(speed))
+    if not np.isnan(mean):
+        # Without NaN, looking for them would take most of the time.
+        return mean
     valid = speed[~np.isnan(speed)]
-    return columns | {"speed": -speed} if len(valid) and np.mean(valid) < MIN_MEAN_SPEED else columns
+    return float(np.mean(valid)) if len(valid) else np.nan

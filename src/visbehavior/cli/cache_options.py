@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from visbehavior.cli.common import F
+from visbehavior.cli.common import PATH, F
 from visbehavior.settings import BUCKET, CACHE_DIR_VARIABLE, DEFAULT_ALLENSDK_VERSION
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _OPTIONS = (
     click.option(
         "--cache-dir",
         metavar="FOLDER",
-        type=click.Path(path_type=Path),
+        type=PATH,
         help=f"Cache folder.  [default: ${CACHE_DIR_VARIABLE}, or the user cache folder]",
     ),
     click.option(

@@ -12,14 +12,14 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from visbehavior.errors import UnknownVersion, VisBehaviorError
+from visbehavior.errors import BadValue, UnknownVersion, VisBehaviorError, one_line
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION
 
 if TYPE_CHECKING:
@@ -28,6 +28,56 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS = ("table", "csv", "json")
+
+
+class Group(click.Group):
+    """A group of commands whose usage errors are one short line each."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the arguments of the group."""
+        with _short_messages():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Parse the arguments of a command, and run it."""
+        with _short_messages():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _short_messages() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        message = f"Error: {error.format_message()}"
+        if one_line(message) == message:
+            raise
+        raise click.UsageError(one_line(message).removeprefix("Error: "), error.ctx) from error
+
+
+class _Path(click.Path):
+    """Type of options and arguments that are paths."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        from visbehavior.arguments import parse_path
+
+        try:
+            return parse_path("the path", value)
+        except BadValue as error:
+            self.fail(str(error), param, ctx)
+
+
+class _Number(click.types.FloatParamType):
+    """Type of options that are numbers. NaN, which float() accepts, is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if number != number:
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
+PATH, NUMBER = _Path(), _Number()
 
 
 def report_errors(function: F) -> F:
@@ -67,8 +117,8 @@ def _exit_interrupted() -> NoReturn:
 
 
 def print_message(text: str) -> None:
-    """Print a message to stderr."""
-    click.echo(text, err=True)
+    """Print a message to stderr, in one line."""
+    click.echo(one_line(text), err=True)
 
 
 def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -111,16 +161,14 @@ def output_option(default_name: str) -> Callable[[F], F]:
         "-o",
         "--output",
         metavar="FILE",
-        type=click.Path(path_type=Path),
+        type=PATH,
         help=f"Figure file, as .png, .pdf or .svg.  [default: {default_name}]",
     )
 
 
 def output_dir_option(help_text: str) -> Callable[[F], F]:
     """Return the required option ``--output-dir``."""
-    return click.option(
-        "-o", "--output-dir", metavar="FOLDER", required=True, type=click.Path(path_type=Path), help=help_text
-    )
+    return click.option("-o", "--output-dir", metavar="FOLDER", required=True, type=PATH, help=help_text)
 
 
 def is_missing(value: Any) -> bool:

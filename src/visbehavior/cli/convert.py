@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from visbehavior.cli.common import F, is_missing, jobs_option, output_dir_option, print_message, report_errors
+from visbehavior.cli.common import PATH, F, is_missing, jobs_option, output_dir_option, print_message, report_errors
 from visbehavior.errors import BadValue, VisBehaviorError
 from visbehavior.schema.session_data import SESSION_DATA
 
@@ -25,19 +25,19 @@ def _session_data_options(function: F) -> F:
 
 
 @click.command()
-@click.argument("raw", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+@click.argument("raw", metavar="FILE...", nargs=-1, required=True, type=PATH)
 @output_dir_option("Folder for the NWB files.")
 @click.option(
     "--project-table",
     metavar="CSV",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Table such as behavior_session_table.csv, with metadata of the sessions.",
 )
 @_session_data_options
 @jobs_option
 @report_errors
 def convert(
-    raw: tuple[str, ...], output_dir: Path, project_table: Path | None, jobs: int, **session_data: str | None
+    raw: tuple[Path, ...], output_dir: Path, project_table: Path | None, jobs: int, **session_data: str | None
 ) -> None:
     """Convert stimulus pickles to NWB files.
 
@@ -61,7 +61,7 @@ def convert(
     failures: dict[str, VisBehaviorError] = {}
     rows = None if project_table is None else _read_rows(project_table)
     sessions = []
-    for path in dict.fromkeys(raw):
+    for path in dict.fromkeys(map(str, raw)):
         try:
             sessions.append(_merge_session_data(path, rows, options))
         except VisBehaviorError as error:
@@ -102,15 +102,12 @@ def _read_rows(path: Path) -> dict[int, dict[str, Any]]:
     """Read the metadata of each session from a project table."""
     from visbehavior.project.tables import read_project_table
     from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
+    from visbehavior.store.verified import read_file
 
+    content = read_file(path)
     try:
         # A lab's table may have empty counts. The convention 2.10 allows them.
-        table = read_project_table(path.read_bytes(), BEHAVIOR_SESSION_TABLE, "2.10")
-    except OSError as error:
-        raise BadValue(
-            f"{path} cannot be read: {error.strerror}. Expected a CSV table such as behavior_session_table.csv.",
-            path=str(path),
-        ) from error
+        table = read_project_table(content, BEHAVIOR_SESSION_TABLE, "2.10")
     except VisBehaviorError as error:
         raise BadValue(f"{path}: {error}", path=str(path)) from error
     keys = {entry.column: entry.key for entry in SESSION_DATA if entry.column in table}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visbehavior.cli.common import report_errors, write_table
+from visbehavior.cli.common import PATH, report_errors, write_table
 from visbehavior.cli.plot import save_timeline
 from visbehavior.cli.plot_performance import save_max_dprime
 from visbehavior.cli.simulate import plan_mice
@@ -83,7 +83,7 @@ With the public data (this downloads about 27 MB of 9 GB):
     "-o",
     "--output-dir",
     metavar="FOLDER",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("demo"),
     show_default=True,
     help="Folder for the data and the figures.",

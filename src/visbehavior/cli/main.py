@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import click
 
 from visbehavior._version import __version__
+from visbehavior.cli.common import Group
 from visbehavior.cli.convert import convert
 from visbehavior.cli.demo import demo
 from visbehavior.cli.fetch import fetch
@@ -19,7 +23,7 @@ from visbehavior.cli.verify import verify
 from visbehavior.cli.versions import versions
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="visbehavior")
 def main() -> None:
     """Find, view and analyze Visual Behavior sessions of the Allen Institute.
@@ -34,6 +38,9 @@ def main() -> None:
       visbehavior performance *.nwb --format csv > performance.csv
       visbehavior plot behavior_session_891635659.nwb --start 290 --stop 330
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # The names of files may contain bytes that are not text.
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 COMMANDS = (

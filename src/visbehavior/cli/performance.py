@@ -11,7 +11,7 @@ import click
 
 from visbehavior.cli.arguments import is_session_id, list_sessions, mouse_option, sessions_argument
 from visbehavior.cli.cache_options import CacheOptions, cache_options
-from visbehavior.cli.common import format_option, print_message, report_errors, version_option, write_table
+from visbehavior.cli.common import NUMBER, format_option, print_message, report_errors, version_option, write_table
 from visbehavior.errors import VisBehaviorError
 from visbehavior.settings import ENGAGED_REWARD_RATE
 
@@ -30,7 +30,7 @@ FIRST_METRIC = "trial_count"
 @click.option(
     "--engaged-threshold",
     metavar="RATE",
-    type=float,
+    type=NUMBER,
     default=ENGAGED_REWARD_RATE,
     show_default=True,
     help="Rewards per minute above which the mouse is engaged.",

@@ -9,7 +9,7 @@ import click
 
 from visbehavior.cli.arguments import open_session, session_argument
 from visbehavior.cli.cache_options import CacheOptions, cache_options
-from visbehavior.cli.common import output_option, print_message, report_errors
+from visbehavior.cli.common import NUMBER, output_option, print_message, report_errors
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ FIGURE_SIZE = (15.0, 5.0)
 
 @click.command()
 @session_argument
-@click.option("--start", metavar="SECONDS", type=float, help="Start time.  [default: start of the session]")
-@click.option("--stop", metavar="SECONDS", type=float, help="Stop time.  [default: end of the session]")
+@click.option("--start", metavar="SECONDS", type=NUMBER, help="Start time.  [default: start of the session]")
+@click.option("--stop", metavar="SECONDS", type=NUMBER, help="Stop time.  [default: end of the session]")
 @output_option("behavior_session_<id>_<start>-<stop>s.png")
 @cache_options
 @report_errors

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from visbehavior.cli.common import jobs_option, output_dir_option, print_message, report_errors
+from visbehavior.cli.common import PATH, jobs_option, output_dir_option, print_message, report_errors
 from visbehavior.settings import BUCKET
 
 
@@ -59,7 +59,7 @@ def build(sessions: tuple[str, ...], output_dir: Path, data_version: str | None,
 
 
 @release.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @report_errors
 def check(folder: Path) -> None:
     """Check the files and tables of the newest release.
@@ -82,7 +82,7 @@ def check(folder: Path) -> None:
 
 
 @release.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @click.option("--bucket", metavar="NAME", default=BUCKET, show_default=True, help="Bucket name.")
 @click.option("--port", metavar="N", type=click.IntRange(0, 65535), default=0, help="TCP port.  [default: a free port]")
 @report_errors

@@ -52,12 +52,17 @@ def sessions(
       visbehavior sessions --session-type OPHYS_1 --cre Vip
       visbehavior sessions --format csv > sessions.csv
     """
+    from visbehavior.project.tables import check_columns
+    from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
+
     opened = cache.open(allensdk_version)
     table = opened.get_behavior_session_table() if mouse is None else opened.get_mouse(mouse)
+    check_columns(table, ["ophys_session_id"], BEHAVIOR_SESSION_TABLE)
     table = table.assign(has_imaging=table["ophys_session_id"].notna().astype(bool))
     for column, text in (("session_type", session_type), ("cre_line", cre)):
         if text is not None:
-            table = table[table[column].str.contains(text, case=False, regex=False, na=False)]
+            check_columns(table, [column], BEHAVIOR_SESSION_TABLE)
+            table = _select_text(table, column, text)
     if table_format != "table":
         write_table(table, table_format)
     elif len(table):
@@ -65,9 +70,17 @@ def sessions(
     print_message(f"{len(table):,} sessions.")
 
 
+def _select_text(table: pd.DataFrame, column: str, text: str) -> pd.DataFrame:
+    """Return the rows with a text in a column, in upper or lower case."""
+    selected = table[column].map(lambda value: isinstance(value, str) and text.upper() in value.upper())
+    return table[selected.astype(bool)]
+
+
 def _displayed(table: pd.DataFrame) -> pd.DataFrame:
-    import pandas as pd
+    from visbehavior.project.tables import parse_acquisition_dates
 
     displayed = table[[name for name in DISPLAYED_COLUMNS if name in table]]
-    dates = pd.to_datetime(displayed["date_of_acquisition"], utc=True, format="ISO8601")
+    if "date_of_acquisition" not in displayed:
+        return displayed
+    dates = parse_acquisition_dates(displayed)
     return displayed.assign(date_of_acquisition=dates.dt.strftime("%Y-%m-%d %H:%M"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from visbehavior.cli.common import jobs_option, output_dir_option, report_errors
+from visbehavior.cli.common import NUMBER, jobs_option, output_dir_option, report_errors
 
 FIRST_MOUSE = 900_001
 """mouse_id of the first mouse of seed 0. The ids of the data set are lower."""
@@ -20,7 +20,7 @@ FIRST_MOUSE = 900_001
 @click.option("--mice", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="Number of mice.")
 @click.option(
     "--minutes",
-    type=float,
+    type=NUMBER,
     metavar="MINUTES",
     default=60,
     show_default=True,

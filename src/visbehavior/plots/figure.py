@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from visbehavior.arguments import parse_path
 from visbehavior.atomic import atomic_write
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.extras import import_extra
@@ -29,6 +30,16 @@ def new_figure(width: float, height: float) -> tuple[Any, Any]:
     return figure, figure.add_subplot()
 
 
+def check_axes(ax: Any) -> None:
+    """Raise BadValue unless `ax` is an Axes of matplotlib, and MissingExtra if matplotlib is not installed."""
+    if not isinstance(ax, import_extra("matplotlib.axes").Axes):
+        raise BadValue(
+            f"ax is {brief_repr(ax)}; expected the Axes of a figure, as from plt.subplots() or figure.add_subplot().",
+            name="ax",
+            value=ax,
+        )
+
+
 def save_figure(figure: Any, path: str | os.PathLike[str]) -> Path:
     """Save a figure as PNG, PDF, SVG or another format, chosen by the file extension.
 
@@ -39,7 +50,7 @@ def save_figure(figure: Any, path: str | os.PathLike[str]) -> Path:
     CannotWrite, DiskFull
         If the file cannot be written or the disk is full. No incomplete file is left.
     """
-    target = Path(path).expanduser().absolute()
+    target = parse_path("path", path).absolute()
     formats = figure.canvas.get_supported_filetypes()
     extension = target.suffix.removeprefix(".").lower()
     if extension not in formats:

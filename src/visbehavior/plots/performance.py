@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from visbehavior.errors import BadValue, MissingData
-from visbehavior.extras import import_extra
+from visbehavior.analysis.checks import get_numbers
+from visbehavior.arguments import as_float
+from visbehavior.errors import BadValue, MissingData, brief_repr
+from visbehavior.plots.figure import check_axes
 
 # Color (Paul Tol's "bright" scheme) and marker of each kind of session. The markers also work without color.
 KIND_STYLES = {
@@ -19,6 +22,8 @@ KIND_STYLES = {
     "imaging rig, passive": ("#EE6677", "v"),
 }
 _REQUIRED_COLUMNS = ("mouse_id", "session_type", "date_of_acquisition", "max_dprime")
+_ID_LIMIT = 2**63
+_LISTED_MICE = 10
 _BAND_COLORS = ("#FFFFFF", "#E8E8E8")
 
 
@@ -43,16 +48,16 @@ def plot_max_dprime(sessions: pd.DataFrame, ax: Any) -> Any:
     Raises
     ------
     BadValue
-        If the table is empty or has sessions of several mice.
+        If the table is empty, has sessions of several mice, or a column has other values.
     MissingData
         If a column is missing.
     MissingExtra
         If matplotlib is not installed.
     """
-    import_extra("matplotlib")
+    check_axes(ax)
     mouse_id = _validate_sessions(sessions)
-    ordered = sessions.sort_values("date_of_acquisition", kind="stable")
-    dprime = ordered["max_dprime"].to_numpy(dtype=np.float64)
+    ordered = _sort_by_date(sessions)
+    dprime = get_numbers(ordered, "max_dprime", "sessions")
     _draw_background(ax, len(ordered))
     _draw_dprime(ax, dprime, ordered["session_type"].map(session_kind))
     _set_limits(ax, dprime)
@@ -88,15 +93,45 @@ def _validate_sessions(sessions: pd.DataFrame) -> str:
             "Use a table returned by compute_performance_table.",
             name=missing[0],
         )
+    _check_values(sessions, "mouse_id", _is_id, "ids as text or numbers")
+    _check_values(sessions, "session_type", _is_text_or_missing, "session types as text")
     mice = sessions["mouse_id"].astype(str).unique().tolist()
     if not mice:
         raise BadValue("sessions is empty; expected at least one session.")
     if len(mice) > 1:
         raise BadValue(
-            f"sessions has {len(mice)} mice ({', '.join(mice)}); expected one. Select the rows of one mouse_id.",
+            f"sessions has {len(mice)} mice ({', '.join(mice[:_LISTED_MICE])}); expected one. Select the rows of one mouse_id.",
             mice=mice,
         )
     return str(mice[0])
+
+
+def _check_values(sessions: pd.DataFrame, name: str, is_valid: Callable[[Any], bool], expected: str) -> None:
+    column = sessions[name]
+    values = column.tolist() if isinstance(column, pd.Series) else [list(column)]
+    wrong = [value for value in values if not is_valid(value)]
+    if wrong:
+        raise BadValue(
+            f"The column {name} of sessions contains {brief_repr(wrong[0])}; expected {expected}.", name=name
+        )
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) or abs(as_float(value)) < _ID_LIMIT
+
+
+def _is_text_or_missing(value: Any) -> bool:
+    return isinstance(value, str) or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+
+
+def _sort_by_date(sessions: pd.DataFrame) -> pd.DataFrame:
+    try:
+        return sessions.sort_values("date_of_acquisition", kind="stable")
+    except (TypeError, ValueError) as error:
+        raise BadValue(
+            f"The sessions cannot be sorted by date_of_acquisition: {error}. Expected one date in each row.",
+            name="date_of_acquisition",
+        ) from error
 
 
 def _draw_background(ax: Any, count: int) -> None:

@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from visbehavior.errors import BadValue, MissingData
+from visbehavior.analysis.checks import get_numbers
+from visbehavior.arguments import check_number
+from visbehavior.errors import BadValue, MissingData, brief_repr
 from visbehavior.extras import import_extra
 from visbehavior.plots.colors import LICK, OMISSION, REWARD, RUNNING, image_color
+from visbehavior.plots.figure import check_axes
 from visbehavior.schema.session import OMITTED
 
 # Fractions of the axes height. Licks and rewards are drawn in a strip below the running speed.
@@ -19,6 +22,8 @@ _REWARDS_HEIGHT = 0.095
 _STRIP_HEIGHT = 0.14
 # Time ranges of this length (s) or more are drawn with a thin line.
 _LONG_RANGE = 300
+# Largest start and stop (s).
+_MAX_TIME = 1e9
 _IMAGE_ALPHA = 0.45
 
 
@@ -52,7 +57,7 @@ def plot_timeline(
     Raises
     ------
     BadValue
-        If the time range is empty or outside the session.
+        If an argument is not a table, a column contains something else, or the time range is empty or outside the session.
     MissingData
         If a column is missing.
     MissingExtra
@@ -67,11 +72,13 @@ def plot_timeline(
     >>> plot_timeline(session.running_speed, session.licks, session.rewards,
     ...              session.stimulus_presentations, ax, 290, 330)
     """
-    import_extra("matplotlib")
-    _check_columns(running_speed=(running_speed, "speed"), licks=(licks, "timestamps"), rewards=(rewards, "volume"))
+    check_axes(ax)
+    running = _select_columns(running_speed, "running_speed", "timestamps", "speed")
+    licks = _select_columns(licks, "licks", "timestamps")
+    rewards = _select_columns(rewards, "rewards", "timestamps", "volume")
     presentations = _select_images(stimulus_presentations)
-    first, last = _time_range([running_speed, licks, rewards], presentations, start, stop)
-    running, licks, rewards = (_within(table, first, last) for table in (running_speed, licks, rewards))
+    first, last = _time_range([running, licks, rewards], presentations, start, stop)
+    running, licks, rewards = (_within(table, first, last) for table in (running, licks, rewards))
     presentations = presentations[(presentations["stop"] >= first) & (presentations["start"] <= last)]
     patches = [*_draw_images(ax, presentations), *_draw_omissions(ax, presentations)]
     handles = [
@@ -81,7 +88,7 @@ def plot_timeline(
         *patches,
     ]
     ax.set_xlim(first, last)
-    _set_ylim(ax, running["speed"].to_numpy(dtype=np.float64) if len(running) else np.empty(0))
+    _set_ylim(ax, running["speed"].to_numpy())
     ax.set_xlabel("time in session (s)")
     ax.set_ylabel("running speed (cm/s)")
     if handles:
@@ -93,36 +100,59 @@ plot_stretch = plot_timeline
 """Alias of `plot_timeline`: its name in version 0.1."""
 
 
-def _check_columns(**tables: tuple[pd.DataFrame, str]) -> None:
-    """Check that each table that is not empty has timestamps and its own column."""
-    for name, (table, column) in tables.items():
-        missing = [required for required in ("timestamps", column) if len(table) and required not in table]
-        if missing:
-            raise MissingData(
-                f"{name} has no column {missing[0]}; its columns are {', '.join(map(str, table.columns))}. "
-                "Pass the tables in the order running_speed, licks, rewards, stimulus_presentations.",
-                name=missing[0],
-            )
+def _check_table(table: Any, name: str) -> None:
+    if not isinstance(table, pd.DataFrame):
+        raise BadValue(
+            f"{name} is {brief_repr(table)}; expected a DataFrame, such as session.{name}.", name=name, value=table
+        )
+
+
+def _select_columns(table: pd.DataFrame, name: str, *columns: str) -> pd.DataFrame:
+    """Return columns of a table as float64. An empty table may lack them."""
+    _check_table(table, name)
+    if not len(table):
+        return pd.DataFrame(columns=list(columns), dtype=np.float64)
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise MissingData(
+            f"{name} has no column {missing[0]}; its columns are {', '.join(map(brief_repr, table.columns))}. "
+            "Pass the tables in the order running_speed, licks, rewards, stimulus_presentations.",
+            name=missing[0],
+        )
+    return pd.DataFrame({column: get_numbers(table, column, name) for column in columns})
 
 
 def _select_images(presentations: pd.DataFrame) -> pd.DataFrame:
     """Return start, stop and name of images and omissions, without gray screen and movie."""
+    name = "stimulus_presentations"
+    _check_table(presentations, name)
     stop = "end_time" if "end_time" in presentations else "stop_time"
-    missing = [name for name in ("start_time", stop, "image_name") if name not in presentations]
+    missing = [column for column in ("start_time", stop, "image_name") if column not in presentations]
     if missing:
         raise MissingData(
-            f"stimulus_presentations has no column {', '.join(missing)}; its columns are "
-            f"{', '.join(map(str, presentations.columns))}.",
+            f"{name} has no column {', '.join(missing)}; its columns are "
+            f"{', '.join(map(brief_repr, presentations.columns))}.",
             name=missing[0],
         )
-    named = presentations[presentations["image_name"].notna()]
-    return pd.DataFrame({"start": named["start_time"], "stop": named[stop], "name": named["image_name"].astype(str)})
+    times = {"start": get_numbers(presentations, "start_time", name), "stop": get_numbers(presentations, stop, name)}
+    images = pd.DataFrame(times | {"name": presentations["image_name"].astype(object).tolist()})
+    images = images[images["name"].notna()]
+    wrong = [image for image in images["name"] if not isinstance(image, str)]
+    if wrong:
+        raise BadValue(
+            f"The column image_name of {name} contains {brief_repr(wrong[0])}; expected the name of an image.",
+            name="image_name",
+        )
+    return images
 
 
 def _time_range(
     tables: list[pd.DataFrame], presentations: pd.DataFrame, start: float | None, stop: float | None
 ) -> tuple[float, float]:
     """Fill in a missing start or stop, and check that the time range overlaps the session."""
+    for name, value in (("start", start), ("stop", stop)):
+        if value is not None:
+            check_number(name, value, -_MAX_TIME, _MAX_TIME, unit="s")
     session_start, session_stop = _session_range(tables, presentations)
     first = session_start if start is None else float(start)
     last = session_stop if stop is None else float(stop)
@@ -142,16 +172,15 @@ def _time_range(
 
 
 def _session_range(tables: list[pd.DataFrame], presentations: pd.DataFrame) -> tuple[float, float]:
-    times = [table["timestamps"] for table in tables if len(table) and "timestamps" in table]
-    times += [presentations["start"], presentations["stop"]] if len(presentations) else []
-    if not times:
+    columns = [*(table["timestamps"] for table in tables), presentations["start"], presentations["stop"]]
+    times = np.concatenate([column.to_numpy(dtype=np.float64) for column in columns])
+    times = times[np.isfinite(times)]
+    if not len(times):
         raise BadValue("The session is empty: it has no running, licks, rewards or images to plot.")
-    return min(float(t.min()) for t in times), max(float(t.max()) for t in times)
+    return float(times.min()), float(times.max())
 
 
 def _within(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
-    if not len(table):
-        return table
     return table[(table["timestamps"] >= first) & (table["timestamps"] <= last)]
 
 

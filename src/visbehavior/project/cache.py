@@ -11,11 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.analysis.performance import check_threshold
-from visbehavior.arguments import check_failures, check_flags, check_jobs, parse_path
+from visbehavior.arguments import check_failures, check_flags, check_jobs, parse_id, parse_path
 from visbehavior.errors import BadValue, NotFound, VisBehaviorError, brief_repr
 from visbehavior.experiment import BehaviorOphysExperiment
 from visbehavior.project.files import ReleaseFiles, open_cache_folder
-from visbehavior.project.ids import Ids, list_ids, parse_id, parse_ids
+from visbehavior.project.ids import Ids, list_ids, parse_ids
 from visbehavior.project.manifest import MOVIE, check_manifest_name, describe_changes, manifest_file_name
 from visbehavior.project.metrics_cache import MetricsCache, compute_metrics, join_metrics
 from visbehavior.project.release import Release

@@ -20,7 +20,7 @@ from visbehavior.settings import default_cache_dir
 from visbehavior.store.paths import has_partial
 from visbehavior.store.remote_object import RemoteObject
 from visbehavior.store.source import ObjectSource
-from visbehavior.store.verified import VerifiedFiles, hash_file
+from visbehavior.store.verified import VerifiedFiles, hash_file, read_file
 
 DOWNLOADED = "_downloaded_data.json"
 """AllenSDK's file with the hashes of the files that it downloaded, by absolute path."""
@@ -129,7 +129,7 @@ class ReleaseFiles:
         Its paths are absolute, and the folder may have been moved since: only their last three parts are used.
         """
         try:
-            records = json.loads((self.folder / DOWNLOADED).read_bytes())
+            records = json.loads(read_file(self.folder / DOWNLOADED))
             pairs = [("/".join(path.replace("\\", "/").split("/")[-3:]), str(value)) for path, value in records.items()]
         except (OSError, ValueError, AttributeError, RecursionError):
             return {}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from visbehavior.arguments import parse_id
 from visbehavior.errors import BadValue, VisBehaviorError, brief_repr
 from visbehavior.schema.columns import Table
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, OPHYS_CELLS_TABLE, OPHYS_EXPERIMENT_TABLE
@@ -16,7 +16,7 @@ Ids = int | str | Iterable[int | str]
 """One id or several."""
 
 NAMES = {"behavior_session_id": "behavior session", "ophys_experiment_id": "imaging plane"}
-"""What an id identifies, by the kind of id."""
+"""Name of the thing that an id identifies, by the kind of id."""
 
 _LISTED_BY = {
     "behavior_session_id": "get_behavior_session_table()",
@@ -24,26 +24,6 @@ _LISTED_BY = {
 }
 _EXPERIMENT_KINDS = ("ophys_experiment_id", "ophys_session_id", "ophys_container_id", "behavior_session_id")
 _CELL_KINDS = ("cell_roi_id", "cell_specimen_id")
-_LARGEST_ID = 2**63 - 1
-
-
-def parse_id(value: Any) -> int:
-    """Return an id as a number.
-
-    Raises
-    ------
-    BadValue
-        If it is not a whole number or the digits of one.
-    """
-    try:
-        number = int(value)
-        if isinstance(value, (bool, np.bool_)) or number != float(value) or abs(number) > _LARGEST_ID:
-            raise ValueError("not a whole number")
-    except (TypeError, ValueError, OverflowError) as error:
-        raise BadValue(
-            f"The id is {brief_repr(value)}; expected a whole number, or its digits as text.", value=value
-        ) from error
-    return number
 
 
 def list_ids(ids: Ids) -> list[int | str]:
@@ -102,8 +82,10 @@ def _find_cell(number: int, planes: pd.DataFrame, expected: str, read_table: Cal
         return ""
     if not {*_CELL_KINDS, "ophys_experiment_id"} <= set(cells):
         return ""
-    plane_ids = planes[["ophys_experiment_id", "behavior_session_id"]]
-    return _find_kind(number, cells.merge(plane_ids, on="ophys_experiment_id"), _CELL_KINDS, expected)
+    sessions = cells["ophys_experiment_id"].map(planes.set_index("ophys_experiment_id")["behavior_session_id"])
+    known = cells.assign(behavior_session_id=sessions)[sessions.notna()]
+    known = known.astype({"behavior_session_id": planes["behavior_session_id"].dtype})
+    return _find_kind(number, known, _CELL_KINDS, expected)
 
 
 def _find_kind(number: int, table: pd.DataFrame, kinds: Sequence[str], expected: str) -> str:

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.paths import is_inside
+from visbehavior.store.verified import read_file
 
 PROJECT = "visual-behavior-ophys"
 
@@ -169,7 +170,7 @@ def published_manifests(root: Path) -> list[Manifest]:
     """Return the manifests in a project's folder of a bucket, newest release first."""
     folder = root / MANIFESTS
     names = newest_first(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    return [parse_manifest((folder / name).read_bytes(), str(folder / name)) for name in names]
+    return [parse_manifest(read_file(folder / name), str(folder / name)) for name in names]
 
 
 def describe_changes(older: Manifest, newer: Manifest) -> str:

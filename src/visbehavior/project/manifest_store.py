@@ -8,7 +8,16 @@ from functools import cached_property
 from pathlib import Path
 
 from visbehavior.atomic import atomic_write, make_folder
-from visbehavior.errors import BadValue, CannotWrite, NotCached, NotFound, TransferFailed, brief_repr, warn
+from visbehavior.errors import (
+    BadValue,
+    CannotWrite,
+    NotCached,
+    NotFound,
+    TransferFailed,
+    VisBehaviorError,
+    brief_repr,
+    warn,
+)
 from visbehavior.paths import join_inside
 from visbehavior.project.manifest import (
     KNOWN_RELEASES,
@@ -22,6 +31,7 @@ from visbehavior.project.manifest import (
     parse_manifest,
 )
 from visbehavior.store.source import ObjectSource
+from visbehavior.store.verified import read_file
 
 LAST_USED = "_manifest_last_used.txt"
 """AllenSDK's file with the name of the manifest that was used last."""
@@ -92,12 +102,11 @@ class ManifestStore:
             Release, such as "1.1.0"; None: the one last used in this folder, else the newest.
         """
         if version is not None:
-            name = manifest_file_name(version)
             if not is_version(version):
                 raise BadValue(
                     f"version is {brief_repr(version)}; expected a release such as '1.1.0'.", version=version
                 )
-            return name
+            return manifest_file_name(version)
         last_used, known = self.last_used(), self.known
         if not known:
             raise NotFound(
@@ -114,7 +123,7 @@ class ManifestStore:
     def last_used(self) -> str:
         """Return the name of the manifest that was used last, as AllenSDK records it; "" if it is unknown or not in the folder."""
         try:
-            name = (self.folder / LAST_USED).read_text().strip()
+            name = read_file(self.folder / LAST_USED).decode().strip()
         except (OSError, UnicodeDecodeError):
             return ""
         return name if name in self.cached() else ""
@@ -133,8 +142,8 @@ class ManifestStore:
         path = join_inside(self.folder, name)
         if path.exists():
             try:
-                return parse_manifest(path.read_bytes(), str(path))
-            except BadValue:
+                return parse_manifest(read_file(path), str(path))
+            except VisBehaviorError:
                 if self.source is None:
                     raise
         elif self.source is None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from visbehavior.arguments import parse_id
 from visbehavior.errors import CorruptFile, NotFound, UnsupportedFile, VisBehaviorError, warn
 from visbehavior.nwb.reader import NwbReader
 from visbehavior.project.files import ReleaseFiles
-from visbehavior.project.ids import NAMES, explain_unknown_id, parse_id
+from visbehavior.project.ids import NAMES, explain_unknown_id
 from visbehavior.project.manifest import FileEntry, Manifest
 from visbehavior.project.tables import NO_FILE, check_columns, read_project_table
 from visbehavior.schema.columns import Table
@@ -19,7 +20,7 @@ from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, OPHYS_EXPERIMENT_
 from visbehavior.store.download import JOBS, download_files
 from visbehavior.store.os_files import size_and_mtime
 from visbehavior.store.remote_object import RemoteObject
-from visbehavior.store.verified import hash_file
+from visbehavior.store.verified import hash_file, read_file
 
 
 def verified_key(entry: FileEntry) -> str:
@@ -236,7 +237,7 @@ class Release:
         path = self.download([entry])[0]
         if self._files.source is None and hash_file(path) != entry.file_hash:
             self._warn_damaged(path, "used as it is")
-        return path.read_bytes()
+        return read_file(path)
 
     def _plan_download(self, entry: FileEntry) -> RemoteObject | None:
         """Return the object to download for a file; None if a complete file with the right hash is cached."""

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from visbehavior.arguments import parse_id
 from visbehavior.errors import BadValue, MissingData, brief_repr
-from visbehavior.project.ids import parse_id
 from visbehavior.schema.columns import Table
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
 
@@ -78,9 +78,16 @@ def select_mouse(sessions: pd.DataFrame, mouse_id: int | str) -> pd.DataFrame:
     check_columns(sessions, ["mouse_id", "date_of_acquisition", "ophys_session_id"], BEHAVIOR_SESSION_TABLE)
     wanted = mouse_id if isinstance(mouse_id, str) else str(parse_id(mouse_id))
     mouse = sessions[sessions["mouse_id"].astype(str) == wanted]
-    dates = pd.to_datetime(mouse["date_of_acquisition"], utc=True, format="ISO8601").sort_values(kind="stable")
+    dates = parse_acquisition_dates(mouse).sort_values(kind="stable")
     mouse, days = mouse.loc[dates.index], dates.dt.normalize()
     return mouse.assign(day=(days - days.min()).dt.days, has_imaging=mouse["ophys_session_id"].notna().astype(bool))
+
+
+def parse_acquisition_dates(sessions: pd.DataFrame) -> pd.Series:
+    """Return the dates of acquisition of the behavior session table as UTC times; BadValue if one is no date."""
+    name = "date_of_acquisition"
+    dates: pd.Series = _convert_column(sessions[name], name, BEHAVIOR_SESSION_TABLE, _parse_dates)
+    return dates
 
 
 def check_columns(frame: pd.DataFrame, names: Iterable[str], table: Table) -> None:
@@ -105,7 +112,7 @@ def _read_csv(content: bytes, table: Table) -> pd.DataFrame:
     ids = frame[table.index]
     if ids.duplicated().any():
         raise BadValue(
-            f"{table.name}.csv has the {table.index} {brief_repr(ids[ids.duplicated()].iloc[0])} more than once. Download it again.",
+            f"{table.name}.csv has the {table.index} {brief_repr(ids[ids.duplicated()].tolist()[0])} more than once. Download it again.",
             name=table.index,
         )
     return frame

@@ -17,6 +17,7 @@ import pandas as pd
 
 from visbehavior._version import __version__
 from visbehavior.analysis.history import compute_history
+from visbehavior.arguments import as_iterable, check_flags, check_jobs, parse_path
 from visbehavior.atomic import atomic_write, make_folder
 from visbehavior.errors import BadValue, VisBehaviorError, brief_repr
 from visbehavior.processes import map_in_processes
@@ -111,7 +112,12 @@ def build_release(
             name="bucket",
             value=bucket,
         )
-    root = _make_project_folder(Path(out_dir).expanduser().absolute())
+    sessions = as_iterable(
+        "sessions", sessions, (str, os.PathLike, Mapping, BehaviorSession), "paths, session data, or sessions"
+    )
+    check_jobs("jobs", jobs)
+    check_flags(progress=progress)
+    root = _make_project_folder(parse_path("out_dir", out_dir).absolute())
     with _only_build(root):
         earlier = next(iter(published_manifests(root)), None)
         version = _next_version(earlier, version)
@@ -184,8 +190,6 @@ def _session_folders(root: Path, version: str) -> list[Path]:
 def _write_session_files(
     sessions: Iterable[SessionInput], root: Path, folders: list[Path], jobs: int, progress: bool
 ) -> list[SessionFile]:
-    if isinstance(sessions, (str, os.PathLike, Mapping, BehaviorSession)):
-        sessions = [sessions]
     total = len(sessions) if isinstance(sessions, Sequence) else None
     results = map_in_processes(_write_or_error, ((item, root, folders) for item in sessions), jobs)
     by_position = dict(progress_bar(progress, results, total=total, unit="session", leave=False))

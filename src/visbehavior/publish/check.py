@@ -9,16 +9,18 @@ from typing import Any
 
 import pandas as pd
 
-from visbehavior.analysis.history import compute_history
+from visbehavior.analysis.history import HISTORY_INPUTS, compute_history
+from visbehavior.arguments import check_flags, parse_path
 from visbehavior.errors import NotFound, VisBehaviorError
 from visbehavior.progress import progress_bar
 from visbehavior.project.manifest import MANIFESTS, PROJECT, SESSIONS, FileEntry, Manifest, published_manifests
-from visbehavior.project.tables import read_project_table
+from visbehavior.project.tables import check_columns, read_project_table
 from visbehavior.publish.session_file import SessionFile, read_session_file
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
-from visbehavior.store.verified import hash_file
+from visbehavior.store.verified import hash_file, read_file
 
 _TABLE = BEHAVIOR_SESSION_TABLE.name
+_LARGEST_ID = 2**53
 
 
 def check_release(out_dir: str | os.PathLike[str], *, progress: bool = False) -> list[str]:
@@ -39,7 +41,8 @@ def check_release(out_dir: str | os.PathLike[str], *, progress: bool = False) ->
     NotFound
         If there is no release in the folder.
     """
-    root = Path(out_dir).expanduser().absolute() / PROJECT
+    root = parse_path("out_dir", out_dir).absolute() / PROJECT
+    check_flags(progress=progress)
     manifest = next(iter(published_manifests(root)), None)
     if manifest is None:
         raise NotFound(f"There is no release in {out_dir}: {root / MANIFESTS} contains no manifest.", path=str(out_dir))
@@ -52,15 +55,19 @@ def _check_file(root: Path, entry: FileEntry) -> str:
     path = root / entry.path
     if not path.exists():
         return f"{entry.path} is missing"
-    if hash_file(path) != entry.file_hash:
-        return f"{entry.path} does not have the hash in the manifest"
-    return ""
+    try:
+        is_same = hash_file(path) == entry.file_hash
+    except VisBehaviorError as error:
+        return str(error)
+    return "" if is_same else f"{entry.path} does not have the hash in the manifest"
 
 
 def _check_table(root: Path, manifest: Manifest) -> list[str]:
     """Compare the behavior session table with the manifest, the session files, and itself."""
-    content = (root / manifest.tables[_TABLE].path).read_bytes()
-    table = read_project_table(content, BEHAVIOR_SESSION_TABLE, "2.16")
+    if _TABLE not in manifest.tables:
+        return [f"the manifest has no {_TABLE}"]
+    table = read_project_table(read_file(root / manifest.tables[_TABLE].path), BEHAVIOR_SESSION_TABLE, "2.16")
+    check_columns(table, ["file_id", *HISTORY_INPUTS], BEHAVIOR_SESSION_TABLE)
     entries = {number: entry for number, entry in manifest.files.items() if entry.path.startswith(SESSIONS)}
     problems = _compare_file_ids(table, entries, manifest)
     files: dict[int, SessionFile] = {}
@@ -75,7 +82,8 @@ def _check_table(root: Path, manifest: Manifest) -> list[str]:
 
 
 def _compare_file_ids(table: pd.DataFrame, entries: Mapping[str, FileEntry], manifest: Manifest) -> list[str]:
-    listed = {str(int(number)) for number in table["file_id"].dropna() if number >= 0}
+    numbers = pd.to_numeric(table["file_id"], errors="coerce")
+    listed = {str(int(number)) for number in numbers[numbers.between(0, _LARGEST_ID)]}
     return [
         *(f"file {number} is in the manifest and not in {_TABLE}" for number in sorted(set(entries) - listed)),
         *(f"file {number} is in {_TABLE} and not in the manifest" for number in sorted(listed - set(manifest.files))),

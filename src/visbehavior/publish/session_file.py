@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from visbehavior.arguments import parse_path
 from visbehavior.atomic import atomic_write, make_folder
 from visbehavior.convert import different_metadata, is_same_session, session_file_name, write_session
 from visbehavior.errors import BadValue, UnsupportedFile, VisBehaviorWarning, brief_repr
@@ -111,7 +112,7 @@ def write_session_file(item: SessionInput, folders: list[Path]) -> Path:
             f"{brief_repr(item)} is not a session; expected a path, a dictionary, a BehaviorSession, or a function.",
             value=item,
         )
-    path = Path(item).expanduser()
+    path = parse_path("path", item)
     return _write_raw(read_session_data(path), folders) if is_raw(path) else _copy_nwb(path, folders)
 
 

@@ -198,7 +198,9 @@ def _list_types(sessions: Iterable[str]) -> list[str]:
 def _check_date(name: str, date: Any) -> None:
     if not isinstance(date, datetime.datetime) or not FIRST_YEAR <= date.year <= LAST_YEAR:
         raise BadValue(
-            f"{name} is {brief_repr(date)}; expected a datetime from {FIRST_YEAR} to {LAST_YEAR}.", name=name, value=date
+            f"{name} is {brief_repr(date)}; expected a datetime from {FIRST_YEAR} to {LAST_YEAR}.",
+            name=name,
+            value=date,
         )
 
 

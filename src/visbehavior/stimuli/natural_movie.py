@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from visbehavior.arguments import check_jobs
 from visbehavior.errors import BadValue, CorruptFile
 from visbehavior.extras import import_extra
 from visbehavior.progress import progress_bar
@@ -109,8 +110,8 @@ def _check_arguments(raw_movie: Any, jobs: int | None) -> None:
             "the release is 900 x 304 x 608). Load the movie with numpy.load; pass a single frame as frame[None].",
             name="raw_movie",
         )
-    if jobs is not None and jobs < 1:
-        raise BadValue(f"jobs is {jobs}; expected 1 or more, or None for all cores.", name="jobs", value=jobs)
+    if jobs is not None:
+        check_jobs("jobs", jobs)
 
 
 def _on_monitor(pillow: Any, frame: Bytes) -> Bytes:

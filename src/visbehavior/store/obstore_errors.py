@@ -9,6 +9,7 @@ from functools import cache, partial
 from typing import NamedTuple
 
 from visbehavior.errors import ChangedFile, NotFound, TransferFailed, VisBehaviorError
+from visbehavior.extras import import_extra
 from visbehavior.store.address import Location
 
 
@@ -67,7 +68,7 @@ def mapped_errors(location: Location, key: str, options: Container[str] = ()) ->
 @cache
 def _rules() -> list[_Rule]:
     """Return the table; the first rule that matches applies."""
-    from obstore import exceptions as obstore
+    obstore = import_extra("obstore.exceptions")
 
     return [
         _Rule(FileNotFoundError, _not_found),

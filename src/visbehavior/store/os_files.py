@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from pathlib import Path
 
 
 def open_binary(path: str | os.PathLike[str], flags: int) -> int:
-    """Return a descriptor of a file, opened without translation of line endings (Windows)."""
-    return os.open(path, flags | getattr(os, "O_BINARY", 0), 0o666)
+    """Return a descriptor of a file, opened without translation of line endings (Windows).
+
+    A pipe under the file's name does not wait for another process.
+    """
+    return os.open(path, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
 
 
 def read_at(file: int, start: int, view: memoryview) -> None:
@@ -48,6 +52,15 @@ def size_and_mtime(path: Path) -> tuple[int, int]:
     """Return the size and the modification time (ns), which change when a file is written to."""
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns
+
+
+def is_special_file(path: Path) -> bool:
+    """Return True for a pipe or a device, False for a file, a folder, or nothing."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def inode_of(file: int | Path) -> int:

@@ -31,13 +31,15 @@ def append_records(path: Path, records: Iterable[Record], *, create: bool = True
 
 
 def read_records(path: Path, offset: int = 0) -> tuple[list[Record], int]:
-    """Return the complete records after an offset, and the offset of the next ones; no records if there is no file."""
+    """Return the complete records after an offset, and the offset of the next ones; no records if the file cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=open_binary) as file:
             file.seek(offset)
             content = file.read()
     except FileNotFoundError:
         return [], 0
+    except OSError:
+        return [], offset
     end = content.rfind(b"\n") + 1
     records = (_parse(line) for line in content[:end].split(b"\n"))
     return [record for record in records if record is not None], offset + end

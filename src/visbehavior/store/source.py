@@ -19,9 +19,11 @@ from urllib.parse import quote, unquote, urlsplit
 
 from visbehavior._version import __version__
 from visbehavior.errors import ChangedFile, NotFound, TransferFailed
+from visbehavior.extras import import_extra
 from visbehavior.settings import REGION
 from visbehavior.store.address import Bucket, Folder, Location, Mirror, check_endpoint
 from visbehavior.store.obstore_errors import NoRanges, NoVersions, mapped_errors
+from visbehavior.store.os_files import is_special_file
 from visbehavior.store.stall import LISTING_TIMEOUT, MAX_LISTED, MAX_LISTING, StallGuard, interruptible
 
 # `read_timeout` limits the wait for the next bytes of a response, `timeout` the complete response.
@@ -235,7 +237,7 @@ class ObjectSource:
         return interruptible(lambda: self._list(prefix))
 
     def _list(self, prefix: str) -> Names:
-        import obstore
+        obstore = import_extra("obstore")
 
         names: Names = []
         deadline = time.monotonic() + LISTING_TIMEOUT
@@ -375,8 +377,11 @@ class ObjectSource:
         return isinstance(location, Mirror) or (isinstance(location, Bucket) and location.server is not None)
 
     def _request(self, key: str, options: Any, few_retries: bool = False) -> Any:
-        import obstore
+        obstore = import_extra("obstore")
 
+        if isinstance(self.location, Folder) and is_special_file(Path(self.location.path, key)):
+            # Reading from a pipe would wait for ever.
+            raise NotFound(f"{key} in {self} is a pipe or a device; expected a file.", key=key)
         with mapped_errors(self.location, key, options):
             store = self._store(few_retries)
             self._count(requests=1)
@@ -412,7 +417,7 @@ def _check_not_forked(location: Location) -> None:
 
 
 def _open_store(location: Location, retries: Any) -> Any:
-    from obstore import store
+    store = import_extra("obstore.store")
 
     client: Any = {**_CLIENT, "user_agent": f"visbehavior/{__version__}"}
     if isinstance(location, Folder):

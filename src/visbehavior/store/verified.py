@@ -10,11 +10,12 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from visbehavior.errors import CorruptFile, NotFound, UnsupportedFile
+from visbehavior.errors import CorruptFile, NotFound, UnsupportedFile, VisBehaviorError
 from visbehavior.store.os_files import size_and_mtime
 from visbehavior.store.records import Record, append_records, read_records
 
@@ -23,28 +24,46 @@ FILE_NAME = "_visbehavior_verified.txt"
 _HASH_CHUNK = 4 << 20
 
 
-def hash_file(path: str | os.PathLike[str], on_progress: Callable[[int], object] = lambda _: None) -> str:
-    """Return the BLAKE2b-512 hash of a file in hexadecimal digits; `on_progress` is called with numbers of bytes.
+@contextmanager
+def open_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file for reading, unbuffered.
 
     Raises
     ------
     NotFound, UnsupportedFile, CorruptFile
         If the file does not exist, is a folder or a device, or cannot be read.
     """
-    hasher = hashlib.blake2b()
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise UnsupportedFile(
                 f"{path} is a folder or a device; expected a file. Delete or rename it.", path=str(path)
             )
         with open(path, "rb", buffering=0) as file:
-            while chunk := file.read(_HASH_CHUNK):
-                hasher.update(chunk)
-                on_progress(len(chunk))
-    except FileNotFoundError as error:
-        raise NotFound(f"{path} was deleted.", path=str(path)) from error
+            yield file
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFound(f"There is no file {path}.", path=str(path)) from error
     except OSError as error:
+        if isinstance(error, VisBehaviorError):
+            raise
         raise CorruptFile(f"{path} cannot be read: {error.strerror}.", path=str(path)) from error
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """Return the content of a file. Raises as `open_file`."""
+    with open_file(path) as file:
+        return file.read()
+
+
+def hash_file(path: str | os.PathLike[str], on_progress: Callable[[int], object] = lambda _: None) -> str:
+    """Return the BLAKE2b-512 hash of a file in hexadecimal digits; `on_progress` is called with numbers of bytes.
+
+    Raises as `open_file`.
+    """
+    hasher = hashlib.blake2b()
+    with open_file(path) as file:
+        while chunk := file.read(_HASH_CHUNK):
+            hasher.update(chunk)
+            on_progress(len(chunk))
     return hasher.hexdigest()
 
 
@@ -83,7 +102,11 @@ class VerifiedFiles:
 
     def record(self, path: Path, file_hash: str) -> None:
         """Record that the file has this hash."""
-        size, mtime = size_and_mtime(path)
+        try:
+            size, mtime = size_and_mtime(path)
+        except OSError:
+            # The file was deleted after it was hashed.
+            return
         record = {"path": self._name(path), "hash": file_hash, "size": size, "mtime": mtime}
         with self._lock:
             self._add(record)
@@ -97,10 +120,7 @@ class VerifiedFiles:
     def _load(self) -> None:
         """Read what this and other processes recorded since the last time."""
         with self._lock:
-            try:
-                records, self._offset = read_records(self._path, self._offset)
-            except OSError:
-                return
+            records, self._offset = read_records(self._path, self._offset)
             for record in records:
                 self._add(record)
 
