@@ -1,1 +1,1 @@
-"""What `make bench` measures: ratios to AllenSDK and to bare h5py, in one run on one machine."""
+"""Benchmarks of `make bench`: ratios to AllenSDK and to bare h5py, in one run on one machine."""

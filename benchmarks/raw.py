@@ -42,7 +42,7 @@ def session_data(folder: pathlib.Path, raw: pathlib.Path) -> pathlib.Path:
 
 
 def figures(python: pathlib.Path, who: str, session_data: pathlib.Path, folder: pathlib.Path) -> dict[str, float]:
-    """What one child process measured."""
+    """Measurements of one child process."""
     command = [python, pathlib.Path(__file__).with_name("raw_child.py"), who, session_data, folder]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])

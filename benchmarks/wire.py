@@ -1,4 +1,4 @@
-"""What streaming and downloading cost over a link of 50 ms a request and 12.5 MB/s a connection, and the limits.
+"""Cost of streaming and downloading over a link of 50 ms a request and 12.5 MB/s a connection, and the limits.
 
 The link, a full-size imaging file and a mouse's bucket are made by tools beside the golden files; without them nothing is
 measured, and that is said.
