@@ -86,9 +86,27 @@ def _clip_at_wraps(speed: Floats, times: Floats, wraps: NDArray[np.intp]) -> Flo
     clipped = speed.copy()
     first = np.searchsorted(times, times[wraps] - WRAP_WINDOW, side="left")
     last = np.searchsorted(times, times[wraps] + WRAP_WINDOW, side="right")
-    for wrap, start, stop in zip(wraps.tolist(), first.tolist(), last.tolist(), strict=True):
-        around = np.concatenate([speed[start:wrap], speed[wrap + 1 : stop]])
-        around = around[~np.isnan(around)]
-        if len(around):
-            clipped[wrap] = np.clip(speed[wrap], around.min(), around.max())
+    lowest, highest = (
+        function(_reduce_ranges(speed, first, wraps, function), _reduce_ranges(speed, wraps + 1, last, function))
+        for function in (np.fmin, np.fmax)
+    )
+    is_bounded = ~np.isnan(lowest)
+    bounded = wraps[is_bounded]
+    clipped[bounded] = np.clip(speed[bounded], lowest[is_bounded], highest[is_bounded])
     return clipped
+
+
+def _reduce_ranges(values: Floats, starts: NDArray[np.intp], stops: NDArray[np.intp], function: np.ufunc) -> Floats:
+    """Return the minimum (numpy.fmin) or maximum (numpy.fmax) of ranges of values; NaN for a range without numbers.
+
+    The time is that of a few passes over the values, however long the ranges are.
+    """
+    lengths = stops - starts
+    result = np.full(len(starts), np.nan)
+    width = 1
+    while width <= lengths.max(initial=0):
+        # `values` now has the result for all ranges of this width, and two of them cover a range of up to twice the width.
+        covered = (lengths >= width) & (lengths < 2 * width)
+        result[covered] = function(values[starts[covered]], values[stops[covered] - width])
+        values, width = function(values[:-width], values[width:]), 2 * width
+    return result
