@@ -24,6 +24,9 @@ MAX_MESSAGE = 500
 TIMEOUT = 30
 """Seconds after which a call counts as hanging."""
 
+ORDINARY_NAMES = ("text Arabic digit", "text number", "text nan", "text inf", "text braces")
+"""Labels of texts that are ordinary names of files."""
+
 
 class Hang(BaseException):
     """A call takes too long. TimeoutError would be an OSError, which functions handle."""
@@ -144,6 +147,8 @@ def hostile_variants(valid: Any, folder: pathlib.Path) -> dict[str, Any]:
     values = hostile_values(folder)
     if isinstance(valid, pd.DataFrame):
         return values | broken_tables(valid)
+    if isinstance(valid, os.PathLike):
+        return {label: value for label, value in values.items() if label not in ORDINARY_NAMES and label[:5] != "Path "}
     if isinstance(valid, list | tuple):
         return values | {f"items {name}": type(valid)([value]) for name, value in values.items()}
     if isinstance(valid, dict):

@@ -67,9 +67,9 @@ def check_number(
 def check_whole_number(name: str, value: Any, least: int, most: float = inf, unit: str = "") -> None:
     """Raise BadValue unless an argument is an integer from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
-        limits = f"{least} or more" if most == inf else f"from {least} to {most}"
+        limits = f", {least} or more" if most == inf else f" from {least} to {most}"
         raise BadValue(
-            f"{name} is {brief_repr(value)}; expected a whole number{unit and f' of {unit}'}, {limits}.",
+            f"{name} is {brief_repr(value)}; expected a whole number{unit and f' of {unit}'}{limits}.",
             name=name,
             value=value,
         )

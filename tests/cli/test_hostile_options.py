@@ -17,7 +17,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.hostile import MAX_MESSAGE, hostile_texts, time_limit
+from tests.hostile import MAX_MESSAGE, ORDINARY_NAMES, hostile_texts, time_limit
 from tests.nwbfiles import write_session
 from tests.project.synthetic_release import PROJECT, UNREACHABLE, make_bucket_tree
 from tests.rawfiles import write_raw
@@ -46,9 +46,6 @@ VALID: dict[str, dict[str, str]] = {
     "demo": {"output_dir": "demo"},
 }
 """Values of the parameters with which each command succeeds. Files are relative to the current folder."""
-
-ORDINARY_NAMES = ("text Arabic digit", "text number", "text nan", "text inf", "text braces")
-"""Texts that are valid names of files."""
 
 MESSAGE = re.compile(
     r"Usage: |Try |Error: |Warning: |Wrote |Stopped\.|No problems|Problems found: |Nothing is |\d[\d,]* "

@@ -66,7 +66,7 @@ def test_missing_required_metadata_are_reported(session: Any, name: str) -> None
 @pytest.mark.parametrize("rig", ["BEH/1", "C:rig"])
 def test_rig_name_must_be_a_valid_name_of_a_group(session: Any, rig: str) -> None:
     session.metadata["equipment_name"] = rig
-    with pytest.raises(BadValue, match=f"equipment_name is '{rig}'; it must not contain '/' or ':'"):
+    with pytest.raises(BadValue, match=f"equipment_name is '{rig}'; expected a name without '/' or ':'"):
         make_nwb_file(session)
 
 

@@ -187,5 +187,5 @@ def test_warnings_point_at_the_users_line(cache: Cache, bucket: Bucket, tmp_path
 def test_download_needs_ids_and_a_connection(cache: Cache) -> None:
     with pytest.raises(BadValue, match=r"was given no ids.*1\.5 TB"):
         cache.download()
-    with pytest.raises(BadValue, match="jobs is 0; expected a whole number, from 1 to 1000"):
+    with pytest.raises(BadValue, match="jobs is 0; expected a whole number from 1 to 1000"):
         cache.download(11, jobs=0)

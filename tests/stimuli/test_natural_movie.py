@@ -193,7 +193,7 @@ def test_bad_movie(movie: Any, actual: str) -> None:
 
 @pytest.mark.parametrize("jobs", [0, -1])
 def test_bad_jobs(jobs: int) -> None:
-    with pytest.raises(BadValue, match=f"jobs is {jobs}; expected a whole number, from 1 to 1000") as caught:
+    with pytest.raises(BadValue, match=f"jobs is {jobs}; expected a whole number from 1 to 1000") as caught:
         compute_movie_template(random_movie(1, 3, 4), jobs)
     assert caught.value.value == jobs
 
