@@ -148,7 +148,9 @@ def _make_project_folder(out_dir: Path) -> Path:
     root = out_dir / PROJECT
     if out_dir.is_file():
         raise BadValue(f"{out_dir} is a file; a release needs its own folder.", path=str(out_dir))
-    if out_dir.is_dir() and not root.is_dir() and any(out_dir.iterdir()):
+    # One listing: another build may make the project's folder at any time.
+    names = {path.name for path in out_dir.iterdir()} if out_dir.is_dir() else set()
+    if names and PROJECT not in names:
         raise BadValue(
             f"{out_dir} is not empty and contains no release: there is no {PROJECT} in it. Name a new folder.",
             path=str(out_dir),
