@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from visbehavior.errors import VisBehaviorError
+from visbehavior.interrupts import WAKE
 
 R = TypeVar("R")
 
@@ -48,7 +49,7 @@ def map_in_processes(
                     pending[pool.submit(function, *item)] = position
                 if not pending:
                     return
-                for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                for future in wait(pending, WAKE, FIRST_COMPLETED).done:
                     yield pending.pop(future), future.result()
         except BrokenProcessPool as error:
             raise VisBehaviorError(

@@ -15,7 +15,7 @@ from visbehavior.store import source as source_module
 from visbehavior.store import stall
 from visbehavior.store.address import Mirror
 from visbehavior.store.source import ObjectSource
-from visbehavior.store.stall import StallGuard, interruptible
+from visbehavior.store.stall import StallGuard
 
 KEY = "folder/content.bin"
 
@@ -81,9 +81,3 @@ def test_an_index_page_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(source_module, "MAX_LISTING", 1 << 18)
     with mirror(endless) as source, pytest.raises(TransferFailed, match=r"has no index page .+the page does not end"):
         source.list("folder")
-
-
-def test_an_interruptible_call_returns_and_raises_as_the_function() -> None:
-    assert interruptible(lambda: 7) == 7
-    with pytest.raises(ZeroDivisionError):
-        interruptible(lambda: 1 // 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import as_completed
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +15,7 @@ import pandas as pd
 from visbehavior._version import __version__
 from visbehavior.analysis.performance import TRIAL_COLUMNS, compute_performance_metrics
 from visbehavior.errors import VisBehaviorError
+from visbehavior.interrupts import iterate_completed
 from visbehavior.processes import threads
 from visbehavior.progress import progress_bar
 from visbehavior.project.manifest import FileEntry
@@ -133,7 +133,9 @@ def compute_metrics(
     errors: dict[int, VisBehaviorError] = {} if failures is None else failures
     with threads(CONCURRENT_SESSIONS) as pool:
         futures = {pool.submit(_compute, release, files[number], stored.threshold): number for number in missing}
-        for future in progress_bar(progress, as_completed(futures), total=len(futures), unit="session", leave=False):
+        for future in progress_bar(
+            progress, iterate_completed(futures), total=len(futures), unit="session", leave=False
+        ):
             number = futures[future]
             try:
                 metrics[number] = future.result()

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from visbehavior.errors import ChangedFile, CorruptFile, DiskFull, VisBehaviorError
+from visbehavior.interrupts import iterate_completed
 from visbehavior.progress import progress_bar
 from visbehavior.store.file_download import FileDownload
 from visbehavior.store.remote_object import RemoteObject
@@ -264,9 +265,10 @@ class _DownloadQueue:
 def _request_sizes(
     pool: ThreadPoolExecutor, objects: list[RemoteObject], errors: dict[str, VisBehaviorError]
 ) -> list[FileDownload]:
-    futures = [(remote, pool.submit(remote.info)) for remote in objects]
+    futures = {pool.submit(remote.info): remote for remote in objects}
     files = []
-    for remote, future in futures:
+    deque(iterate_completed(futures), maxlen=0)
+    for future, remote in futures.items():
         try:
             files.append(FileDownload(remote, future.result()))
         except VisBehaviorError as error:

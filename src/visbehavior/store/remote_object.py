@@ -6,12 +6,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from visbehavior.errors import ChangedFile, CorruptFile, NotCached, NotFound, TransferFailed
+from visbehavior.interrupts import iterate_completed
 from visbehavior.store.coalesce import BLOCK, STREAM_MAX_BLOCKS, STREAM_MAX_GAP, Span, coalesce_blocks
 from visbehavior.store.os_files import size_and_mtime
 from visbehavior.store.partial_file import PartialFile
@@ -301,7 +302,7 @@ def _submit(function: Callable[..., int], *args: Any) -> Future[int]:
 def _wait_for_all(futures: list[Future[int]], on_progress: Callable[[int], object]) -> None:
     """Wait for all requests. After an error or KeyboardInterrupt those that did not start are cancelled."""
     try:
-        for future in as_completed(futures):
+        for future in iterate_completed(futures):
             on_progress(future.result())
     finally:
         for future in futures:

@@ -20,11 +20,12 @@ from urllib.parse import quote, unquote, urlsplit
 from visbehavior._version import __version__
 from visbehavior.errors import ChangedFile, NotFound, TransferFailed
 from visbehavior.extras import import_extra
+from visbehavior.interrupts import interruptible
 from visbehavior.settings import REGION
 from visbehavior.store.address import Bucket, Folder, Location, Mirror, check_endpoint
 from visbehavior.store.obstore_errors import NoRanges, NoVersions, mapped_errors
 from visbehavior.store.os_files import is_special_file
-from visbehavior.store.stall import LISTING_TIMEOUT, MAX_LISTED, MAX_LISTING, StallGuard, interruptible
+from visbehavior.store.stall import LISTING_TIMEOUT, MAX_LISTED, MAX_LISTING, StallGuard
 
 # `read_timeout` limits the wait for the next bytes of a response, `timeout` the complete response.
 _CLIENT: Any = {"allow_http": True, "connect_timeout": "5s", "read_timeout": "10s", "timeout": "600s"}

@@ -1,12 +1,8 @@
-"""Limits on servers that answer too slowly or too much, and calls that Ctrl-C can interrupt."""
+"""Limits on servers that answer too slowly or too much."""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import TypeVar
 
 from visbehavior.errors import TransferFailed
 
@@ -20,8 +16,6 @@ MAX_LISTED = 10_000
 """Objects of a folder that are listed."""
 LISTING_TIMEOUT = 60.0
 """Seconds for a complete listing."""
-
-R = TypeVar("R")
 
 
 class StallGuard:
@@ -51,22 +45,3 @@ class StallGuard:
                 key=self._name,
             )
         self._start, self._received = now, 0
-
-
-def interruptible(function: Callable[[], R]) -> R:
-    """Call a function that blocks in native code so that Ctrl-C interrupts the wait for it.
-
-    Only the main thread receives Ctrl-C. There the function runs in a thread of its own, which ends by itself later.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return function()
-    outcome: Future[R] = Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(function())
-        except BaseException as error:
-            outcome.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return outcome.result()
