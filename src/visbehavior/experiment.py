@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -12,15 +11,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.analysis.events import filter_events
-from visbehavior.arguments import as_iterable, check_flags, check_number, check_whole_number, parse_id
-from visbehavior.errors import BadValue, UnsupportedFile, brief_repr, warn
+from visbehavior.arguments import check_flags, check_number, check_whole_number
+from visbehavior.cells import list_cell_ids, row_of_cell, select_cells
+from visbehavior.errors import BadValue, UnsupportedFile
+from visbehavior.frames import documented, object_column
 from visbehavior.image import Image
 from visbehavior.nwb.reader import NwbReader
 from visbehavior.schema import imaging as schema
 from visbehavior.schema.columns import Table
 from visbehavior.schema.convention import LISTED_EXPERIMENT
 from visbehavior.schema.session_type import parse_indicator
-from visbehavior.session import BehaviorSession, documented
+from visbehavior.session import BehaviorSession
 from visbehavior.settings import (
     DEFAULT_ALLENSDK_VERSION,
     EVENTS_FILTER_N_TIME_STEPS,
@@ -166,7 +167,7 @@ class BehaviorOphysExperiment(BehaviorSession):
             If there is no such cell.
         """
         index = self._cells().index
-        return [_row_of(index, number) for number in _list_ids(cell_specimen_ids)]
+        return [row_of_cell(index, number) for number in list_cell_ids(cell_specimen_ids)]
 
     # Traces
 
@@ -218,7 +219,7 @@ class BehaviorOphysExperiment(BehaviorSession):
         """
         table = self.dff_traces
         if cell_specimen_ids is not None:
-            table = _select_cells(table, _list_ids(cell_specimen_ids))
+            table = select_cells(table, list_cell_ids(cell_specimen_ids))
         frames = len(self.ophys_timestamps)
         traces = np.vstack(list(table["dff"])) if len(table) else np.empty((0, frames))
         return self.ophys_timestamps, traces
@@ -305,7 +306,7 @@ class BehaviorOphysExperiment(BehaviorSession):
         for column in table:
             if column.name not in (*frame, "roi_mask"):
                 frame[column.name] = stored[column.name][rows]
-        frame["roi_mask"] = _objects(masks[row] for row in rows)
+        frame["roi_mask"] = object_column(masks[row] for row in rows)
         return frame
 
     def _traces(self, table: Table) -> Any:
@@ -320,7 +321,9 @@ class BehaviorOphysExperiment(BehaviorSession):
         self._check_matrix(table, matrix, len(self._stored_cells()["cell_roi_id"]))
         frame = self._cells().copy()
         traces = [matrix[:, row] for row in rows]
-        frame[name] = _objects(trace.tolist() for trace in traces) if self._convention == "2.10" else _objects(traces)
+        frame[name] = (
+            object_column(trace.tolist() for trace in traces) if self._convention == "2.10" else object_column(traces)
+        )
         for other in others:
             if other in columns:
                 frame[other] = columns[other][rows]
@@ -346,8 +349,8 @@ class BehaviorOphysExperiment(BehaviorSession):
         frame = self._cells_of(rows[kept])
         rate, (scale, count) = self._frame_rate(), self._events_filter
         events = [columns["events"][:, column] for column in kept]
-        frame["events"] = _objects(events)
-        frame["filtered_events"] = _objects(filter_events(trace, rate, scale, count) for trace in events)
+        frame["events"] = object_column(events)
+        frame["filtered_events"] = object_column(filter_events(trace, rate, scale, count) for trace in events)
         for name in ("lambda", "noise_std"):
             frame[name] = columns[name][kept]
         return frame
@@ -378,41 +381,3 @@ class BehaviorOphysExperiment(BehaviorSession):
         masks = self._reader.read(schema.CELL_SPECIMEN_TABLE, "roi_mask".__eq__)["roi_mask"]
         union = masks[self._selected()].any(axis=0).astype(np.int64)
         return Image(union, self.max_projection.spacing)
-
-
-def _objects(values: Iterable[Any]) -> NDArray[np.object_]:
-    """Return an object array of arrays. numpy would stack arrays of equal lengths."""
-    listed = list(values)
-    column = np.empty(len(listed), dtype=object)
-    for row, value in enumerate(listed):
-        column[row] = value
-    return column
-
-
-def _list_ids(cell_specimen_ids: Iterable[int]) -> list[int]:
-    """Return ids of cells as a list. A single id may stand for itself."""
-    numbers = as_iterable("cell_specimen_ids", cell_specimen_ids, (Integral, str), "ids of cells, such as [1086557092]")
-    return [parse_id(number) for number in numbers]
-
-
-def _row_of(index: pd.Index, number: int) -> int:
-    rows = np.flatnonzero(index == number)
-    if len(rows) != 1:
-        raise BadValue(
-            f"There is no cell {brief_repr(number)} in this imaging plane. get_cell_specimen_ids() lists its cells.",
-            value=number,
-        )
-    return int(rows[0])
-
-
-def _select_cells(table: pd.DataFrame, numbers: list[int]) -> pd.DataFrame:
-    selected = table[table.index.isin(numbers)]
-    missing = [number for number in numbers if not (table.index == number).any()]
-    if missing and not len(selected):
-        raise BadValue(
-            f"There is no cell {brief_repr(missing[0])} in this imaging plane. get_cell_specimen_ids() lists its cells.",
-            value=missing,
-        )
-    if missing:
-        warn(f"{len(missing)} of {len(numbers)} cells are not in this imaging plane, such as {brief_repr(missing[0])}.")
-    return selected

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import threading
-import weakref
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior._version import __version__
-from visbehavior.analysis.eye_tracking import compute_eye_tracking
-from visbehavior.analysis.performance import (
-    TRIAL_COLUMNS,
-    compute_performance_metrics,
-    compute_reward_rate,
-    compute_rolling_performance,
-)
+from visbehavior.analysis.eye_tracking import checked_blink_options, compute_eye_tracking
 from visbehavior.analysis.presentations import to_nullable
 from visbehavior.analysis.running import correct_polarity
-from visbehavior.arguments import check_number, check_whole_number
-from visbehavior.errors import BadValue, ClosedSession, brief_repr, warn
+from visbehavior.errors import BadValue, brief_repr, warn
+from visbehavior.frames import documented, make_frame, make_templates
 from visbehavior.nwb.reader import NwbReader
 from visbehavior.nwb.writer import to_nwb
 from visbehavior.raw.reader import RawReader
+from visbehavior.read_once import ReadOnce
 from visbehavior.reader import SessionReader, Source
 from visbehavior.schema import session as schema
 from visbehavior.schema.columns import Table
@@ -44,7 +35,7 @@ from visbehavior.schema.convention import (
 )
 from visbehavior.schema.imaging import IMAGING_METADATA
 from visbehavior.schema.ragged import Ragged
-from visbehavior.schema.session_type import parse_session_type
+from visbehavior.session_metrics import SessionMetrics, kept_for_metrics
 from visbehavior.session_repr import describe, describe_html, to_repr
 from visbehavior.settings import (
     DEFAULT_ALLENSDK_VERSION,
@@ -53,38 +44,8 @@ from visbehavior.settings import (
     EYE_TRACKING_Z_THRESHOLD,
 )
 
-_log = logging.getLogger("visbehavior")
-T = TypeVar("T")
-F = TypeVar("F", bound=Callable[..., Any])
 
-_sessions: weakref.WeakSet[BehaviorSession] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    """Renew the locks in a forked child: a thread that does not exist there may hold them."""
-    for session in _sessions:
-        session._lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-def documented(table: Table) -> Callable[[F], F]:
-    """Set the docstring of an attribute from the declaration of its table."""
-
-    def document(function: F) -> F:
-        function.__doc__ = table.docstring()
-        return function
-
-    return document
-
-
-def _as_read(columns: dict[str, Any]) -> dict[str, Any]:
-    return columns
-
-
-class BehaviorSession:
+class BehaviorSession(ReadOnce):
     """One session of one mouse in the change detection task.
 
     Open it with `from_nwb_path`. Opening reads no data: each attribute reads its own part of the file when it is first
@@ -123,16 +84,10 @@ class BehaviorSession:
                 "stimulus pickle with BehaviorSession.from_json(session_data).",
                 path=reader,
             )
+        super().__init__(reader.location)
         self._reader = reader
         self._convention = parse_convention(allensdk_version)
-        self._blink_options = _checked_blink_options(eye_tracking_z_threshold, eye_tracking_dilation_frames)
-        self._start()
-
-    def _start(self) -> None:
-        self._cache: dict[str, Any] = {}
-        self._lock = threading.RLock()
-        _sessions.add(self)
-        self._closed = False
+        self._blink_options = checked_blink_options(eye_tracking_z_threshold, eye_tracking_dilation_frames)
 
     @classmethod
     def from_nwb_path(
@@ -273,7 +228,7 @@ class BehaviorSession:
     @property
     @documented(schema.STIMULUS_TEMPLATES)
     def stimulus_templates(self) -> pd.DataFrame:
-        return self._once(schema.STIMULUS_TEMPLATES.name, self._read_templates)
+        return self._once(schema.STIMULUS_TEMPLATES.name, lambda: make_templates(self._reader))
 
     @property
     @documented(schema.STIMULUS_TIMESTAMPS)
@@ -333,13 +288,7 @@ class BehaviorSession:
             The 23 counts, rates and d' values of `compute_performance_metrics`. NaN if there is no trial to compute a
             rate from.
         """
-        with self._reader.opened():
-            self._reader.prefetch(
-                self._trials_for_metrics, self._rewards_for_metrics, self._response_window_start, self._is_passive
-            )
-            trials, rewards = self._trials_for_metrics(), self._rewards_for_metrics()
-            options = self._response_window_start(), self._is_passive()
-        return compute_performance_metrics(trials, rewards, engaged_trial_reward_rate_threshold, *options)
+        return self._metrics.compute(engaged_trial_reward_rate_threshold)
 
     def get_rolling_performance_df(self) -> pd.DataFrame:
         """Compute reward rate, hit rate, false alarm rate and d' around each trial.
@@ -349,10 +298,7 @@ class BehaviorSession:
         pandas.DataFrame
             As `compute_rolling_performance` returns it, index trials_id; a new frame at each call.
         """
-        trials = self._trials_for_metrics()
-        rolling = compute_rolling_performance(trials, self._response_window_start(), self._is_passive())
-        rolling.index = pd.Index(trials[schema.TRIALS.index].copy(), name=schema.TRIALS.index)
-        return rolling
+        return self._metrics.compute_rolling()
 
     def get_reward_rate(self) -> NDArray[np.float64]:
         """Compute rewards per minute around each trial.
@@ -362,7 +308,11 @@ class BehaviorSession:
         numpy.ndarray
             float64, one value per trial, as `compute_reward_rate` returns it; NaN for the first 10.
         """
-        return compute_reward_rate(self._trials_for_metrics(), self._response_window_start())
+        return self._metrics.compute_reward_rate()
+
+    @property
+    def _metrics(self) -> SessionMetrics:
+        return SessionMetrics(self._reader, self._convention, self._once)
 
     def list_data_attributes_and_methods(self) -> list[str]:
         """Return the sorted names of attributes and methods that return data, as AllenSDK of the convention lists them."""
@@ -389,50 +339,13 @@ class BehaviorSession:
         """Describe the session in a few lines: mouse, stage, date, duration, and numbers of rows."""
         return describe(self._reader, self._convention, self._once)
 
-    def close(self) -> None:
-        """Release what was read. Tables that were returned stay valid; further access to the session is an error."""
-        with self._lock:
-            self._cache.clear()
-            self._closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_cache", "_lock", "_closed")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._start()
-
-    def __dir__(self) -> list[str]:
-        return sorted(name for name in dir(type(self)) if not name.startswith("_"))
-
     def __repr__(self) -> str:
         return to_repr(type(self).__name__, self._reader, self._convention, self._once)
 
     def _repr_html_(self) -> str:
         return describe_html(type(self).__name__, self._reader, self._convention, self._once)
 
-    def _once(self, name: str, read: Callable[[], T]) -> T:
-        """Return the result of `read`, which is called once and kept."""
-        with self._lock:
-            if self._closed:
-                raise ClosedSession(
-                    f"The session of {self._reader.location} is closed. Open it again, or read before closing it.",
-                    path=self._reader.location,
-                )
-            if name not in self._cache:
-                _log.debug("reading %s of %s", name, self._reader.location)
-                self._cache[name] = read()
-            return cast(T, self._cache[name])
-
-    def _table(self, table: Table, compute: Callable[[dict[str, Any]], dict[str, Any]] = _as_read) -> pd.DataFrame:
+    def _table(self, table: Table, compute: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> pd.DataFrame:
         """Return a table: read, computed where needed, and renamed to the convention."""
 
         def make() -> pd.DataFrame:
@@ -443,7 +356,7 @@ class BehaviorSession:
                     warn("A session without eye tracking: its eye_tracking table is empty.")
                 return absent_table(table, self._convention)
             layout = self._reader.layout if self._convention == "2.10" else ""
-            return to_convention(table, _frame(table, compute(columns)), self._convention, layout)
+            return to_convention(table, make_frame(table, compute(columns)), self._convention, layout)
 
         return self._once(table.name, make)
 
@@ -451,14 +364,14 @@ class BehaviorSession:
         return compute_eye_tracking(columns, *self._blink_options, keep_shapes=self._convention == "2.10")
 
     def _running(self, table: Table) -> pd.DataFrame:
-        return self._table(table, correct_polarity if self._convention == "2.16" else _as_read)
+        return self._table(table, correct_polarity if self._convention == "2.16" else dict)
 
     def _columns(self, table: Table) -> dict[str, Any]:
         """Return the stored columns of a table. Those that metrics use are copies, since users may change tables."""
-        known = self._cache.get(_for_metrics(table), {})
+        known = self._cache.get(kept_for_metrics(table), {})
         columns = self._reader.read(table, lambda name: is_in_convention(table, self._convention, name), known)
         if table in (schema.TRIALS, schema.REWARDS):
-            self._once(_for_metrics(table), lambda: columns)
+            self._once(kept_for_metrics(table), lambda: columns)
             return {name: values if isinstance(values, Ragged) else values.copy() for name, values in columns.items()}
         return columns
 
@@ -467,15 +380,6 @@ class BehaviorSession:
             table.name, lambda: dictionary_to_convention(table, self._reader.read(table), self._convention)
         )
 
-    def _read_templates(self) -> pd.DataFrame:
-        table = schema.STIMULUS_TEMPLATES
-        columns = self._reader.read(table)
-        frame = pd.DataFrame({column.name: pd.Series(columns[column.name], dtype=object) for column in table})
-        frame.index = pd.Index(np.array(columns[table.index], dtype=object), name=table.index)
-        # AllenSDK's users find the name of the image set here.
-        frame.name = columns["name"]
-        return frame
-
     def _read_metadata(self) -> dict[str, Any]:
         entries = self._reader.read(schema.METADATA)
         if self._convention == "2.16":
@@ -483,48 +387,3 @@ class BehaviorSession:
         entries["mouse_id"] = mouse_id_2_10(entries["mouse_id"])
         imaging = self._reader.read(IMAGING_METADATA)
         return imaging | dictionary_to_convention(schema.METADATA, entries, self._convention)
-
-    def _trials_for_metrics(self) -> dict[str, Any]:
-        """Return the columns of trials that metrics need. They are never returned to users."""
-        table = schema.TRIALS
-        return self._once(_for_metrics(table), lambda: self._reader.read(table, TRIAL_COLUMNS.__contains__))
-
-    def _rewards_for_metrics(self) -> dict[str, Any]:
-        table = schema.REWARDS
-        rewards = self._once(_for_metrics(table), lambda: self._reader.read(table, "volume".__eq__))
-        return rewards or {"volume": np.empty(0)}
-
-    def _response_window_start(self) -> float:
-        name = "response_window_sec"
-        read = self._reader.read
-        return self._once(f"{name} for metrics", lambda: float(read(schema.TASK_PARAMETERS, name.__eq__)[name][0]))
-
-    def _is_passive(self) -> bool | None:
-        """Return the passivity of AllenSDK 2.10, which goes by the session type; None in the convention of 2.16."""
-        if self._convention == "2.16":
-            return None
-        name = "session_type"
-        read = self._reader.read
-        session_type = self._once(f"{name} for metrics", lambda: read(schema.METADATA, name.__eq__)[name])
-        return parse_session_type(session_type).is_passive
-
-
-def _for_metrics(table: Table) -> str:
-    return f"{table.name} for metrics"
-
-
-def _frame(table: Table, columns: dict[str, Any]) -> pd.DataFrame:
-    """Make a DataFrame of a table's columns. Columns of arrays become object columns of separate arrays."""
-    data = {name: values.split() if isinstance(values, Ragged) else values for name, values in columns.items()}
-    stored_index = data.pop(table.index, None) if table.index else None
-    rows = len(next(iter(data.values()), ()))
-    index = pd.RangeIndex(rows, name=table.index or None) if stored_index is None else pd.Index(stored_index)
-    frame = pd.DataFrame(data, index=index, copy=False)
-    frame.index.name = table.index or None
-    return frame
-
-
-def _checked_blink_options(z_threshold: float, dilation_frames: int) -> tuple[float, int]:
-    check_number("eye_tracking_z_threshold", z_threshold, above=0, unit="standard deviations")
-    check_whole_number("eye_tracking_dilation_frames", dilation_frames, least=0, unit="frames")
-    return float(z_threshold), int(dilation_frames)

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from tests.faultserver import FaultServer
-from visbehavior.store import source as source_module
-from visbehavior.store import verified
+from visbehavior.store import obstore_client, verified
 from visbehavior.store.address import Bucket
 from visbehavior.store.coalesce import BLOCK
 from visbehavior.store.os_files import open_binary
@@ -101,7 +100,9 @@ def clear_network_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def retry_without_delay(monkeypatch: pytest.MonkeyPatch, **client: str) -> None:
     """Keep the number of retries, but not the pauses between them."""
-    backoff: Any = {name: value / 100 for name, value in source_module._BACKOFF.items() if name != "base"} | {"base": 2}
+    backoff: Any = {name: value / 100 for name, value in obstore_client._BACKOFF.items() if name != "base"} | {
+        "base": 2
+    }
     for name in ("_MANY_RETRIES", "_FEW_RETRIES"):
-        monkeypatch.setattr(source_module, name, getattr(source_module, name) | {"backoff": backoff})
-    monkeypatch.setattr(source_module, "_CLIENT", source_module._CLIENT | client)
+        monkeypatch.setattr(obstore_client, name, getattr(obstore_client, name) | {"backoff": backoff})
+    monkeypatch.setattr(obstore_client, "_CLIENT", obstore_client._CLIENT | client)

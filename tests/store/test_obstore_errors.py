@@ -25,7 +25,7 @@ from tests.store.sources import (
     s3_and_mirror,
 )
 from visbehavior.errors import BadValue, ChangedFile, NotFound, TransferFailed
-from visbehavior.store import source as source_module
+from visbehavior.store import obstore_client
 from visbehavior.store.address import Bucket
 from visbehavior.store.obstore_errors import NoRanges, NoVersions, mapped_errors
 from visbehavior.store.source import ObjectSource
@@ -164,7 +164,7 @@ def test_a_server_that_cannot_be_reached_is_offline(
     closed_endpoint: str, request_object: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A refused connection takes long on Windows.
-    monkeypatch.setattr(source_module, "_MANY_RETRIES", source_module._MANY_RETRIES | {"max_retries": 0})
+    monkeypatch.setattr(obstore_client, "_MANY_RETRIES", obstore_client._MANY_RETRIES | {"max_retries": 0})
     for source in s3_and_mirror(closed_endpoint):
         with pytest.raises(TransferFailed) as raised:
             request_object(source)

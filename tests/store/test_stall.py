@@ -11,8 +11,8 @@ import pytest
 
 from tests.store.sources import answering_server
 from visbehavior.errors import TransferFailed
+from visbehavior.store import index_page, stall
 from visbehavior.store import source as source_module
-from visbehavior.store import stall
 from visbehavior.store.address import Mirror
 from visbehavior.store.source import ObjectSource
 from visbehavior.store.stall import StallGuard
@@ -78,6 +78,6 @@ def endless(handler: BaseHTTPRequestHandler) -> None:
 
 
 def test_an_index_page_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_module, "MAX_LISTING", 1 << 18)
+    monkeypatch.setattr(index_page, "MAX_LISTING", 1 << 18)
     with mirror(endless) as source, pytest.raises(TransferFailed, match=r"has no index page .+the page does not end"):
         source.list("folder")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from visbehavior.analysis.blinks import compute_likely_blinks
+from visbehavior.arguments import check_number, check_whole_number
 from visbehavior.schema.session import ELLIPSE_CENTERS, EYE_TRACKING
 
 _NAN_AT_BLINKS = ("eye_width", "eye_height", "eye_phi", "pupil_width", "pupil_height", "pupil_phi")
@@ -43,3 +44,10 @@ def compute_eye_tracking(
     for name in () if keep_shapes else _NAN_AT_BLINKS:
         columns[name] = np.where(blink, np.nan, columns[name])
     return {column.name: columns[column.name] for column in EYE_TRACKING}
+
+
+def checked_blink_options(z_threshold: float, dilation_frames: int) -> tuple[float, int]:
+    """Return the options of blink detection; BadValue if one is out of range."""
+    check_number("eye_tracking_z_threshold", z_threshold, above=0, unit="standard deviations")
+    check_whole_number("eye_tracking_dilation_frames", dilation_frames, least=0, unit="frames")
+    return float(z_threshold), int(dilation_frames)

@@ -1,27 +1,23 @@
-"""The Visual Behavior data set: its project tables, sessions and files, from the public bucket or a folder."""
+"""The Visual Behavior data set: its project tables, sessions and imaging planes."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.analysis.performance import check_threshold
-from visbehavior.arguments import check_failures, check_flags, check_jobs, parse_id, parse_path
+from visbehavior.arguments import check_failures, check_flags, check_jobs, parse_id
 from visbehavior.errors import BadValue, NotFound, VisBehaviorError, brief_repr
 from visbehavior.experiment import BehaviorOphysExperiment
-from visbehavior.project.files import ReleaseFiles, open_cache_folder
 from visbehavior.project.ids import Ids, list_ids, parse_ids
-from visbehavior.project.manifest import MOVIE, check_manifest_name, describe_changes, manifest_file_name
+from visbehavior.project.manifest import MOVIE
 from visbehavior.project.metrics_cache import MetricsCache, compute_metrics, join_metrics
-from visbehavior.project.release import Release
+from visbehavior.project.project_cache import ProjectCache
 from visbehavior.project.tables import select_mouse
-from visbehavior.project.verify import verify_files
-from visbehavior.schema.convention import parse_convention
 from visbehavior.schema.project import (
     BEHAVIOR_SESSION_TABLE,
     OPHYS_CELLS_TABLE,
@@ -29,20 +25,11 @@ from visbehavior.schema.project import (
     OPHYS_SESSION_TABLE,
 )
 from visbehavior.session import BehaviorSession
-from visbehavior.settings import BUCKET, DEFAULT_ALLENSDK_VERSION, ENGAGED_REWARD_RATE, default_cache_dir
-from visbehavior.store.address import parse_location
+from visbehavior.settings import ENGAGED_REWARD_RATE
 from visbehavior.store.download import JOBS
-from visbehavior.store.source import ObjectSource
 
 
-class Traffic(NamedTuple):
-    """Network traffic: number of ``requests``, and ``bytes`` received."""
-
-    requests: int
-    bytes: int
-
-
-class VisualBehaviorOphysProjectCache:
+class VisualBehaviorOphysProjectCache(ProjectCache):
     """The Visual Behavior data set.
 
     Open it with `from_s3_cache`, which downloads what is needed into a cache folder, or with `from_local_cache`. The tables are
@@ -55,95 +42,6 @@ class VisualBehaviorOphysProjectCache:
 
     _session_class: ClassVar[type[BehaviorSession]] = BehaviorSession
     _experiment_class: ClassVar[type[BehaviorOphysExperiment]] = BehaviorOphysExperiment
-
-    def __init__(self, files: ReleaseFiles, allensdk_version: str, version: str | None) -> None:
-        if not isinstance(files, ReleaseFiles):
-            raise BadValue(
-                f"{type(self).__name__}({brief_repr(files)}): open the data set with from_s3_cache() or from_local_cache()."
-            )
-        self._files = files
-        self._convention = parse_convention(allensdk_version)
-        self.load_manifest(files.manifests.choose(version))
-
-    @classmethod
-    def from_s3_cache(
-        cls,
-        cache_dir: str | os.PathLike[str] | None = None,
-        bucket_name_override: str | os.PathLike[str] = BUCKET,
-        *,
-        allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
-        version: str | None = None,
-        endpoint: str | None = None,
-    ) -> Self:
-        """Open the public data set. Files are fetched when they are needed, once, and kept in a folder.
-
-        Without a network, cached files can be used; one warning says that newer releases could not be looked up.
-
-        Parameters
-        ----------
-        cache_dir : str, os.PathLike or None
-            Cache folder, in AllenSDK's layout: a folder that AllenSDK filled can be used. None: the folder that the environment
-            variable VISBEHAVIOR_CACHE_DIR names, else the platform's folder for caches, with a subfolder for each bucket other
-            than the public one. Do not use one folder for two buckets: their releases would be confused.
-        bucket_name_override : str or os.PathLike
-            Name of another bucket, the URL of a mirror (``https://...``), or a folder.
-        allensdk_version : str
-            Convention of column names and dtypes: "2.16" or "2.10".
-        version : str or None
-            Release, such as "1.1.0"; None: the one last used in this folder, else the newest.
-        endpoint : str or None
-            URL of an S3 server other than Amazon's; None: the value of AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, if set.
-
-        Raises
-        ------
-        NotFound
-            If there is no such release.
-        NotCached
-            If there is no network, and no release in the folder.
-        TransferFailed
-            If the bucket cannot be read.
-        """
-        bucket = (
-            os.fspath(bucket_name_override) if isinstance(bucket_name_override, os.PathLike) else bucket_name_override
-        )
-        location = parse_location(bucket, endpoint)
-        folder = parse_path("cache_dir", default_cache_dir(bucket) if cache_dir is None else cache_dir)
-        return cls(ReleaseFiles(folder.absolute(), ObjectSource(location)), allensdk_version, version)
-
-    @classmethod
-    def from_local_cache(
-        cls,
-        cache_dir: str | os.PathLike[str] | None = None,
-        use_static_cache: bool = False,
-        *,
-        allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
-        version: str | None = None,
-    ) -> Self:
-        """Open a cache folder without a network. Nothing is fetched or written.
-
-        Parameters
-        ----------
-        cache_dir : str, os.PathLike or None
-            Folder that AllenSDK or `from_s3_cache` filled, which contains ``visual-behavior-ophys_project_manifest_v*.json``; with
-            `use_static_cache` a copy of the bucket. None: the default folder of `from_s3_cache`.
-        use_static_cache : bool
-            Whether the folder is a copy of the bucket, which contains ``visual-behavior-ophys/manifests``.
-        allensdk_version : str
-            Convention of column names and dtypes: "2.16" or "2.10".
-        version : str or None
-            Release, such as "1.1.0"; None: the one last used, else the newest in the folder.
-
-        Raises
-        ------
-        NotFound
-            If there is no such folder, or no manifest in it.
-        NotCached
-            If the release is not in the folder.
-        """
-        check_flags(use_static_cache=use_static_cache)
-        folder = parse_path("cache_dir", default_cache_dir() if cache_dir is None else cache_dir)
-        files = open_cache_folder(folder.absolute(), use_static_cache)
-        return cls(files, allensdk_version, version)
 
     def get_behavior_session_table(self, **_: Any) -> pd.DataFrame:
         """Return the table of behavior sessions, `visbehavior.schema.project.BEHAVIOR_SESSION_TABLE`. AllenSDK's keywords are ignored."""
@@ -290,25 +188,6 @@ class VisualBehaviorOphysProjectCache:
         self._release.download(entries, jobs, progress, failures)
         return [path for entry in entries if (path := self._release.find(entry)) is not None]
 
-    def verify(self, repair: bool = False, *, progress: bool = True) -> pd.DataFrame:
-        """Hash all cached files of all cached releases, and compare the hashes with the manifests.
-
-        Parameters
-        ----------
-        repair : bool
-            Whether to download damaged files again, and to complete partial ones.
-        progress : bool
-            Whether to show a progress bar.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Index path (below the cache folder); ``state``: "complete", "damaged", "partial", "repaired", or the
-            reason why the file could not be read or repaired; ``size`` (bytes on disk).
-        """
-        check_flags(repair=repair, progress=progress)
-        return verify_files(self._files, repair, progress)
-
     def get_performance_table(
         self,
         ids: Ids | None = None,
@@ -375,63 +254,3 @@ class VisualBehaviorOphysProjectCache:
         if n_workers is not None:
             check_jobs("n_workers", n_workers)
         return compute_movie_template(self.get_raw_natural_movie(), n_workers, progress=True)
-
-    def list_all_downloaded_manifests(self) -> list[str]:
-        """Return the names of the cached manifests, oldest release first."""
-        return self._files.manifests.cached()[::-1]
-
-    def list_manifest_file_names(self) -> list[str]:
-        """Return the names of all manifests, cached or in the bucket, oldest release first."""
-        return self._files.manifests.known[::-1]
-
-    def latest_downloaded_manifest_file(self) -> str:
-        """Return the name of the newest cached manifest."""
-        return self.list_all_downloaded_manifests()[-1]
-
-    def latest_manifest_file(self) -> str:
-        """Return the name of the newest manifest, cached or in the bucket."""
-        return self.list_manifest_file_names()[-1]
-
-    def current_manifest(self) -> str:
-        """Return the name of the current release's manifest."""
-        return manifest_file_name(self._release.version)
-
-    def load_manifest(self, manifest_name: str) -> None:
-        """Make a release the current one.
-
-        Parameters
-        ----------
-        manifest_name : str
-            One of `list_manifest_file_names`.
-
-        Raises
-        ------
-        NotFound, NotCached
-            If there is no such release, or it is not cached and there is no network.
-        """
-        manifest = self._files.manifests.load(check_manifest_name(manifest_name))
-        self._release = Release(self._files, manifest, self._convention)
-        self._files.manifests.record_last_used(manifest_name)
-
-    def load_latest_manifest(self) -> None:
-        """Make the newest release the current one."""
-        self.load_manifest(self.latest_manifest_file())
-
-    def compare_manifests(self, manifest_0_name: str, manifest_1_name: str) -> str:
-        """Return a text that lists the changes from one release to another."""
-        names = (manifest_0_name, manifest_1_name)
-        return describe_changes(*(self._files.manifests.load(check_manifest_name(name)) for name in names))
-
-    @property
-    def traffic(self) -> Traffic:
-        """Network traffic since the cache was opened."""
-        source = self._files.source
-        return Traffic(0, 0) if source is None else Traffic(source.requests, source.bytes)
-
-    def construct_local_manifest(self) -> None:
-        """Hash all cached files and write AllenSDK's ``_downloaded_data.json``, which lets it share files between releases."""
-        self._files.write_downloaded()
-
-    def __repr__(self) -> str:
-        source = self._files.source or "local files only"
-        return f"<{type(self).__name__} of release {self._release.version} in {self._files.folder}, from {source}>"

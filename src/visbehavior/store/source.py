@@ -5,39 +5,25 @@ obstore provides anonymous access, object versions, conditional ranges, and retr
 
 from __future__ import annotations
 
-import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
-from html import unescape
 from pathlib import Path
 from typing import Any, TypeAlias
-from urllib.parse import quote, unquote, urlsplit
 
-from visbehavior._version import __version__
 from visbehavior.errors import ChangedFile, NotFound, TransferFailed
 from visbehavior.extras import import_extra
 from visbehavior.interrupts import interruptible
-from visbehavior.settings import REGION
-from visbehavior.store.address import Bucket, Folder, Location, Mirror, check_endpoint
+from visbehavior.store.address import Bucket, Folder, Location, Mirror
+from visbehavior.store.index_page import list_index_page
+from visbehavior.store.obstore_client import check_not_forked, open_store
 from visbehavior.store.obstore_errors import NoRanges, NoVersions, mapped_errors
 from visbehavior.store.os_files import is_special_file
 from visbehavior.store.stall import LISTING_TIMEOUT, MAX_LISTED, MAX_LISTING, StallGuard
 
-# `read_timeout` limits the wait for the next bytes of a response, `timeout` the complete response.
-_CLIENT: Any = {"allow_http": True, "connect_timeout": "5s", "read_timeout": "10s", "timeout": "600s"}
-_BACKOFF: Any = {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=5), "base": 2}
-_MANY_RETRIES: Any = {"max_retries": 6, "retry_timeout": timedelta(seconds=120), "backoff": _BACKOFF}
-# For requests that are likely to fail: a listing without a network, a version from a server without versions.
-_FEW_RETRIES: Any = {"max_retries": 1, "retry_timeout": timedelta(seconds=10), "backoff": _BACKOFF}
 # For responses that obstore does not retry, such as one with another range than the requested one.
 _ATTEMPTS = 3
-_INDEX_PAGE_TIMEOUT = 10.0
-_INDEX_PAGE_FILE = re.compile(r'href="([^"?/]+)"', re.IGNORECASE)
-
 
 Names: TypeAlias = list[str]
 
@@ -233,8 +219,8 @@ class ObjectSource:
             Also if a mirror has no index page for the folder.
         """
         if self.is_http:
-            page = interruptible(lambda: self._index_page(prefix))
-            return [unquote(unescape(name)) for name in _INDEX_PAGE_FILE.findall(page)]
+            self._count(requests=1)
+            return interruptible(lambda: list_index_page(str(self.location), prefix))
         return interruptible(lambda: self._list(prefix))
 
     def _list(self, prefix: str) -> Names:
@@ -252,38 +238,6 @@ class ObjectSource:
                         f"{self} does not end its listing of {prefix}. Try another mirror.", key=prefix
                     )
         return names
-
-    def _index_page(self, folder: str) -> str:
-        """Return a mirror's index page of a folder. obstore rejects responses of unknown length, such as these pages."""
-        # These imports take 20 ms and are rarely needed.
-        from http.client import HTTPException
-        from urllib.error import HTTPError
-        from urllib.request import urlopen
-
-        self._count(requests=1)
-        try:
-            url = urlsplit(str(self.location))
-            path = quote(f"{unquote(url.path).rstrip('/')}/{folder}/")
-            with urlopen(url._replace(path=path).geturl(), timeout=_INDEX_PAGE_TIMEOUT) as response:
-                return self._read_page(response, folder).decode("utf-8", "replace")
-        except (OSError, ValueError, HTTPException) as error:
-            if isinstance(error, HTTPError):
-                # The error holds the connection.
-                error.close()
-            raise TransferFailed(
-                f"{self} has no index page of {folder} ({error}). Choose the release with version=.",
-                key=folder,
-                offline=not isinstance(error, HTTPError),
-            ) from error
-
-    def _read_page(self, response: Any, folder: str) -> bytes:
-        guard, page = StallGuard(folder), bytearray()
-        while chunk := response.read1(1 << 16):
-            guard.received(len(chunk))
-            page += chunk
-            if len(page) > MAX_LISTING:
-                raise ValueError("the page does not end")
-        return bytes(page)
 
     def _read_range(
         self,
@@ -394,57 +348,11 @@ class ObjectSource:
             self.bytes += received
 
     def _store(self, few_retries: bool) -> Any:
-        _check_not_forked(self.location)
+        check_not_forked(self.location)
         with self._lock:
             if few_retries not in self._stores:
-                retries = _FEW_RETRIES if few_retries else _MANY_RETRIES
-                self._stores[few_retries] = _open_store(self.location, retries)
+                self._stores[few_retries] = open_store(self.location, few_retries)
             return self._stores[few_retries]
-
-
-_first_process: int | None = None
-
-
-def _check_not_forked(location: Location) -> None:
-    global _first_process
-    if _first_process is None:
-        _first_process = os.getpid()
-    elif _first_process != os.getpid():
-        raise TransferFailed(
-            f"{location} cannot be read in this process: it was forked from a process that had read from it, and would hang. Start processes "
-            "with multiprocessing.get_context('spawn'), or download the files before forking.",
-            location=str(location),
-        )
-
-
-def _open_store(location: Location, retries: Any) -> Any:
-    store = import_extra("obstore.store")
-
-    client: Any = {**_CLIENT, "user_agent": f"visbehavior/{__version__}"}
-    if isinstance(location, Folder):
-        if not Path(location.path).is_dir():
-            raise NotFound(f"The folder {location} does not exist. Check the path of the data.", path=location.path)
-        return store.LocalStore(location.path)
-    if isinstance(location, Mirror):
-        return store.HTTPStore.from_url(location.url, client_options=client, retry_config=retries)
-    server = location.server
-    if server:
-        check_endpoint(server)
-    # Both names are set because obstore would take the other one from the environment.
-    endpoint: Any = {"endpoint": server, "aws_endpoint_url_s3": server} if server else {}
-    return store.S3Store(
-        location.name,
-        region=REGION,
-        skip_signature=True,
-        virtual_hosted_style_request=False,
-        # Nothing is signed, but obstore rejects an incomplete key pair in the environment.
-        access_key_id="none",
-        secret_access_key="none",
-        s3_express="false",
-        client_options=client,
-        retry_config=retries,
-        **endpoint,
-    )
 
 
 def _object_info(result: Any) -> ObjectInfo:
