@@ -354,3 +354,17 @@ def test_session_named_passive_has_no_dprime_in_2_10_only(newer_file: pathlib.Pa
     assert (older.get_rolling_performance_df()["rolling_dprime"].dropna() == 0).all()
     expected = BehaviorSession.from_nwb_path(newer_file).get_performance_metrics()["max_dprime"]
     assert current.get_performance_metrics()["max_dprime"] == expected
+
+
+def test_attribute_of_an_imaging_plane_says_what_has_it(session: BehaviorSession) -> None:
+    with pytest.raises(AttributeError, match=r"no attribute 'dff_traces', which belongs to an imaging plane: open it with"):
+        _ = session.dff_traces  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"'BehaviorSession' object has no attribute 'lick'$"):
+        _ = session.lick  # type: ignore[attr-defined]
+
+
+def test_rolling_performance_appends_engaged_if_asked(session: BehaviorSession) -> None:
+    plain, engaged = session.get_rolling_performance_df(), session.get_rolling_performance_df(engaged=True)
+    pd.testing.assert_frame_equal(engaged.drop(columns="engaged"), plain)
+    assert engaged["engaged"].tolist() == (plain["reward_rate"] > 2).tolist()
+    assert engaged["engaged"].sum() == session.get_performance_metrics()["engaged_trial_count"]

@@ -29,6 +29,7 @@ import re
 import reprlib
 import sys
 import warnings
+from collections.abc import Collection
 from types import FrameType
 from typing import Any
 
@@ -55,6 +56,17 @@ def brief_repr(value: object) -> str:
     """Return the repr of any value for a message: one line of at most about 80 characters. It never raises."""
     text = _brief_repr.repr(value)
     return one_line(text, _MAX_VALUE)
+
+
+def did_you_mean(name: object, known: Collection[str]) -> str:
+    """Return a question with the known name that is most like an unknown one, after a space; "" if none is like it."""
+    # Rarely needed, and takes 2 ms to import.
+    from difflib import get_close_matches
+
+    if not isinstance(name, str):
+        return ""
+    matches = get_close_matches(name[:_MAX_VALUE], known, n=1, cutoff=0.5)
+    return f" Did you mean {matches[0]}?" if matches else ""
 
 
 def one_line(text: str, limit: int = MAX_MESSAGE) -> str:

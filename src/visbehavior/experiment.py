@@ -89,7 +89,7 @@ class BehaviorOphysExperiment(BehaviorSession):
     @classmethod
     def from_nwb_path(
         cls,
-        path: str | os.PathLike[str],
+        nwb_path: str | os.PathLike[str],
         *,
         allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
         exclude_invalid_rois: bool = True,
@@ -102,7 +102,7 @@ class BehaviorOphysExperiment(BehaviorSession):
 
         Parameters
         ----------
-        path : str or os.PathLike
+        nwb_path : str or os.PathLike
             ``behavior_ophys_experiment_<id>.nwb``; release 1.0.x or 1.1.0.
         exclude_invalid_rois : bool
             Whether to leave out ROIs that were found not to be cells.
@@ -119,7 +119,7 @@ class BehaviorOphysExperiment(BehaviorSession):
             As `BehaviorSession.from_nwb_path`; UnsupportedFile also for the file of a behavior session.
         """
         return cls(
-            NwbReader(path),
+            NwbReader(nwb_path),
             allensdk_version=allensdk_version,
             exclude_invalid_rois=exclude_invalid_rois,
             events_filter_scale_seconds=events_filter_scale_seconds,

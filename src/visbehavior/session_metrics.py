@@ -13,6 +13,7 @@ from visbehavior.analysis.performance import (
     compute_performance_metrics,
     compute_reward_rate,
     compute_rolling_performance,
+    compute_session_rates,
 )
 from visbehavior.reader import SessionReader
 from visbehavior.schema import session as schema
@@ -40,6 +41,10 @@ class SessionMetrics(NamedTuple):
             trials, rewards = self.trials(), self.rewards()
             options = self.response_window_start(), self.is_passive()
         return compute_performance_metrics(trials, rewards, engaged_reward_rate, *options)
+
+    def compute_rates(self) -> dict[str, float]:
+        """Return the plain rates."""
+        return compute_session_rates(self.trials())
 
     def compute_rolling(self) -> pd.DataFrame:
         """Return the rolling performance, with the index of the trials."""
