@@ -357,7 +357,9 @@ def test_session_named_passive_has_no_dprime_in_2_10_only(newer_file: pathlib.Pa
 
 
 def test_attribute_of_an_imaging_plane_says_what_has_it(session: BehaviorSession) -> None:
-    with pytest.raises(AttributeError, match=r"no attribute 'dff_traces', which belongs to an imaging plane: open it with"):
+    with pytest.raises(
+        AttributeError, match=r"no attribute 'dff_traces', which belongs to an imaging plane: open it with"
+    ):
         _ = session.dff_traces  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"'BehaviorSession' object has no attribute 'lick'$"):
         _ = session.lick  # type: ignore[attr-defined]

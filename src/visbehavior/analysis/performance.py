@@ -27,15 +27,12 @@ from visbehavior.analysis.rates import (
     compute_rolling_rate,
     correct_for_trial_count,
     fraction,
+    rolling_reward_rate,
 )
 from visbehavior.arguments import check_flags, check_number
 from visbehavior.schema.metrics import PERFORMANCE_METRICS, ROLLING_METRICS, SESSION_RATES, lists_metrics
 from visbehavior.settings import ENGAGED_REWARD_RATE
 
-REWARD_RATE_WINDOW = 25
-"""The reward rate covers this many trials before the current trial, and as many from the current trial on."""
-REWARD_RATE_FIRST_TRIAL = 10
-"""Position of the first trial with a reward rate."""
 RESPONSE_WINDOW = (0.15, 0.75)
 """Start and end of the response window after the change (s); both ends are excluded."""
 
@@ -209,19 +206,8 @@ def compute_reward_rate(trials: Columns, response_window_start: float = RESPONSE
 
 
 def _compute_reward_rate(trials: Columns, response_window_start: float) -> Floats:
-    start_time = get_numbers(trials, "start_time")
-    count = len(start_time)
-    rewarded = np.concatenate([[0], np.cumsum(_responded_in_window(trials, response_window_start))])
-    trial = np.arange(REWARD_RATE_FIRST_TRIAL, max(count, REWARD_RATE_FIRST_TRIAL))
-    first = np.maximum(trial - REWARD_RATE_WINDOW, 0)
-    stop = np.minimum(trial + REWARD_RATE_WINDOW, count)
-    rate = np.full(count, np.nan)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rate[REWARD_RATE_FIRST_TRIAL:] = (
-            (rewarded[stop] - rewarded[first]) / (start_time[stop - 1] - start_time[first]) * 60
-        )
-    rate[np.isinf(rate)] = np.nan
-    return rate
+    responded = _responded_in_window(trials, response_window_start)
+    return rolling_reward_rate(responded, get_numbers(trials, "start_time"))
 
 
 @lists_metrics(*SESSION_RATES)
