@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from tests.nwb.damaged_files import damaged_copy, delete
+from tests.nwb.damaged_files import damaged_copy, delete, delete_column
 from tests.nwbfiles import write_session
 from tests.synthetic_session import make_session
 from visbehavior import (
@@ -370,3 +370,18 @@ def test_rolling_performance_appends_engaged_if_asked(session: BehaviorSession) 
     pd.testing.assert_frame_equal(engaged.drop(columns="engaged"), plain)
     assert engaged["engaged"].tolist() == (plain["reward_rate"] > 2).tolist()
     assert engaged["engaged"].sum() == session.get_performance_metrics()["engaged_trial_count"]
+
+
+@pytest.mark.parametrize(
+    "method", ["get_performance_metrics", "get_rolling_performance_df", "get_session_rates", "get_reward_rate"]
+)
+def test_missing_column_that_a_metric_needs_is_reported_with_the_file(
+    newer_file: pathlib.Path, tmp_path: pathlib.Path, method: str
+) -> None:
+    names = {"get_session_rates": "hit", "get_reward_rate": "start_time"}
+    name = names.get(method, "false_alarm")
+    path = damaged_copy(newer_file, tmp_path / "s.nwb", delete_column("intervals/trials", name))
+    with pytest.raises(MissingData, match=name) as caught:
+        getattr(BehaviorSession.from_nwb_path(path), method)()
+    assert str(path) in str(caught.value)
+    assert caught.value.name == name

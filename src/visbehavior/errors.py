@@ -29,7 +29,8 @@ import re
 import reprlib
 import sys
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -164,6 +165,18 @@ class MissingExtra(VisBehaviorError, ImportError):
 
 class AllenSDKImported(VisBehaviorError, ImportError):
     """AllenSDK was imported before visbehavior could replace it."""
+
+
+@contextmanager
+def naming_file(location: str) -> Iterator[None]:
+    """Add the file to the errors of functions that know only its tables."""
+    try:
+        yield
+    except (MissingData, BadValue) as error:
+        if location in error.message:
+            raise
+        facts = {name: value for name, value in error.__dict__.items() if name != "message"}
+        raise type(error)(f"{location}: {error.message}", **{"path": location, **facts}) from error
 
 
 class VisBehaviorWarning(UserWarning):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from visbehavior.analysis.eye_tracking import compute_eye_tracking
 from visbehavior.analysis.running import correct_polarity
-from visbehavior.errors import warn
+from visbehavior.errors import naming_file, warn
 from visbehavior.frames import make_frame
 from visbehavior.read_once import ReadOnce
 from visbehavior.reader import SessionReader
@@ -56,7 +56,9 @@ class SessionTables(ReadOnce):
                     warn("A session without eye tracking: its eye_tracking table is empty.")
                 return absent_table(table, self._convention)
             layout = self._reader.layout if self._convention == "2.10" else ""
-            return to_convention(table, make_frame(table, compute(columns)), self._convention, layout)
+            with naming_file(self._reader.location):
+                computed = compute(columns)
+            return to_convention(table, make_frame(table, computed), self._convention, layout)
 
         return self._once(table.name, make)
 
