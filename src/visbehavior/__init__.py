@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 from visbehavior._version import __version__
@@ -97,15 +98,14 @@ if TYPE_CHECKING:
     from visbehavior.simulation.mouse import Mouse as Mouse
     from visbehavior.simulation.simulate import simulate as simulate, simulate_mouse as simulate_mouse
 
-
-def __getattr__(name: str) -> Any:
-    try:
-        module = importlib.import_module(f"{__name__}.{_PUBLIC[name]}")
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value = getattr(module, name)
-    globals()[name] = value
-    return value
+else:
+    # Type checkers know the names above, and would accept every name if they saw this function.
+    def __getattr__(name: str) -> Any:
+        if name not in _PUBLIC:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+        value = getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
