@@ -25,10 +25,18 @@ IMAGE_SETS = {**IMAGES, "gratings": GRATINGS}
 """Names of the images of each image set, and of the gratings."""
 _NEUROPIXELS_SUFFIX = "_r"
 
-REWARD = "#0077BB"
+REWARD = "#2288CC"
 REWARD_RATE = "#EE7733"
 OUTCOMES = {"hit": "#228833", "miss": "#EE6677", "false alarm": "#CCBB44", "correct reject": "#66CCEE"}
 """Color of each outcome of a trial: Paul Tol's "bright" scheme."""
+
+TRAINING_STAGES = ("#FFFFCC", "#D9F0A3", "#ADDD8E", "#78C679", "#41AB5D", "#238443", "#005A32")
+"""Colors of the stages of training, in order: ColorBrewer's YlGn, https://colorbrewer2.org."""
+IMAGING_STAGES = ("#EFEDF5", "#DADAEB", "#BCBDDC", "#9E9AC8", "#807DBA", "#6A51A3", "#4A1486")
+"""Colors of the stages of imaging, in order: ColorBrewer's Purples."""
+UNKNOWN_STAGE = "#999999"
+STAGE_ALPHA = 0.4
+"""Opacity of the bands of stages."""
 
 
 def image_color(name: str) -> str:
@@ -42,6 +50,14 @@ def image_color(name: str) -> str:
     hue = zlib.crc32(name.encode("utf-8", "surrogatepass")) / 2**32
     red, green, blue = colorsys.hls_to_rgb(hue, 0.55, 0.5)
     return f"#{round(red * 255):02X}{round(green * 255):02X}{round(blue * 255):02X}"
+
+
+def stage_color(phase: str, number: int | None) -> str:
+    """Return the color of a stage from its phase (TRAINING, OPHYS or another) and its number; gray without a number."""
+    if number is None:
+        return UNKNOWN_STAGE
+    colors = TRAINING_STAGES if phase == "TRAINING" else IMAGING_STAGES
+    return colors[min(number, len(colors) - 1)]
 
 
 def _assign_colors(image_sets: Iterable[tuple[str, ...]]) -> dict[str, str]:
