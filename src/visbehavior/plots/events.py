@@ -158,7 +158,7 @@ def _round_ticks(ax: Axes, low: float, high: float) -> dict[float, str]:
 def _draw_events(ax: Axes, events: pd.DataFrame, y: float, label: str, **style: Any) -> list[Any]:
     if not len(events):
         return []
-    size = {"markersize": 0.9 * font_size(ax), "linestyle": "none", "label": label}
+    size: dict[str, Any] = {"markersize": 0.9 * font_size(ax), "linestyle": "none", "label": label}
     lines: list[Any] = ax.plot(events["timestamps"], np.full(len(events), y), **(size | style))
     return lines
 
@@ -174,7 +174,7 @@ def _draw_outcomes(ax: Axes, outcomes: pd.DataFrame, y: float) -> list[Any]:
     lines: list[Any] = []
     for outcome, marker in OUTCOME_MARKERS.items():
         events = outcomes[outcomes["outcome"] == outcome].rename(columns={"time": "timestamps"})
-        style = {"marker": marker, "color": OUTCOMES[outcome], "markeredgecolor": foreground(ax)}
+        style: dict[str, Any] = {"marker": marker, "color": OUTCOMES[outcome], "markeredgecolor": foreground(ax)}
         lines += _draw_events(ax, events, y, outcome, **style, markeredgewidth=0.6, markersize=0.7 * font_size(ax))
     return lines
 
@@ -183,7 +183,7 @@ def _draw_changes(ax: Axes, images: pd.DataFrame, layout: _Layout) -> list[Any]:
     changes = images.loc[images["is_change"].astype(bool), "start"]
     if not len(changes):
         return []
-    style = {"color": foreground(ax), "alpha": 0.8, "linewidth": 0.9, "linestyle": (0, (4, 2))}
+    style: dict[str, Any] = {"color": foreground(ax), "alpha": 0.8, "linewidth": 0.9, "linestyle": (0, (4, 2))}
     ax.vlines(changes, layout.low, layout.images_top, **style, zorder=1.5, label="changes")
     return [import_extra("matplotlib.lines").Line2D([], [], **style, label="change")]
 
@@ -193,7 +193,7 @@ def _draw_images(ax: Axes, images: pd.DataFrame, layout: _Layout) -> list[Any]:
     shown = images[images["name"] != OMITTED]
     colors = {name: image_color(name) for name in sorted(shown["name"].unique())}
     facecolors = shown["name"].map(colors).tolist()
-    style = {"alpha": IMAGE_ALPHA, "linewidth": 0}
+    style: dict[str, Any] = {"alpha": IMAGE_ALPHA, "linewidth": 0}
     spans = _add_spans(ax, shown, layout, "images", facecolors=facecolors, zorder=0, **style)
     # A flash can be thinner than a pixel. Without snapping it tints the pixel in proportion.
     spans.set_snap(False)
@@ -206,7 +206,12 @@ def _draw_omissions(ax: Axes, images: pd.DataFrame, layout: _Layout) -> list[Any
     omissions = images[images["name"] == OMITTED]
     if not len(omissions):
         return []
-    style = {"facecolor": "none", "edgecolor": foreground(ax), "linestyle": (0, (3, 2)), "linewidth": 0.8}
+    style: dict[str, Any] = {
+        "facecolor": "none",
+        "edgecolor": foreground(ax),
+        "linestyle": (0, (3, 2)),
+        "linewidth": 0.8,
+    }
     _add_spans(ax, omissions, layout, OMITTED, zorder=0.5, **style)
     return [import_extra("matplotlib.patches").Patch(**style, label=OMITTED)]
 
@@ -261,4 +266,5 @@ def spread(x: NDArray[np.float64], distance: float, limits: tuple[float, float])
     """
     steps = np.arange(len(x)) * distance
     moved: NDArray[np.float64] = np.maximum.accumulate(np.maximum(x, limits[0] + distance / 2) - steps) + steps
-    return np.minimum(moved, limits[1] - distance / 2 - steps[::-1])
+    limited: NDArray[np.float64] = np.minimum(moved, limits[1] - distance / 2 - steps[::-1])
+    return limited

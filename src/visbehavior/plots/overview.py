@@ -53,11 +53,10 @@ def draw_overview(ax: Axes, tables: TaskTables, first: float, last: float) -> li
     selected, edges = tables.within(first, last), bin_edges(first, last)
     has_trials = tables.trials is not None and len(tables.trials) > 0
     rows = _add_rows(ax, ROWS if has_trials else ROWS[:3])
-    handles = [
-        *_draw_speed(rows[0], selected.running, edges),
-        *_draw_rate(rows[1], selected.licks, edges, color=foreground(ax), label="licks"),
-        *_draw_rate(rows[2], selected.rewards, edges, color=REWARD, label="rewards"),
-    ]
+    _draw_speed(rows[0], selected.running, edges)
+    _draw_rate(rows[1], selected.licks, edges, color=foreground(ax), label="licks")
+    _draw_rate(rows[2], selected.rewards, edges, color=REWARD, label="rewards")
+    handles: list[Any] = []
     if has_trials:
         rolling = compute_rolling_performance(tables.trials)
         time = get_numbers(tables.trials, "start_time")
@@ -90,7 +89,8 @@ def bin_means(
     finite = np.isfinite(times) & np.isfinite(values)
     counts, _ = np.histogram(times[finite], edges)
     sums, _ = np.histogram(times[finite], edges, weights=values[finite])
-    return np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+    means: NDArray[np.float64] = np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+    return means
 
 
 def _add_rows(ax: Axes, names: tuple[str, ...]) -> list[Axes]:
@@ -116,15 +116,13 @@ def _add_rows(ax: Axes, names: tuple[str, ...]) -> list[Axes]:
     return rows
 
 
-def _draw_speed(row: Axes, running: pd.DataFrame, edges: NDArray[np.float64]) -> list[Any]:
+def _draw_speed(row: Axes, running: pd.DataFrame, edges: NDArray[np.float64]) -> None:
     means = bin_means(running["timestamps"].to_numpy(), running["speed"].to_numpy(), edges)
     _draw_steps(row, means, edges, color=foreground(row), label="running speed")
-    return []
 
 
-def _draw_rate(row: Axes, events: pd.DataFrame, edges: NDArray[np.float64], **style: Any) -> list[Any]:
+def _draw_rate(row: Axes, events: pd.DataFrame, edges: NDArray[np.float64], **style: Any) -> None:
     _draw_steps(row, count_per_minute(events["timestamps"].to_numpy(), edges), edges, **style)
-    return []
 
 
 def _draw_steps(row: Axes, values: NDArray[np.float64], edges: NDArray[np.float64], **style: Any) -> None:
@@ -142,7 +140,7 @@ def _draw_engagement(ax: Axes, row: Axes, time: NDArray[np.float64], rate: NDArr
     row.set_ylim(top=max(row.get_ylim()[1], np.max(rate[np.isfinite(rate)], initial=ENGAGED_REWARD_RATE) * 1.1))
     # A trial lasts until the next one starts.
     ends = np.append(time[1:], time[-1])
-    style = {"facecolor": ENGAGED, "alpha": ENGAGED_ALPHA, "linewidth": 0}
+    style: dict[str, Any] = {"facecolor": ENGAGED, "alpha": ENGAGED_ALPHA, "linewidth": 0}
     label, engaged = "engaged", rate > ENGAGED_REWARD_RATE
     transform = ax.get_xaxis_transform()
     ax.fill_between(
@@ -162,7 +160,11 @@ def _draw_rolling_rates(row: Axes, time: NDArray[np.float64], rolling: pd.DataFr
     lines: list[Any] = []
     for column, outcome in (("hit_rate", "hit"), ("false_alarm_rate", "false alarm")):
         known = rolling[column].notna().to_numpy()
-        style = {"color": OUTCOMES[outcome], "linestyle": "-" if outcome == "hit" else "--", "linewidth": 1.4}
+        style: dict[str, Any] = {
+            "color": OUTCOMES[outcome],
+            "linestyle": "-" if outcome == "hit" else "--",
+            "linewidth": 1.4,
+        }
         lines += row.plot(
             time[known], rolling[column].to_numpy()[known], label=f"{outcome.replace(' ', '-')} rate", **style
         )
@@ -177,7 +179,7 @@ def _draw_trials(row: Axes, tables: TaskTables) -> None:
     times[FREE_REWARD] = tables.rewards.loc[tables.rewards["is_free"].astype(bool), "timestamps"]
     colors = OUTCOMES | {FREE_REWARD: REWARD}
     for y, (name, at) in enumerate(times.items()):
-        style = {"marker": "|", "linestyle": "none", "color": colors[name], "label": name}
+        style: dict[str, Any] = {"marker": "|", "linestyle": "none", "color": colors[name], "label": name}
         row.plot(at, np.full(len(at), -y), **style)
     row.set_yticks(-np.arange(len(times)), list(times))
     row.set_ylim(0.6 - len(times), 0.6)

@@ -227,14 +227,20 @@ def _draw_dprime(ax: Axes, days: NDArray[np.float64], dprime: NDArray[np.float64
     for kind, (fill, marker) in KIND_STYLES.items():
         mask = (kinds == kind) & ~missing
         if mask.any():
-            style = {"color": fill, "marker": marker, "markersize": size, "label": kind}
+            style: dict[str, Any] = {"color": fill, "marker": marker, "markersize": size, "label": kind}
             style |= {"markeredgecolor": color, "markeredgewidth": 0.5, "linestyle": "none"}
             handles += ax.plot(days[mask], dprime[mask], zorder=2, **style)
-    if missing.any():
-        style = {"color": color, "marker": "x", "label": NO_DPRIME, "linestyle": "none"}
-        y = np.full(missing.sum(), 0.03)
-        handles += ax.plot(days[missing], y, transform=ax.get_xaxis_transform(), markersize=size, **style)
-    return handles
+    return handles + _draw_missing(ax, days[missing], size)
+
+
+def _draw_missing(ax: Axes, days: NDArray[np.float64], size: float) -> list[Any]:
+    """Draw a cross at the bottom for each session without d'."""
+    if not len(days):
+        return []
+    style: dict[str, Any] = {"color": foreground(ax), "marker": "x", "linestyle": "none", "markersize": size}
+    y, transform = np.full(len(days), 0.03), ax.get_xaxis_transform()
+    lines: list[Any] = ax.plot(days, y, transform=transform, label=NO_DPRIME, **style)
+    return lines
 
 
 def _set_limits(ax: Axes, days: NDArray[np.float64], dprime: NDArray[np.float64]) -> None:

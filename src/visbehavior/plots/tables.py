@@ -87,8 +87,8 @@ def read_attributes(value: Any, argument: str, names: tuple[str, ...], expected:
 
 def read_session(session: Any) -> TaskTables:
     """Return the tables of a session, which may be any object with the attributes of a `BehaviorSession`."""
-    tables = read_attributes(session, "session", SESSION_TABLES, "a session")
-    return check_tables(*tables, getattr(session, "trials", None))
+    running_speed, licks, rewards, presentations = read_attributes(session, "session", SESSION_TABLES, "a session")
+    return check_tables(running_speed, licks, rewards, presentations, getattr(session, "trials", None))
 
 
 def check_tables(running_speed: Any, licks: Any, rewards: Any, stimulus_presentations: Any, trials: Any) -> TaskTables:

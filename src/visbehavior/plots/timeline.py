@@ -141,6 +141,6 @@ def _draw_detail(ax: Axes, tables: TaskTables) -> list[Any]:
     low, high = (min(0.0, float(speed.min())), float(speed.max())) if len(speed) else (0.0, 1.0)
     lines: list[Any] = []
     if len(tables.running):
-        style = {"color": foreground(ax), "linewidth": 1.2, "label": SPEED}
+        style: dict[str, Any] = {"color": foreground(ax), "linewidth": 1.2, "label": SPEED}
         lines = ax.plot(tables.running["timestamps"], tables.running["speed"], **style)
     return [*lines, *draw_task(ax, tables, low, max(high, low + 1.0))]
