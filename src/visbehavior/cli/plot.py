@@ -82,7 +82,9 @@ def save_plane(experiment: Any, kind: str, start: float | None, stop: float | No
     path = output or Path(f"imaging_plane_{number}_{kind}.png")
     if kind == "plane":
         ax = plot_plane(experiment)
-        _save(ax, path, f"maximum projection of imaging plane {number} with {len(experiment.dff_traces)} cells")
+        _save(
+            ax, path, f"maximum projection of imaging plane {number} with {len(experiment.cell_specimen_table)} cells"
+        )
         return
     draw: Callable[..., Axes] = plot_traces if kind == "traces" else plot_population
     ax = draw(experiment, start=start, stop=stop)

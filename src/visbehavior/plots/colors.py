@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from visbehavior.simulation.stages import IMAGES, ORIENTATIONS
 
-PALETTE = ("#88CCEE", "#CC6677", "#DDCC77", "#117733", "#4A329F", "#A84AA4", "#44AA99", "#8E0049")
+PALETTE = ("#88CCEE", "#CC6677", "#DDCC77", "#117733", "#4A329F", "#A84AA4", "#44AA99", "#A0004D")
 """Colors of the images of a set: Paul Tol's "muted" scheme, https://personal.sron.nl/~pault/.
 
 Three dark colors were changed until all pairs differ clearly as drawn, on white and on black, also for people with

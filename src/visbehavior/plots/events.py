@@ -33,6 +33,8 @@ OUTCOME_MARKERS = {"hit": "o", "miss": "X", "false alarm": "s", "correct reject"
 # Height of a strip in font sizes, and the smallest part of the height that is left for the values.
 _STRIP_HEIGHT = 1.9
 _LEAST_VALUES = 0.35
+# Width of the outline of an omission, in seconds.
+_OMISSION_WIDTH = 0.05
 # Part of the height that a legend below the axes leaves.
 _LEFT_BY_LEGEND = 0.75
 
@@ -206,13 +208,10 @@ def _draw_omissions(ax: Axes, images: pd.DataFrame, layout: _Layout) -> list[Any
     omissions = images[images["name"] == OMITTED]
     if not len(omissions):
         return []
-    style: dict[str, Any] = {
-        "facecolor": "none",
-        "edgecolor": foreground(ax),
-        "linestyle": (0, (3, 2)),
-        "linewidth": 0.8,
-    }
-    _add_spans(ax, omissions, layout, OMITTED, zorder=0.5, **style)
+    # In a long time range an omission is narrow, and its outline must not hide the images beside it.
+    width = np.clip(_OMISSION_WIDTH * _points_per_second(ax), 0.3, 0.8)
+    style: dict[str, Any] = {"facecolor": "none", "edgecolor": foreground(ax), "linestyle": (0, (3, 2))}
+    _add_spans(ax, omissions, layout, OMITTED, zorder=0.5, linewidth=width, **style)
     return [import_extra("matplotlib.patches").Patch(**style, label=OMITTED)]
 
 
@@ -246,8 +245,8 @@ def _name_images(ax: Axes, first_shown: pd.DataFrame, layout: _Layout, rotated: 
     """Write the name of each image above its first presentation."""
     x = first_shown["start"].to_numpy(dtype=np.float64)
     if rotated:
-        middle = (x + first_shown["stop"].to_numpy(dtype=np.float64)) / 2
-        x = spread(middle, LINE_HEIGHT * font_size(ax) / _points_per_second(ax), ax.get_xlim())
+        line = LINE_HEIGHT * font_size(ax) / _points_per_second(ax)
+        x = spread(x + line / 2, line, ax.get_xlim())
     style: dict[str, Any] = {"rotation": 90, "ha": "center"} if rotated else {"ha": "left"}
     y = layout.images_top + 0.5 * layout.names
     for at, name in zip(x.tolist(), first_shown["name"], strict=True):

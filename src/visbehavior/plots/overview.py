@@ -152,7 +152,7 @@ def _draw_engagement(ax: Axes, row: Axes, time: NDArray[np.float64], rate: NDArr
         label="engaged",
         **style,
     )
-    return [*lines, import_extra("matplotlib.patches").Patch(**style, label=label)]
+    return [*lines, import_extra("matplotlib.patches").Patch(**style, label=label)] if engaged.any() else lines
 
 
 def _draw_rolling_rates(row: Axes, time: NDArray[np.float64], rolling: pd.DataFrame) -> list[Any]:
