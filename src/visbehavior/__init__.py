@@ -29,8 +29,11 @@ _PUBLIC = {
     "convert_raw": "convert",
     "install_as_allensdk": "allensdk",
     "plot_max_dprime": "plots.performance",
+    "plot_plane": "plots.plane",
+    "plot_population": "plots.traces",
     "plot_stretch": "plots.timeline",
     "plot_timeline": "plots.timeline",
+    "plot_traces": "plots.traces",
     "simulate": "simulation.simulate",
     "simulate_mouse": "simulation.simulate",
     "write_nwb": "nwb.writer",
@@ -87,6 +90,8 @@ if TYPE_CHECKING:
     )
     from visbehavior.nwb.writer import write_nwb as write_nwb
     from visbehavior.plots.performance import plot_max_dprime as plot_max_dprime
+    from visbehavior.plots.plane import plot_plane as plot_plane
+    from visbehavior.plots.traces import plot_population as plot_population, plot_traces as plot_traces
     from visbehavior.plots.timeline import plot_stretch as plot_stretch, plot_timeline as plot_timeline
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache as VisualBehaviorOphysProjectCache
     from visbehavior.publish.build import build_release as build_release
