@@ -33,8 +33,10 @@ from visbehavior.schema.convention import (
     parse_convention,
     to_convention,
 )
+from visbehavior.schema.flashes import FLASHES
 from visbehavior.schema.imaging import IMAGING_METADATA
 from visbehavior.schema.ragged import Ragged
+from visbehavior.session_flashes import read_flash_table
 from visbehavior.session_metrics import SessionMetrics, kept_for_metrics
 from visbehavior.session_repr import describe, describe_html, to_repr
 from visbehavior.settings import (
@@ -309,6 +311,10 @@ class BehaviorSession(ReadOnce):
             float64, one value per trial, as `compute_reward_rate` returns it; NaN for the first 10.
         """
         return self._metrics.compute_reward_rate()
+
+    @documented(FLASHES)
+    def get_flash_table(self) -> pd.DataFrame:
+        return read_flash_table(self._reader, self._convention, self._blink_options)
 
     @property
     def _metrics(self) -> SessionMetrics:
