@@ -27,7 +27,7 @@ FIRST_WEIGHT_SD = 16.0
 """Prior standard deviation of each weight at the first flash (log-odds per unit of the regressor)."""
 _MAX_NEWTON_STEPS = 200
 _MAX_HALVINGS = 40
-_NEWTON_DECREMENT = 1e-11
+_NEWTON_DECREMENT = 1e-10
 """Newton's method ends when the next step would raise the log posterior by less than this."""
 
 
@@ -101,7 +101,7 @@ class Posterior:
     @cached_property
     def covariances(self) -> Floats:
         """Posterior covariance of the weights of each flash, shape (flashes, regressors, regressors)."""
-        return np.linalg.inv(self._precisions[0])
+        return _invert(self._precisions[0])
 
     @cached_property
     def bands(self) -> Floats:
@@ -116,13 +116,23 @@ class Posterior:
         steps = np.diff(weights, axis=0)
         # 1 - (posterior variance of a step) / sigma**2, written so that no digits are lost when sigma is small.
         prediction = self._precisions[1][1:]
-        variance_lost = np.einsum("tkk->tk", prediction - prediction @ self.covariances[1:] @ prediction) / precision
+        explained = ((prediction @ self.covariances[1:]) * prediction).sum(axis=2)
+        variance_lost = (np.einsum("tkk->tk", prediction) - explained) / precision
         explicit = (steps**2 * precision - variance_lost).sum(axis=0)
         # The curvature also changes because the most probable weights move with sigma.
         p = logistic(linear_predictor(walk.x, weights))
         variance = np.einsum("tk,tkj,tj->t", walk.x, self.covariances, walk.x)
         pull = walk.x * (variance * p * (1 - p) * (1 - 2 * p))[:, None]
         return explicit - (np.diff(solve(self.factor, pull), axis=0) * steps * precision).sum(axis=0)
+
+    def predict_weights(self, sigma: Floats) -> Floats:
+        """Return the most probable weights at other sigmas, to first order in the logarithm of sigma."""
+        change = 2 * np.log(sigma / self.sigma)
+        pull = change * np.diff(self.weights, axis=0) * _step_precision(self.walk, self.sigma)
+        force = np.zeros(self.weights.shape)
+        force[:-1] -= pull
+        force[1:] += pull
+        return self.weights + solve(self.factor, force)
 
     @cached_property
     def _precisions(self) -> tuple[Floats, Floats]:
@@ -137,12 +147,11 @@ class Posterior:
         reverse[:-1, :, -1] = bands[-2::-1, :, -1]
         reverse[-1, :, -1] = 0
         after = _pivots(_factorize(reverse))[::-1]
-        before = _pivots(self.factor)
-        own = _blocks(bands)
-        links = np.zeros(walk.x.shape)
-        links[:-1] = _step_precision(walk, self.sigma)
-        prediction = before - _blocks(curvature(walk, self.weights)) - _diagonal(links)
-        return before + after - own, prediction
+        gained = _pivots(self.factor) - _blocks(bands)
+        prediction = gained.copy()
+        diagonal = np.arange(walk.x.shape[1])
+        prediction[1:, diagonal, diagonal] += _step_precision(walk, self.sigma)
+        return gained + after, prediction
 
 
 def find_weights(walk: Walk, sigma: Floats, start: Floats | None = None) -> Posterior:
@@ -290,5 +299,13 @@ def _pivots(factor: Floats) -> Floats:
     return triangle @ triangle.transpose(0, 2, 1)
 
 
-def _diagonal(values: Floats) -> Floats:
-    return values[:, :, None] * np.eye(values.shape[1])
+def _invert(blocks: Floats) -> Floats:
+    """Return the inverses of positive matrices by Gauss-Jordan elimination, all at once: numpy inverts one at a time."""
+    inverse = np.ascontiguousarray(blocks.transpose(1, 2, 0))
+    for pivot in range(len(inverse)):
+        value = inverse[pivot, pivot].copy()
+        row, column = inverse[pivot] / value, inverse[:, pivot].copy()
+        inverse -= column[:, None] * row
+        inverse[pivot], inverse[:, pivot] = row, -column / value
+        inverse[pivot, pivot] = 1 / value
+    return np.ascontiguousarray(inverse.transpose(2, 0, 1))

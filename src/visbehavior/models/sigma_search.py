@@ -86,7 +86,7 @@ def _search_along(current: Posterior, step: Floats) -> Posterior | None:
     for halvings in range(_MAX_HALVINGS):
         scaled = step * 0.5**halvings
         sigma = np.clip(current.sigma * np.exp(scaled), *SIGMA_LIMITS)
-        moved = find_weights(current.walk, sigma, current.weights)
+        moved = find_weights(current.walk, sigma, current.predict_weights(sigma))
         if moved.log_evidence >= current.log_evidence + 1e-4 * (current.gradient @ scaled):
             return moved
     return None
