@@ -20,8 +20,8 @@ LARGEST_REGRESSOR = 1e4
 """Largest absolute value of a regressor. Larger ones make the curvature of the posterior inexact."""
 FEW_FLASHES = 100
 """With fewer flashes than this the prior determines the weights, and a warning says so."""
-GIVEN_SIGMA_LIMITS = (1e-6, 1e3)
-"""Smallest and largest sigma that can be given. Beyond them the weights lose digits."""
+GIVEN_SIGMA_LIMITS = (1e-5, 1e3)
+"""Smallest and largest sigma that can be given. Bands are exact to 1e-5 at a sigma of 1e-4, and to 1e-3 at the smallest."""
 
 
 @dataclass(frozen=True)
