@@ -20,7 +20,9 @@ LICK_BOUT_GAP = 0.7
 """A pause between licks that is longer than this (s) separates two bouts."""
 
 
-def compute_lick_bouts(licks: Columns, threshold: float = LICK_BOUT_GAP, rewards: Columns | None = None) -> pd.DataFrame:
+def compute_lick_bouts(
+    licks: Columns, threshold: float = LICK_BOUT_GAP, rewards: Columns | None = None
+) -> pd.DataFrame:
     """Group licks into bouts: a pause longer than the threshold starts a new bout.
 
     Parameters

@@ -209,18 +209,31 @@ def compute_reward_rate(trials: Columns, response_window_start: float = RESPONSE
 
 
 def _compute_reward_rate(trials: Columns, response_window_start: float) -> Floats:
-    start_time = get_numbers(trials, "start_time")
+    rate = compute_rate_around_trials(
+        get_numbers(trials, "start_time"), _responded_in_window(trials, response_window_start)
+    )
+    rate[np.isinf(rate)] = np.nan
+    return rate
+
+
+def compute_rate_around_trials(start_time: Floats, rewarded: Booleans) -> Floats:
+    """Return the rewarded trials per minute in the window around each trial; infinite for the first 10 trials.
+
+    Parameters
+    ----------
+    start_time : numpy.ndarray
+        Start of each trial (s).
+    rewarded : numpy.ndarray
+        bool: the trials that count.
+    """
     count = len(start_time)
-    rewarded = np.concatenate([[0], np.cumsum(_responded_in_window(trials, response_window_start))])
+    total = np.concatenate([[0], np.cumsum(rewarded)])
     trial = np.arange(REWARD_RATE_FIRST_TRIAL, max(count, REWARD_RATE_FIRST_TRIAL))
     first = np.maximum(trial - REWARD_RATE_WINDOW, 0)
     stop = np.minimum(trial + REWARD_RATE_WINDOW, count)
-    rate = np.full(count, np.nan)
+    rate = np.full(count, np.inf)
     with np.errstate(divide="ignore", invalid="ignore"):
-        rate[REWARD_RATE_FIRST_TRIAL:] = (
-            (rewarded[stop] - rewarded[first]) / (start_time[stop - 1] - start_time[first]) * 60
-        )
-    rate[np.isinf(rate)] = np.nan
+        rate[REWARD_RATE_FIRST_TRIAL:] = (total[stop] - total[first]) / (start_time[stop - 1] - start_time[first]) * 60
     return rate
 
 
@@ -304,7 +317,7 @@ def _compute_rolling(trials: Columns, response_window_start: float, is_passive: 
 
 def _responded_in_window(trials: Columns, response_window_start: float) -> Booleans:
     """Return the trials whose first lick after the start of the response window is before its end."""
-    change_time = _change_time(trials)
+    change_time = get_change_time(trials)
     licks = get_times(trials, "lick_times")
     latency = licks.flat - change_time[licks.row]
     after_start = np.flatnonzero(latency > response_window_start)
@@ -314,7 +327,7 @@ def _responded_in_window(trials: Columns, response_window_start: float) -> Boole
     return responded
 
 
-def _change_time(trials: Columns) -> Floats:
+def get_change_time(trials: Columns) -> Floats:
     """Return the change times; without them, as AllenSDK does, those without the monitor delay."""
     lacks_delay = "change_time" not in trials and CHANGE_TIME_WITHOUT_DELAY in trials
     return get_numbers(trials, CHANGE_TIME_WITHOUT_DELAY if lacks_delay else "change_time")
