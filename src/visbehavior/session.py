@@ -16,6 +16,7 @@ from visbehavior.analysis.presentations import to_nullable
 from visbehavior.analysis.running import correct_polarity
 from visbehavior.errors import BadValue, brief_repr, warn
 from visbehavior.frames import documented, make_frame, make_templates
+from visbehavior.models.strategy import StrategyFit, fit_flash_table
 from visbehavior.nwb.reader import NwbReader
 from visbehavior.nwb.writer import to_nwb
 from visbehavior.raw.reader import RawReader
@@ -287,8 +288,7 @@ class BehaviorSession(ReadOnce):
         Returns
         -------
         dict
-            The 23 counts, rates and d' values of `compute_performance_metrics`. NaN if there is no trial to compute a
-            rate from.
+            The 23 counts, rates and d' values of `compute_performance_metrics`. NaN without trials to compute from.
         """
         return self._metrics.compute(engaged_trial_reward_rate_threshold)
 
@@ -315,6 +315,10 @@ class BehaviorSession(ReadOnce):
     @documented(FLASHES)
     def get_flash_table(self) -> pd.DataFrame:
         return read_flash_table(self._reader, self._convention, self._blink_options)
+
+    def fit_strategy(self) -> StrategyFit:
+        """Fit how the mouse decides to lick: the function `fit_strategy` with the regressors of the flash table."""
+        return fit_flash_table(self.get_flash_table())
 
     @property
     def _metrics(self) -> SessionMetrics:

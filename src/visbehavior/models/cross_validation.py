@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from visbehavior.arguments import check_whole_number
 from visbehavior.errors import BadValue, brief_repr
-from visbehavior.models.inputs import Responses, check_responses
+from visbehavior.models.inputs import Responses, check_responses, check_seed
 from visbehavior.models.random_walk import (
     Floats,
     Posterior,
@@ -26,7 +26,6 @@ from visbehavior.models.strategy import compute_auc, find_posterior
 NOT_HELD_OUT = -1
 """Fold of the last flashes, which are left over when the flashes are divided into folds of equal size."""
 _HELDOUT = ("previous", "next")
-_MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,10 @@ def cross_validate_strategy(
     Source: psytrack 2.0.2, ``helper/crossValidation.py``.
     """
     if not isinstance(heldout, str) or heldout not in _HELDOUT:
-        raise BadValue(f"heldout is {brief_repr(heldout)}; expected 'previous' or 'next'.", name="heldout", value=heldout)
-    check_whole_number("seed", seed, 0, _MAX_SEED)
+        raise BadValue(
+            f"heldout is {brief_repr(heldout)}; expected 'previous' or 'next'.", name="heldout", value=heldout
+        )
+    check_seed(seed)
     responses = check_responses(X, y)
     fold = make_folds(len(responses.x), folds, seed)
     whole = find_posterior(responses, sigma)

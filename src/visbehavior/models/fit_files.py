@@ -18,7 +18,16 @@ _TABLES = ("weights", "bands")
 _NUMBERS = ("evidence", "log_likelihood", "auc")
 _LABEL_KINDS = "iufU"
 """Kinds of dtypes that labels may have: numbers and texts."""
-_READ_ERRORS = (OSError, ValueError, KeyError, EOFError, TypeError, MemoryError, NotImplementedError, zipfile.BadZipFile)
+_READ_ERRORS = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    TypeError,
+    MemoryError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+)
 
 
 def write_fit(path: str | os.PathLike[str], parts: dict[str, Any]) -> None:
@@ -57,7 +66,7 @@ def _read_parts(target: Path) -> dict[str, Any]:
 
 
 def _labels(index: pd.Index) -> np.ndarray[Any, Any]:
-    labels = index.to_numpy()
+    labels: np.ndarray[Any, Any] = index.to_numpy()
     if labels.dtype.kind not in _LABEL_KINDS and all(isinstance(label, str) for label in labels):
         labels = labels.astype(str)
     if labels.dtype.kind not in _LABEL_KINDS:

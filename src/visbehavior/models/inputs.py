@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from visbehavior.analysis.checks import get_booleans, get_numbers
-from visbehavior.arguments import check_number
+from visbehavior.arguments import check_number, check_whole_number
 from visbehavior.errors import BadValue, brief_repr, warn
 from visbehavior.models.random_walk import Floats
 
@@ -20,6 +20,8 @@ LARGEST_REGRESSOR = 1e4
 """Largest absolute value of a regressor. Larger ones make the curvature of the posterior inexact."""
 FEW_FLASHES = 100
 """With fewer flashes than this the prior determines the weights, and a warning says so."""
+MAX_SEED = 2**32 - 1
+"""Largest seed."""
 GIVEN_SIGMA_LIMITS = (1e-5, 1e3)
 """Smallest and largest sigma that can be given. Bands are exact to 1e-5 at a sigma of 1e-4, and to 1e-3 at the smallest."""
 
@@ -125,12 +127,19 @@ def check_sigma(sigma: Any, names: pd.Index) -> Floats:
         if missing:
             raise BadValue(f"sigma has no value for {brief_repr(missing[0])}; expected one for each regressor.")
         sigma = [sigma[name] for name in names]
-    values = list(sigma) if isinstance(sigma, (list, tuple, np.ndarray)) and np.ndim(sigma) == 1 else [sigma] * len(names)
+    values = (
+        list(sigma) if isinstance(sigma, (list, tuple, np.ndarray)) and np.ndim(sigma) == 1 else [sigma] * len(names)
+    )
     if len(values) != len(names):
         raise BadValue(f"sigma has {len(values)} values; expected {len(names)}, one for each regressor.", name="sigma")
     for value in values:
         check_number("sigma", value, *GIVEN_SIGMA_LIMITS)
     return np.array(values, dtype=np.float64)
+
+
+def check_seed(seed: Any) -> None:
+    """Raise BadValue unless an argument is a whole number from 0 to `MAX_SEED`."""
+    check_whole_number("seed", seed, 0, MAX_SEED)
 
 
 def _wrong_x(problem: str, expected: str) -> BadValue:

@@ -106,7 +106,7 @@ class Posterior:
     @cached_property
     def bands(self) -> Floats:
         """Posterior standard deviation of each weight, shape (flashes, regressors)."""
-        return np.sqrt(np.einsum("tkk->tk", self.covariances))
+        return np.sqrt(np.diagonal(self.covariances, axis1=1, axis2=2))
 
     @cached_property
     def gradient(self) -> Floats:
@@ -117,13 +117,14 @@ class Posterior:
         # 1 - (posterior variance of a step) / sigma**2, written so that no digits are lost when sigma is small.
         prediction = self._precisions[1][1:]
         explained = ((prediction @ self.covariances[1:]) * prediction).sum(axis=2)
-        variance_lost = (np.einsum("tkk->tk", prediction) - explained) / precision
+        variance_lost = (np.diagonal(prediction, axis1=1, axis2=2) - explained) / precision
         explicit = (steps**2 * precision - variance_lost).sum(axis=0)
         # The curvature also changes because the most probable weights move with sigma.
         p = logistic(linear_predictor(walk.x, weights))
         variance = np.einsum("tk,tkj,tj->t", walk.x, self.covariances, walk.x)
         pull = walk.x * (variance * p * (1 - p) * (1 - 2 * p))[:, None]
-        return explicit - (np.diff(solve(self.factor, pull), axis=0) * steps * precision).sum(axis=0)
+        moved = (np.diff(solve(self.factor, pull), axis=0) * steps * precision).sum(axis=0)
+        return np.asarray(explicit - moved)
 
     def predict_weights(self, sigma: Floats) -> Floats:
         """Return the most probable weights at other sigmas, to first order in the logarithm of sigma."""
@@ -203,7 +204,7 @@ def _halve_until_better(
 
 def linear_predictor(x: Floats, weights: Floats) -> Floats:
     """Return the log-odds of a response at each flash, shape (flashes,)."""
-    return np.einsum("tk,tk->t", x, weights)
+    return np.asarray(np.einsum("tk,tk->t", x, weights))
 
 
 def logistic(log_odds: Floats) -> Floats:

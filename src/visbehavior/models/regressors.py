@@ -104,7 +104,9 @@ def compute_strategy_regressors(flash_table: Columns) -> StrategyRegressors:
     return StrategyRegressors(X, pd.Series(begins[~inside] > 0, index=index, name="y"))
 
 
-def _regressors(change: NDArray[np.bool_], omitted: NDArray[np.bool_], bout_ends: NDArray[np.bool_]) -> dict[str, Floats]:
+def _regressors(
+    change: NDArray[np.bool_], omitted: NDArray[np.bool_], bout_ends: NDArray[np.bool_]
+) -> dict[str, Floats]:
     """Return the regressors of all flashes, those inside bouts too, in alphabetical order."""
     columns = {"bias": np.ones(len(change))}
     if omitted.any():
@@ -134,7 +136,9 @@ def _flashes_since_bout(bout_ends: NDArray[np.bool_]) -> NDArray[np.int64]:
 def _counts(flash_table: Columns, name: str) -> Floats:
     counts = get_numbers(flash_table, name, _FLASH_TABLE)
     if not (counts >= 0).all():
-        raise BadValue(f"The column {name} of {_FLASH_TABLE} has values below 0 or missing; expected counts.", name=name)
+        raise BadValue(
+            f"The column {name} of {_FLASH_TABLE} has values below 0 or missing; expected counts.", name=name
+        )
     return counts
 
 

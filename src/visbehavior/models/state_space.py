@@ -123,7 +123,9 @@ def _forward(packing: Packing, initial: Floats, transition: Floats, likelihoods:
             filtered[row] *= filtered[before] @ transition
             _normalize(filtered, scale, row)
     if not (scale > 0).all():
-        raise BadValue("The responses are impossible: a state that they need has probability 0. Use small probabilities instead.")
+        raise BadValue(
+            "The responses are impossible: a state that they need has probability 0. Use small probabilities instead."
+        )
     return filtered, scale
 
 
@@ -153,7 +155,7 @@ def find_most_likely_states(
         candidates = score[before][:, :, None] + log_transition
         origin[row] = candidates.argmax(axis=1)
         score[row] += candidates.max(axis=1)
-    states = score.argmax(axis=1)
+    states: NDArray[np.int64] = score.argmax(axis=1)
     for row, before in reversed(packing.slices()):
         states[before] = np.take_along_axis(origin[row], states[row][:, None], axis=1)[:, 0]
     return states

@@ -7,6 +7,7 @@ greatest evidence. `visbehavior.models.random_walk` has the computation.
 
 from __future__ import annotations
 
+import importlib
 import os
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,10 +15,11 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-import visbehavior
+from visbehavior.analysis.checks import Columns
 from visbehavior.models.fit_files import read_fit, write_fit
 from visbehavior.models.inputs import Responses, check_responses, check_sigma
 from visbehavior.models.random_walk import Floats, Posterior, find_weights, linear_predictor, make_walk
+from visbehavior.models.regressors import compute_strategy_regressors
 from visbehavior.models.sigma_search import find_best_sigma
 
 
@@ -77,8 +79,8 @@ class StrategyFit:
         MissingExtra
             If matplotlib is not installed.
         """
-        # Models do not import plots; the public name is looked up when it is needed.
-        return visbehavior.plot_strategy(self, ax)
+        # Plots are a layer above models, which must work without them.
+        return importlib.import_module("visbehavior.plots.strategy").plot_strategy(self, ax)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fit to an ``.npz`` file, which numpy opens without pickle.
@@ -166,6 +168,12 @@ def fit_strategy(X: pd.DataFrame, y: Any, *, sigma: Any = None) -> StrategyFit:
     return make_fit(responses, find_posterior(responses, sigma))
 
 
+def fit_flash_table(flash_table: Columns) -> StrategyFit:
+    """Fit the regressors of a flash table. Arguments and errors are those of `compute_strategy_regressors`."""
+    regressors = compute_strategy_regressors(flash_table)
+    return fit_strategy(regressors.X, regressors.y)
+
+
 def find_posterior(responses: Responses, sigma: Any) -> Posterior:
     """Return the weights at given sigmas, or at those with the greatest evidence if `sigma` is None."""
     walk = make_walk(responses.x, responses.y)
@@ -188,7 +196,7 @@ def make_fit(responses: Responses, posterior: Posterior) -> StrategyFit:
 
 def compute_auc(scores: Floats, y: Floats) -> float:
     """Return the area under the ROC curve: how often a response has a greater score than no response; ties count half."""
-    values, position, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    _, position, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[position]
     positive = float(y.sum())
     negative = len(y) - positive
