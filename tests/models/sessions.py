@@ -20,7 +20,7 @@ def make_session(seed: int, flashes: int = 200, names: list[str] = NAMES) -> tup
     rng = np.random.default_rng(seed)
     x = np.column_stack([np.ones(flashes), rng.random((flashes, len(names) - 1)) < 0.3]).astype(float)
     x[:, 1:] -= x[:, 1:].mean(axis=0)
-    walk = rng.normal(0, 0.05, (flashes, len(names))).cumsum(axis=0) + [-1.0, 0.0, 2.0, 1.0][: len(names)]
+    walk = rng.normal(0, 0.05, (flashes, len(names))).cumsum(axis=0) + [-1.0, *[0.0, 2.0, 1.0][-len(names) + 1 :]]
     y = rng.random(flashes) < 1 / (1 + np.exp(-(x * walk).sum(axis=1)))
     index = pd.RangeIndex(3, 3 + flashes, name="stimulus_presentations_id")
     return pd.DataFrame(x, columns=names, index=index), pd.Series(y, index=index)
@@ -50,7 +50,7 @@ def dense_fit(x: Floats, y: Floats, spans: Floats, sigma: Floats) -> dict[str, A
     for flash in range(flashes):
         design[flash, flash * count : (flash + 1) * count] = x[flash]
     w = np.zeros(flashes * count)
-    for _ in range(100):
+    for _ in range(30):
         p = 1 / (1 + np.exp(-design @ w))
         hessian = prior + design.T @ np.diag(p * (1 - p)) @ design
         w = w + np.linalg.solve(hessian, design.T @ (y - p) - prior @ w)

@@ -57,7 +57,8 @@ def read_fit(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _read_parts(target: Path) -> dict[str, Any]:
-    with np.load(target, allow_pickle=False) as arrays:
+    # numpy leaves a file open that it cannot read.
+    with open(target, "rb") as file, np.load(file, allow_pickle=False) as arrays:
         index = pd.Index(arrays["flashes"], name=str(arrays["index_name"]) or None)
         columns = pd.Index(arrays["regressors"])
         parts: dict[str, Any] = {name: pd.DataFrame(arrays[name], index=index, columns=columns) for name in _TABLES}

@@ -27,8 +27,8 @@ FIRST_WEIGHT_SD = 16.0
 """Prior standard deviation of each weight at the first flash (log-odds per unit of the regressor)."""
 _MAX_NEWTON_STEPS = 200
 _MAX_HALVINGS = 40
-_NEWTON_DECREMENT = 1e-10
-"""Newton's method ends when the next step would raise the log posterior by less than this."""
+_NEWTON_DECREMENT = 1e-8
+"""Newton's method ends with the step that raises the log posterior by less than this."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,9 @@ def find_weights(walk: Walk, sigma: Floats, start: Floats | None = None) -> Post
         step = solve(factor, gradient)
         decrement = float((gradient * step).sum())
         if decrement < _NEWTON_DECREMENT:
-            return Posterior(walk, sigma, weights + step, factor)
+            # The error after this step is about the square of the error before it.
+            weights = weights + step
+            return Posterior(walk, sigma, weights, _factorize(_hessian(walk, precision, weights)))
         weights, value, halvings = _halve_until_better(walk, precision, weights, step, value)
         if halvings == _MAX_HALVINGS:
             # The step is below the resolution of floating point numbers.

@@ -30,7 +30,7 @@ def find_best_sigma(walk: Walk, names: pd.Index) -> Posterior:
     first = find_sigma(walk)
     second = find_sigma(walk, np.full(len(names), SECOND_SIGMA), first.weights)
     best = max(first, second, key=lambda posterior: posterior.log_evidence)
-    for name in names[best.sigma >= SIGMA_LIMITS[1]]:
+    for name in names[np.isclose(best.sigma, SIGMA_LIMITS[1])]:
         warn(
             f"The weight of {brief_repr(name)} runs away: its sigma reached the limit of {SIGMA_LIMITS[1]:g}. "
             "The responses do not determine it."
