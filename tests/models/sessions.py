@@ -20,7 +20,8 @@ def make_session(seed: int, flashes: int = 200, names: list[str] = NAMES) -> tup
     rng = np.random.default_rng(seed)
     x = np.column_stack([np.ones(flashes), rng.random((flashes, len(names) - 1)) < 0.3]).astype(float)
     x[:, 1:] -= x[:, 1:].mean(axis=0)
-    walk = rng.normal(0, 0.05, (flashes, len(names))).cumsum(axis=0) + [-1.0, *[0.0, 2.0, 1.0][-len(names) + 1 :]]
+    walk = rng.normal(0, 0.05, (flashes, len(names))).cumsum(axis=0)
+    walk += [-1.0, *[0.0, 2.0, 1.0][-len(names) + 1 :]]
     y = rng.random(flashes) < 1 / (1 + np.exp(-(x * walk).sum(axis=1)))
     index = pd.RangeIndex(3, 3 + flashes, name="stimulus_presentations_id")
     return pd.DataFrame(x, columns=names, index=index), pd.Series(y, index=index)

@@ -65,5 +65,5 @@ def test_means_of_rare_flashes_are_missing() -> None:
 
 
 def test_engagement_of_other_flashes_raises() -> None:
-    with pytest.raises(BadValue, match="expected fit.weights of the same session"):
+    with pytest.raises(BadValue, match=r"expected fit\.weights of the same session"):
         compute_weights_by_engagement(pd.DataFrame({"task0": [1.0]}, index=[7]), pd.Series([True]))

@@ -34,7 +34,7 @@ def test_labels_are_kept(labels: object, tmp_path: pathlib.Path) -> None:
 def test_labels_that_need_pickle_raise(tmp_path: pathlib.Path) -> None:
     index = pd.date_range("2024-01-01", periods=120)
     fit = fit_strategy(X.set_axis(index), Y.set_axis(index), sigma=0.05)
-    with pytest.raises(BadValue, match="expected numbers or texts. Rename them"):
+    with pytest.raises(BadValue, match=r"expected numbers or texts\. Rename them"):
         fit.save(tmp_path / "fit.npz")
     assert list(tmp_path.iterdir()) == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.models.test_states import SESSIONS
-from visbehavior.models.state_em import find_start, order_states, pack_sessions, run, run_em
+from visbehavior.models.state_em import Parameters, find_start, order_states, pack_sessions, run, run_em
 from visbehavior.models.state_inputs import check_sessions
 
 PACKED = pack_sessions(check_sessions(SESSIONS))
@@ -22,7 +22,8 @@ def test_iterations_never_lower_the_likelihood() -> None:
 
 
 def test_limit_of_iterations_is_reported() -> None:
-    assert run_em(PACKED, find_start(PACKED, 2, seed=0), 2)[1:] == (2, False)
+    start = Parameters(np.full(2, 0.5), np.full((2, 2), 0.5), np.array([[0.5, 0.0], [-0.5, 1.0]]))
+    assert run_em(PACKED, start, 2)[1:] == (2, False)
 
 
 def test_order_of_states_does_not_change_the_likelihood() -> None:
