@@ -18,19 +18,31 @@ _PUBLIC = {
     "Image": "image",
     "Mouse": "simulation.mouse",
     "Source": "reader",
+    "StateFit": "models.states",
+    "StrategyFit": "models.strategy",
     "VisualBehaviorOphysProjectCache": "project.cache",
     "build_release": "publish.build",
     "check_release": "publish.check",
+    "compare_state_counts": "models.state_counts",
+    "compute_dropout_scores": "models.dropouts",
     "compute_performance_metrics": "analysis.performance",
     "compute_performance_table": "performance_table",
     "compute_reward_rate": "analysis.performance",
     "compute_rolling_performance": "analysis.performance",
     "compute_session_rates": "analysis.performance",
+    "compute_strategy_regressors": "models.regressors",
+    "compute_weights_by_engagement": "models.dropouts",
     "convert_raw": "convert",
+    "cross_validate_strategy": "models.cross_validation",
+    "evaluate_states": "models.states",
+    "fit_states": "models.states",
+    "fit_strategy": "models.strategy",
     "install_as_allensdk": "allensdk",
+    "plot_dropouts": "plots.strategy",
     "plot_max_dprime": "plots.performance",
     "plot_plane": "plots.plane",
     "plot_population": "plots.traces",
+    "plot_strategy": "plots.strategy",
     "plot_stretch": "plots.timeline",
     "plot_timeline": "plots.timeline",
     "plot_traces": "plots.traces",
@@ -88,10 +100,24 @@ if TYPE_CHECKING:
         VisBehaviorError as VisBehaviorError,
         VisBehaviorWarning as VisBehaviorWarning,
     )
+    from visbehavior.models.cross_validation import cross_validate_strategy as cross_validate_strategy
+    from visbehavior.models.dropouts import (
+        compute_dropout_scores as compute_dropout_scores,
+        compute_weights_by_engagement as compute_weights_by_engagement,
+    )
+    from visbehavior.models.regressors import compute_strategy_regressors as compute_strategy_regressors
+    from visbehavior.models.state_counts import compare_state_counts as compare_state_counts
+    from visbehavior.models.states import (
+        StateFit as StateFit,
+        evaluate_states as evaluate_states,
+        fit_states as fit_states,
+    )
+    from visbehavior.models.strategy import StrategyFit as StrategyFit, fit_strategy as fit_strategy
     from visbehavior.nwb.writer import write_nwb as write_nwb
     from visbehavior.plots.performance import plot_max_dprime as plot_max_dprime
     from visbehavior.plots.plane import plot_plane as plot_plane
     from visbehavior.plots.traces import plot_population as plot_population, plot_traces as plot_traces
+    from visbehavior.plots.strategy import plot_dropouts as plot_dropouts, plot_strategy as plot_strategy
     from visbehavior.plots.timeline import plot_stretch as plot_stretch, plot_timeline as plot_timeline
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache as VisualBehaviorOphysProjectCache
     from visbehavior.publish.build import build_release as build_release

@@ -15,6 +15,7 @@ from visbehavior.analysis.presentations import to_nullable
 from visbehavior.arguments import check_flags
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.frames import documented, make_templates
+from visbehavior.models.strategy import StrategyFit, fit_flash_table
 from visbehavior.nwb.reader import NwbReader
 from visbehavior.nwb.writer import to_nwb
 from visbehavior.raw.reader import RawReader
@@ -26,6 +27,8 @@ from visbehavior.schema.convention import (
     LISTED_EXPERIMENT,
     parse_convention,
 )
+from visbehavior.schema.flashes import FLASHES
+from visbehavior.session_flashes import read_flash_table
 from visbehavior.session_metrics import SessionMetrics
 from visbehavior.session_repr import describe, describe_html, to_repr
 from visbehavior.session_tables import SessionTables
@@ -275,8 +278,7 @@ class BehaviorSession(SessionTables):
         Returns
         -------
         dict
-            The 23 counts, rates and d' values of `compute_performance_metrics`. NaN if there is no trial to compute a
-            rate from.
+            The 23 counts, rates and d' values of `compute_performance_metrics`. NaN without trials to compute from.
         """
         return self._metrics.compute(engaged_trial_reward_rate_threshold)
 
@@ -310,6 +312,14 @@ class BehaviorSession(SessionTables):
             float64, one value per trial, as `compute_reward_rate` returns it; NaN for the first 10.
         """
         return self._metrics.compute_reward_rate()
+
+    @documented(FLASHES)
+    def get_flash_table(self) -> pd.DataFrame:
+        return read_flash_table(self._reader, self._convention, self._blink_options)
+
+    def fit_strategy(self) -> StrategyFit:
+        """Fit how the mouse decides to lick: the function `fit_strategy` with the regressors of the flash table."""
+        return fit_flash_table(self.get_flash_table())
 
     @property
     def _metrics(self) -> SessionMetrics:

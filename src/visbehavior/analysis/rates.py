@@ -39,21 +39,38 @@ def compute_rolling_rate(
 
 
 def rolling_reward_rate(
-    rewarded: Booleans,
-    start_time: Floats,
-    window: int = REWARD_RATE_WINDOW,
-    first_trial: int = REWARD_RATE_FIRST_TRIAL,
+    rewarded: Booleans, start_time: Floats, window: int = REWARD_RATE_WINDOW, first_trial: int = REWARD_RATE_FIRST_TRIAL
 ) -> Floats:
     """Return rewarded trials per minute around each trial; NaN before the first trial with a rate."""
+    rate = compute_rate_around_trials(start_time, rewarded, window, first_trial)
+    rate[np.isinf(rate)] = np.nan
+    return rate
+
+
+def compute_rate_around_trials(
+    start_time: Floats, rewarded: Booleans, window: int = REWARD_RATE_WINDOW, first_trial: int = REWARD_RATE_FIRST_TRIAL
+) -> Floats:
+    """Return the rewarded trials per minute in the window around each trial; infinite before the first trial with a rate.
+
+    Parameters
+    ----------
+    start_time : numpy.ndarray
+        Start of each trial (s).
+    rewarded : numpy.ndarray
+        bool: the trials that count.
+    window : int
+        Number of trials before the current trial, and from the current trial on.
+    first_trial : int
+        Position of the first trial with a rate.
+    """
     count = len(start_time)
     total = np.concatenate([[0], np.cumsum(rewarded)])
     trial = np.arange(first_trial, max(count, first_trial))
     first = np.maximum(trial - window, 0)
     stop = np.minimum(trial + window, count)
-    rate = np.full(count, np.nan)
+    rate = np.full(count, np.inf)
     with np.errstate(divide="ignore", invalid="ignore"):
         rate[first_trial:] = (total[stop] - total[first]) / (start_time[stop - 1] - start_time[first]) * 60
-    rate[np.isinf(rate)] = np.nan
     return rate
 
 

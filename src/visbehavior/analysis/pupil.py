@@ -1,0 +1,40 @@
+"""Pupil size over time: interpolated over blinks, and relative to a baseline.
+
+Definition: brain_observatory_utilities (c0a47b4), ``datasets/optical_physiology/data_formatting.py``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from visbehavior.analysis.checks import Columns, get_booleans, get_numbers
+from visbehavior.analysis.event_times import Floats
+
+
+def interpolate_blinks(values: Floats, likely_blink: np.ndarray) -> Floats:
+    """Interpolate linearly, by row number, over blinks and other missing values.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        One value per frame of the eye camera.
+    likely_blink : numpy.ndarray
+        bool: frames whose value is not used.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64. NaN before the first usable value; after the last one its value.
+    """
+    usable = np.flatnonzero(~likely_blink & ~np.isnan(values))
+    if not len(usable):
+        return np.full(len(values), np.nan)
+    row = np.arange(len(values))
+    return np.interp(row, usable, values[usable], left=np.nan)
+
+
+def read_pupil_width(eye_tracking: Columns) -> tuple[Floats, Floats]:
+    """Return the times of the eye camera's frames, and the pupil width interpolated over likely blinks (pixels)."""
+    times = get_numbers(eye_tracking, "timestamps", "eye_tracking")
+    width = get_numbers(eye_tracking, "pupil_width", "eye_tracking")
+    return times, interpolate_blinks(width, get_booleans(eye_tracking, "likely_blink", "eye_tracking"))
