@@ -7,7 +7,15 @@ from typing import Any
 
 from visbehavior.errors import MissingExtra
 
-_EXTRAS = {"pynwb": "nwb", "hdmf": "nwb", "matplotlib": "plots", "scipy": "raw", "PIL": "raw", "obstore": ""}
+_EXTRAS = {
+    "pynwb": "nwb",
+    "hdmf": "nwb",
+    "matplotlib": "plots",
+    "scipy": "raw",
+    "PIL": "raw",
+    "xarray": "imaging",
+    "obstore": "",
+}
 """The extra that installs each library; "" for a required one, which an incomplete installation may lack."""
 _PACKAGES = {"PIL": "pillow"}
 """Package of each library whose package has another name."""

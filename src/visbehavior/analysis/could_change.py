@@ -119,7 +119,8 @@ def trial_by_start(start: Floats, trials: Columns | None) -> NDArray[np.int64]:
 def any_earlier(flags: NDArray[np.bool_], group: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return for each row whether an earlier row of its group is True."""
     order = np.argsort(group, kind="stable")
-    in_order, before = group[order], np.cumsum(flags[order]) - flags[order]
+    in_order = group[order]
+    before: NDArray[np.int64] = np.cumsum(flags[order]) - flags[order]
     _, first, size = np.unique(in_order, return_index=True, return_counts=True)
     earlier = np.empty(len(flags), dtype=np.bool_)
     earlier[order] = before > np.repeat(before[first], size)

@@ -155,7 +155,8 @@ def task_licks(licks: Floats, start: Floats, omitted: NDArray[np.bool_]) -> NDAr
     shown = start[~omitted]
     if not len(shown):
         return np.zeros(len(licks), dtype=np.bool_)
-    return (licks > shown[0]) & (licks <= start[-1] + FLASH_SECONDS)
+    in_task: NDArray[np.bool_] = (licks > shown[0]) & (licks <= start[-1] + FLASH_SECONDS)
+    return in_task
 
 
 def _find_bouts(licks: Floats, flashes: pd.DataFrame) -> dict[str, Any]:

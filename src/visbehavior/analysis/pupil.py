@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from numpy.typing import NDArray
+
 from visbehavior.analysis.checks import Columns, get_booleans, get_numbers
 from visbehavior.analysis.event_times import Floats
+from visbehavior.analysis.spontaneous import find_spontaneous
 
 
-def interpolate_blinks(values: Floats, likely_blink: np.ndarray) -> Floats:
+def interpolate_blinks(values: Floats, likely_blink: NDArray[np.bool_]) -> Floats:
     """Interpolate linearly, by row number, over blinks and other missing values.
 
     Parameters
@@ -38,3 +41,18 @@ def read_pupil_width(eye_tracking: Columns) -> tuple[Floats, Floats]:
     times = get_numbers(eye_tracking, "timestamps", "eye_tracking")
     width = get_numbers(eye_tracking, "pupil_width", "eye_tracking")
     return times, interpolate_blinks(width, get_booleans(eye_tracking, "likely_blink", "eye_tracking"))
+
+
+def normalize_to_gray(times: Floats, values: Floats, first_flash: float) -> Floats:
+    """Divide by the mean of the gray period before the task; NaN if the recording has no such period.
+
+    Parameters
+    ----------
+    times, values : numpy.ndarray
+        Times (s) and values of the samples.
+    first_flash : float
+        Start of the first flash of the task (s).
+    """
+    gray = values[find_spontaneous(times, first_flash)]
+    gray = gray[~np.isnan(gray)]
+    return values / (gray.mean() if len(gray) else np.nan)
