@@ -6,7 +6,6 @@ Definition: brain_observatory_utilities (c0a47b4), ``datasets/optical_physiology
 from __future__ import annotations
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from visbehavior.analysis.checks import Columns, get_booleans, get_numbers
