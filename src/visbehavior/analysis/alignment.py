@@ -20,7 +20,7 @@ from visbehavior.extras import import_extra
 METHODS = ("interpolate", "nearest")
 _MAX_VALUES = 2**32
 """Largest number of values in a result. A larger one is a mistake in the window or the rate."""
-_BLOCK = 2**18
+_BLOCK = 2**15
 """Values that are aligned together, few enough for the processor's cache."""
 
 COMPLETE, PARTIAL, OUTSIDE, NO_SAMPLE, NO_TIME = (
@@ -181,7 +181,7 @@ def _as_numbers(name: str, values: Any, dimensions: tuple[int, ...], expected: s
         array = np.asarray(values)
         if array.dtype.kind in "cmM":
             raise TypeError(f"its dtype is {array.dtype}")
-        array = array if array.dtype == np.float32 else array.astype(np.float64)
+        array = array if array.dtype == np.float32 else array.astype(np.float64, copy=False)
     except (ArithmeticError, TypeError, ValueError) as error:
         raise BadValue(f"{name} cannot be used: {error}. Expected {expected}.", name=name) from error
     if array.ndim not in dimensions:
@@ -287,28 +287,27 @@ def _problems(events: Floats, missing: NDArray[np.bool_], empty: NDArray[np.bool
 
 def _gather(samples: NDArray[Any], positions: Positions) -> NDArray[Any]:
     """Return the samples at the positions, block by block, so that intermediate values stay in the cache."""
-    aligned = np.empty(positions.left.shape + samples.shape[1:], dtype=samples.dtype)
-    per_event = max(int(np.prod(aligned.shape[1:])), 1)
-    size = max(_BLOCK // per_event, 1)
+    left, weight, missing = positions
+    aligned = np.empty(left.shape + samples.shape[1:], dtype=samples.dtype)
+    size = max(_BLOCK // max(int(np.prod(aligned.shape[1:])), 1), 1)
+    following = np.empty((size, *aligned.shape[1:]), dtype=samples.dtype)
+    if weight is not None:
+        # Without a weight the following sample is not used: it may be NaN.
+        right = left + (weight > 0)
+        weight = weight.reshape(weight.shape + (1,) * (samples.ndim - 1)).astype(samples.dtype, copy=False)
     for first in range(0, len(aligned), size):
         rows = slice(first, first + size)
-        weight = None if positions.weight is None else positions.weight[rows]
-        block = Positions(positions.left[rows], weight, positions.missing[rows])
-        _gather_block(samples, block, aligned[rows])
-    return aligned
-
-
-def _gather_block(samples: NDArray[Any], positions: Positions, aligned: NDArray[Any]) -> None:
-    left, weight, missing = positions
-    np.take(samples, left, axis=0, out=aligned, mode="clip")
-    if weight is not None:
-        # Without a weight the next sample is not used: it may be NaN.
-        following = np.take(samples, left + (weight > 0), axis=0, mode="clip")
-        following -= aligned
-        following *= weight.reshape(weight.shape + (1,) * (samples.ndim - 1)).astype(samples.dtype)
-        aligned += following
+        block = aligned[rows]
+        np.take(samples, left[rows], axis=0, out=block, mode="clip")
+        if weight is not None:
+            step = following[: len(block)]
+            np.take(samples, right[rows], axis=0, out=step, mode="clip")
+            step -= block
+            step *= weight[rows]
+            block += step
     if missing.any():
         aligned[missing] = np.nan
+    return aligned
 
 
 def _baseline(aligned: NDArray[Any], relative: Floats, baseline: Any) -> NDArray[Any]:

@@ -23,6 +23,7 @@ from visbehavior.analysis.event_times import (
     time_from_last,
 )
 from visbehavior.analysis.licking import find_bouts
+from visbehavior.analysis.performance import get_change_time
 from visbehavior.analysis.presentations import compute_trials_id
 from visbehavior.analysis.pupil import read_pupil_width
 from visbehavior.errors import BadValue
@@ -234,7 +235,7 @@ def trial_labels(trials: Columns) -> NDArray[np.int64]:
 
 def _trial_of_change(start: Floats, trials: Columns) -> NDArray[np.int64]:
     """Return the position of the trial that has its change at each flash; -1 if there is none, or more than one."""
-    change_time = get_numbers(trials, "change_time")
+    change_time = get_change_time(trials)
     order = np.argsort(change_time, kind="stable")
     changes = change_time[order][: np.count_nonzero(~np.isnan(change_time))]
     count, _ = count_between(changes, start - CHANGE_DISTANCE, start + CHANGE_DISTANCE)
