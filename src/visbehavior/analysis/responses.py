@@ -56,7 +56,7 @@ def compute_mean_response(response: Any, duration: float = RESPONSE_SECONDS) -> 
     Definition: brain_observatory_utilities, ``get_stimulus_response_df``.
     """
     check_number("duration", duration, above=0, unit="s")
-    values, time = _checked(response)
+    values, time = check_response(response)
     means = {
         "mean_response": mean_over_time(values, time, 0, duration),
         "baseline_response": mean_over_time(values, time, -duration, 0),
@@ -275,7 +275,7 @@ def compute_confidence_band(response: Any, *, draws: int = 1000, seed: int = 0, 
     BadValue
         If `response` is not of this kind, or a number is out of range.
     """
-    values, _ = _checked(response)
+    values, _ = check_response(response)
     _check_bootstrap(draws, seed, level)
     generator = np.random.default_rng(seed)
     means = np.array([_mean(events) for events in _resampled(values, draws, generator)])
@@ -342,7 +342,7 @@ def _check_bootstrap(draws: Any, seed: Any, level: Any) -> None:
     check_number("level", level, 0, 1)
 
 
-def _checked(response: Any) -> tuple[NDArray[Any], Floats]:
+def check_response(response: Any) -> tuple[NDArray[Any], Floats]:
     """Return the values and times of an aligned array; BadValue if it is something else."""
     dims = getattr(response, "dims", None)
     if dims not in (("event", "time"), ("event", "time", "cell")) or "time" not in getattr(response, "coords", ()):
