@@ -13,6 +13,7 @@ from visbehavior.analysis.engagement import DEFINITIONS, compute_engagement
 from visbehavior.analysis.event_kinds import select_events
 from visbehavior.analysis.licking import compute_lick_rate
 from visbehavior.analysis.pupil import read_pupil_width
+from visbehavior.arguments import check_choice
 from visbehavior.errors import BadValue, MissingData, brief_repr
 from visbehavior.experiment import BehaviorOphysExperiment
 from visbehavior.session import BehaviorSession
@@ -68,10 +69,7 @@ def compute_session_response(
     >>> compute_mean_response(response)
     """
     _check_session(session)
-    if not isinstance(stream, str) or stream not in _STREAMS:
-        raise BadValue(
-            f"stream is {brief_repr(stream)}; expected one of {', '.join(_STREAMS)}.", name="stream", value=stream
-        )
+    check_choice("stream", stream, _STREAMS)
     event_times = select_events(session.get_flash_table(), events, session.licks, session.rewards)
     times, values = _STREAMS[stream](session)
     return compute_event_triggered(

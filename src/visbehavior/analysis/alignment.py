@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.analysis.event_times import Floats
-from visbehavior.arguments import as_float, check_number
+from visbehavior.arguments import as_float, check_choice, check_number
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.extras import import_extra
 
@@ -114,10 +114,7 @@ def compute_event_triggered(
     sample_times, samples = _checked_samples(times, values)
     start, end = checked_window("window", window)
     events, labels = _checked_events(event_times)
-    if method not in METHODS:
-        raise BadValue(
-            f"method is {brief_repr(method)}; expected 'interpolate' or 'nearest'.", name="method", value=method
-        )
+    check_choice("method", method, METHODS)
     rate = _checked_rate(sample_times, sampling_rate, method)
     _check_size(events, (end - start) * rate, samples)
     if method == "interpolate":

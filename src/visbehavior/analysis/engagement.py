@@ -25,7 +25,8 @@ from visbehavior.analysis.performance import (
     get_change_time,
 )
 from visbehavior.analysis.rates import Booleans, Floats
-from visbehavior.errors import BadValue, MissingData, brief_repr
+from visbehavior.arguments import check_choice
+from visbehavior.errors import BadValue, MissingData
 
 TRAILING_FLASHES = 320
 """Flashes of the window of VBA and GLM: the current flash and those before it."""
@@ -131,10 +132,7 @@ def compute_flash_reward_rate(
     BadValue, MissingData
         As `compute_engagement`.
     """
-    if not isinstance(method, str) or method not in DEFINITIONS:
-        raise BadValue(
-            f"method is {brief_repr(method)}; expected one of {', '.join(DEFINITIONS)}.", name="method", value=method
-        )
+    check_choice("method", method, DEFINITIONS)
     definition = DEFINITIONS[method]
     if definition.needs_trials and trials is None:
         raise MissingData(

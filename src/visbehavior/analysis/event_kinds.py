@@ -11,7 +11,8 @@ import pandas as pd
 from visbehavior.analysis.checks import Columns
 from visbehavior.analysis.event_times import get_event_times
 from visbehavior.analysis.licking import compute_lick_bouts
-from visbehavior.errors import BadValue, MissingData, brief_repr
+from visbehavior.arguments import check_choice
+from visbehavior.errors import MissingData
 
 _FLASH_COLUMNS = {
     "changes": "is_change",
@@ -51,10 +52,7 @@ def select_events(
     MissingData
         If a table or column is missing.
     """
-    if not isinstance(kind, str) or kind not in EVENT_KINDS:
-        raise BadValue(
-            f"events is {brief_repr(kind)}; expected one of {', '.join(EVENT_KINDS)}.", name="events", value=kind
-        )
+    check_choice("events", kind, EVENT_KINDS)
     if kind in _EVENTS_OF_TABLE:
         name, select = _EVENTS_OF_TABLE[kind]
         table = {"licks": licks, "rewards": rewards}[name]

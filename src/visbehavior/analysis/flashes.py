@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from visbehavior.analysis.checks import Columns, check_one_session, get_booleans, get_numbers
+from visbehavior.analysis.checks import Columns, check_one_session, get_booleans, get_numbers, get_texts
 from visbehavior.analysis.could_change import compute_could_change
 from visbehavior.analysis.event_times import (
     Floats,
@@ -93,7 +93,7 @@ def compute_flash_table(
     if running_speed is not None:
         times = get_event_times(running_speed, "running_speed")
         columns["mean_running_speed"] = mean_in_windows(times, get_numbers(running_speed, "speed"), *window)
-    if eye_tracking is not None and len(eye_tracking):
+    if eye_tracking is not None:
         columns["mean_pupil_width"] = mean_in_windows(*read_pupil_width(eye_tracking), *window)
     table = flashes.assign(**columns)
     if trials is not None:
@@ -131,7 +131,7 @@ def _select_flashes(presentations: Columns) -> pd.DataFrame:
     name = "stimulus_presentations"
     columns: dict[str, Any] = {"start_time": get_event_times(frame, name, "start_time")}
     if "image_name" in frame:
-        image_name = np.asarray(frame["image_name"], dtype=object)
+        image_name = get_texts(frame, "image_name", name)
         columns["image_name"] = image_name
         columns["previous_image_name"] = np.concatenate([[None], image_name[:-1]])[: len(frame)]
     columns |= {column: get_booleans(frame, column, name) for column in ("is_change", "omitted")}

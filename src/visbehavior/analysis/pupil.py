@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from visbehavior.analysis.checks import Columns, get_booleans, get_numbers
+from visbehavior.analysis.checks import Columns, check_one_session, get_booleans, get_numbers
 from visbehavior.analysis.event_times import Floats
 from visbehavior.analysis.spontaneous import find_spontaneous
 
@@ -37,6 +37,7 @@ def interpolate_blinks(values: Floats, likely_blink: NDArray[np.bool_]) -> Float
 
 def read_pupil_width(eye_tracking: Columns) -> tuple[Floats, Floats]:
     """Return the times of the eye camera's frames, and the pupil width interpolated over likely blinks (pixels)."""
+    check_one_session(eye_tracking, "eye_tracking", "timestamps")
     times = get_numbers(eye_tracking, "timestamps", "eye_tracking")
     width = get_numbers(eye_tracking, "pupil_width", "eye_tracking")
     return times, interpolate_blinks(width, get_booleans(eye_tracking, "likely_blink", "eye_tracking"))

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.analysis.alignment import mean_over_time
+from visbehavior.analysis.checks import get_texts
 from visbehavior.analysis.event_times import Floats
 from visbehavior.analysis.spontaneous import find_spontaneous
 from visbehavior.arguments import check_number, check_whole_number
@@ -26,6 +27,8 @@ P_VALUE_DRAWS = 10_000
 RUNNING_ABOVE = 2.0
 """The mouse counts as running at a higher mean speed (cm/s)."""
 _MAX_DRAWS = 1_000_000
+_LONGEST_WINDOW = 1e6
+"""Longest response window (s). A longer one is a mistake."""
 
 
 def compute_mean_response(response: Any, duration: float = RESPONSE_SECONDS) -> pd.DataFrame:
@@ -114,7 +117,7 @@ def compute_response_p_values(
     Definition: brain_observatory_utilities, ``get_p_value_from_shuffled_spontaneous``, with the window in seconds. Their
     caller multiplies the window by the frame rate twice.
     """
-    check_number("duration", duration, above=0, unit="s")
+    check_number("duration", duration, most=_LONGEST_WINDOW, above=0, unit="s")
     check_number("first_flash", first_flash, unit="s")
     check_whole_number("draws", draws, 1, _MAX_DRAWS)
     check_whole_number("seed", seed, 0, 2**32 - 1)
@@ -176,13 +179,8 @@ def compute_image_selectivity(mean_response: Any, image_names: Any) -> pd.DataFr
     Definition: visual_behavior_analysis, ``cell_metrics.py``. Both are meaningful for responses that are not negative.
     """
     responses = _as_array("mean_response", mean_response, 2)
-    try:
-        names, image = np.unique(np.asarray(image_names, dtype=object).astype(str), return_inverse=True)
-    except Exception as error:  # an object may fail in any way when it is converted to text
-        raise BadValue(
-            f"image_names is {brief_repr(image_names)}; expected the name of the image of each event.",
-            name="image_names",
-        ) from error
+    texts = get_texts({"image_names": image_names}, "image_names", "images")
+    names, image = np.unique(texts.astype(str), return_inverse=True)
     if image.shape != responses.shape[:1]:
         raise BadValue(
             f"image_names has the shape {image.shape}, and mean_response has {len(responses)} events; expected one name per event.",
