@@ -38,6 +38,12 @@ UNKNOWN_STAGE = "#999999"
 STAGE_ALPHA = 0.4
 """Opacity of the bands of stages."""
 
+# Paul Tol's "bright" scheme. These colors are visible on white and on black.
+CONDITIONS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")
+"""Colors of conditions, in order."""
+NEUTRAL = "#888888"
+"""Lines that are not data, such as the time of the event."""
+
 
 def image_color(name: str) -> str:
     """Return the color of an image, the same in every session.
