@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from visbehavior._version import __version__
 from visbehavior.analysis.eye_tracking import checked_blink_options
 from visbehavior.analysis.presentations import to_nullable
+from visbehavior.analysis.pupil import compute_pupil_diameter
 from visbehavior.arguments import check_flags
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.frames import documented, make_templates
 from visbehavior.models.strategy import StrategyFit, fit_flash_table
 from visbehavior.nwb.reader import NwbReader
 from visbehavior.nwb.writer import to_nwb
+from visbehavior.pynapple_objects import to_pynapple
 from visbehavior.raw.reader import RawReader
 from visbehavior.reader import SessionReader, Source
 from visbehavior.schema import session as schema
@@ -28,6 +30,7 @@ from visbehavior.schema.convention import (
     parse_convention,
 )
 from visbehavior.schema.flashes import FLASHES
+from visbehavior.schema.pupil import PUPIL_DIAMETER
 from visbehavior.session_flashes import read_flash_table
 from visbehavior.session_metrics import SessionMetrics
 from visbehavior.session_repr import describe, describe_html, to_repr
@@ -250,6 +253,11 @@ class BehaviorSession(SessionTables):
         return self._table(schema.EYE_TRACKING, self._compute_eye_tracking)
 
     @property
+    @documented(PUPIL_DIAMETER)
+    def pupil_diameter(self) -> pd.DataFrame:
+        return self._once(PUPIL_DIAMETER.name, lambda: compute_pupil_diameter(self.eye_tracking))
+
+    @property
     @documented(schema.EYE_TRACKING_RIG_GEOMETRY)
     def eye_tracking_rig_geometry(self) -> dict[str, Any]:
         return self._dictionary(schema.EYE_TRACKING_RIG_GEOMETRY)
@@ -345,6 +353,23 @@ class BehaviorSession(SessionTables):
             If the session uses the names of AllenSDK 2.10.
         """
         return to_nwb(self)
+
+    def to_pynapple(self, *names: str) -> dict[str, Any]:
+        """Return tables and epochs as objects of pynapple, which must be installed.
+
+        Parameters
+        ----------
+        *names : str
+            "licks" (Ts), "rewards", "running_speed", "pupil_diameter" (Tsd), "trials", "stimulus_presentations" (IntervalSet
+            with columns of the table). An imaging plane also has the kinds of `BehaviorOphysExperiment.traces` (TsdFrame, a
+            column per cell_roi_id). Without names: all of them, of traces the dF/F and the events.
+
+        Returns
+        -------
+        dict
+            Objects by name. A session without eye tracking has no pupil_diameter.
+        """
+        return to_pynapple(self, names)
 
     def describe(self) -> str:
         """Describe the session in a few lines: mouse, stage, date, duration, and numbers of rows."""
