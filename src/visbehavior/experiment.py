@@ -198,7 +198,9 @@ class BehaviorOphysExperiment(BehaviorSession):
     @property
     @documented(schema.EVENTS)
     def events(self) -> pd.DataFrame:
-        return self._once(schema.EVENTS.name, self._read_events)
+        return self._once(
+            schema.EVENTS.name, lambda: make_events_table(self._plane_traces, self._cells_of, self._convention)
+        )
 
     def get_dff_traces(
         self, cell_specimen_ids: Iterable[int] | None = None
@@ -377,24 +379,19 @@ class BehaviorOphysExperiment(BehaviorSession):
         masks = self._reader.read(schema.CELL_SPECIMEN_TABLE, "roi_mask".__eq__)["roi_mask"]
         return make_cell_table(self._plane_traces, self._cells(), masks)
 
+    def _traces(self, table: Table) -> Any:
+        return self._once(
+            table.name, lambda: make_trace_table(self._plane_traces, table, self._cells(), self._convention)
+        )
+
     @property
     def _plane_traces(self) -> PlaneTraces:
         return PlaneTraces(
             self._reader, self._once, self._stored_cells(), self._selected(), self.ophys_timestamps, self._events_filter
         )
 
-    def _read_traces(self, table: Table) -> pd.DataFrame | None:
-        return make_trace_table(self._plane_traces, table, self._cells(), self._convention)
-
-    def _read_events(self) -> pd.DataFrame:
-        return make_events_table(self._plane_traces, self._cells_of, self._convention)
-
     def _image(self, name: str) -> Image:
-        def read() -> Image:
-            pixels, size = self._reader.read_image(name)
-            return Image(pixels, [size, size])
-
-        return self._once(f"image {name}", read)
+        return self._once(f"image {name}", lambda: self._reader.read_image(name))
 
     def _union_of_masks(self) -> Image:
         masks = self._reader.read(schema.CELL_SPECIMEN_TABLE, "roi_mask".__eq__)["roi_mask"]
