@@ -202,11 +202,21 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "sessions": i.performance,
         "ax": i.axes(),
     },
+    "plot_plane": lambda i: {"experiment": i.experiment(), "ax": i.axes()},
+    "plot_population": lambda i: {"experiment": i.experiment(), "ax": i.axes(), "start": 6.0, "stop": 8.0},
     "plot_timeline": lambda i: {
         **{name: getattr(i.tables, name) for name in ("running_speed", "licks", "rewards", "stimulus_presentations")},
         "ax": i.axes(),
         "start": 12.0,
         "stop": 20.0,
+        "trials": i.tables.trials,
+    },
+    "plot_traces": lambda i: {
+        "experiment": i.experiment(),
+        "cell_specimen_ids": i.cell_ids(),
+        "ax": i.axes(),
+        "start": 6.0,
+        "stop": 8.0,
     },
     "simulate": lambda i: {
         "session_type": FIRST_STAGE,
@@ -323,7 +333,7 @@ def test_hostile_arguments_are_reported_in_one_line(
 
 
 MISSING = {
-    "matplotlib": ("plot_timeline", "plot_max_dprime"),
+    "matplotlib": ("plot_timeline", "plot_max_dprime", "plot_plane", "plot_traces", "plot_population"),
     "pynwb": ("write_nwb", "BehaviorSession.to_nwb", "convert_raw", "build_release"),
     "PIL": ("VisualBehaviorOphysProjectCache.get_natural_movie_template",),
     "obstore": ("VisualBehaviorOphysProjectCache.from_s3_cache",),

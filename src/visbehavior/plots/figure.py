@@ -61,7 +61,7 @@ def check_axes(ax: Any) -> None:
 def axes_size(ax: Axes) -> tuple[float, float]:
     """Return the width and the height of axes in inches."""
     box, dots_per_inch = ax.get_window_extent(), ax.figure.dpi
-    return box.width / dots_per_inch, box.height / dots_per_inch
+    return float(box.width / dots_per_inch), float(box.height / dots_per_inch)
 
 
 def foreground(ax: Axes) -> Any:

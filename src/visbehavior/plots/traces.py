@@ -15,7 +15,7 @@ from visbehavior.extras import import_extra
 from visbehavior.plots.events import draw_task, named_elsewhere
 from visbehavior.plots.figure import add_legend, axes_size, check_axes, font_size, foreground, new_figure, set_labels
 from visbehavior.plots.plane import EXPERIMENT, plane_title
-from visbehavior.plots.tables import TaskTables, parse_time_range, read_attributes, read_session
+from visbehavior.plots.tables import TaskTables, as_array, parse_time_range, read_attributes, read_session
 from visbehavior.plots.timeline import OVERVIEW_DURATION
 
 if TYPE_CHECKING:
@@ -190,14 +190,15 @@ def _read_table(experiment: Any) -> tuple[pd.DataFrame, NDArray[np.float64]]:
         raise BadValue(
             f"experiment.dff_traces is {brief_repr(table)}; expected a DataFrame with a column dff.", name="dff_traces"
         )
-    if not isinstance(times, np.ndarray) or times.ndim != 1 or times.dtype.kind != "f" or not len(times):
-        raise BadValue(
-            f"experiment.ophys_timestamps is {brief_repr(times)}; expected an array with the time of each frame.",
-            name="ophys_timestamps",
-        )
     if not len(table):
         raise BadValue("The imaging plane has no valid cell, so there is no dF/F to plot.", name="dff_traces")
-    return table, times
+    expected = "an array with the time of each frame, in ascending order"
+    seconds = as_array(times, 1, "experiment.ophys_timestamps", expected).astype(np.float64)
+    if not len(seconds) or not (np.diff(seconds) >= 0).all():
+        raise BadValue(
+            f"experiment.ophys_timestamps is {brief_repr(times)}; expected {expected}.", name="ophys_timestamps"
+        )
+    return table, seconds
 
 
 def _count_default_cells(ax: Axes | None) -> int:
@@ -219,7 +220,8 @@ def _frames_within(times: NDArray[np.float64], first: float, last: float) -> sli
 
 def _read_matrix(table: pd.DataFrame, count: int, frames: slice) -> NDArray[np.float64]:
     """Return frames of the traces, cells x frames. Other frames are not read from the file."""
-    traces = [np.asarray(trace, dtype=np.float64) for trace in table["dff"]]
+    expected = "a trace, with a value for each of ophys_timestamps"
+    traces = [as_array(trace, 1, "A value of experiment.dff_traces.dff", expected) for trace in table["dff"]]
     for trace in traces:
         if trace.shape != (count,):
             raise BadValue(
@@ -227,7 +229,7 @@ def _read_matrix(table: pd.DataFrame, count: int, frames: slice) -> NDArray[np.f
                 "ophys_timestamps.",
                 name="dff",
             )
-    return np.array([trace[frames] for trace in traces])
+    return np.array([trace[frames] for trace in traces], dtype=np.float64)
 
 
 def _draw_traces(ax: Axes, ids: pd.Index, times: NDArray[np.float64], traces: NDArray[np.float64]) -> None:
