@@ -51,7 +51,7 @@ def test_image_and_outlines_are_drawn() -> None:
     np.testing.assert_array_equal(segments, outline_segments(PLANE.masks))
     # A pixel is centered on whole numbers, as in the image.
     assert ax.images[0].get_extent() == [-0.5, SIZE[1] - 0.5, SIZE[0] - 0.5, -0.5]
-    assert ax.get_title() == "Imaging plane 990000001, mouse 457841, VISp, depth 175 µm, 6 cells"
+    assert ax.get_title() == "Imaging plane 990000001, mouse 457841, VISp, depth 175 µm,\n6 cells"
 
 
 def test_axes_are_drawn_on_and_returned() -> None:
