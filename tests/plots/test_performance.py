@@ -14,9 +14,9 @@ import pytest
 from tests.plots import artists
 from tests.plots.styles import SIZES, STYLES, check_visible
 from visbehavior import BadValue, MissingData, plot_max_dprime
-from visbehavior.plots.colors import STAGE_ALPHA, stage_color
+from visbehavior.plots.colors import KINDS, STAGE_ALPHA, stage_color
 from visbehavior.plots.figure import new_figure
-from visbehavior.plots.performance import KIND_STYLES, NO_DPRIME, session_kind, stage_label
+from visbehavior.plots.performance import KIND_MARKERS, NO_DPRIME, session_kind, stage_label
 from visbehavior.simulation.stages import CURRICULUM
 
 TYPES = [
@@ -89,11 +89,11 @@ def test_kinds_of_sessions_differ_in_color_and_marker() -> None:
     ):
         drawn = artists.line(ax, kind)
         np.testing.assert_allclose(drawn.get_xdata(), days)
-        assert (drawn.get_markerfacecolor(), drawn.get_marker()) == KIND_STYLES[kind]
-    colors, markers = zip(*KIND_STYLES.values(), strict=True)
-    assert len(KIND_STYLES) == len(set(colors)) == len(set(markers))
+        assert (drawn.get_markerfacecolor(), drawn.get_marker()) == (KINDS[kind], KIND_MARKERS[kind])
+    assert list(KINDS) == list(KIND_MARKERS)
+    assert len(KINDS) == len(set(KINDS.values())) == len(set(KIND_MARKERS.values()))
     assert artists.line(ax, NO_DPRIME).get_xdata().tolist() == [0]
-    assert artists.legend(ax) == [*KIND_STYLES, NO_DPRIME]
+    assert artists.legend(ax) == [*KINDS, NO_DPRIME]
 
 
 def test_stages_are_bands_that_cover_their_sessions() -> None:

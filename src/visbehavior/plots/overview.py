@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from visbehavior.analysis.checks import get_numbers
 from visbehavior.analysis.performance import compute_rolling_performance
 from visbehavior.extras import import_extra
-from visbehavior.plots.colors import OUTCOMES, REWARD, REWARD_RATE
+from visbehavior.plots.colors import ENGAGED, ENGAGED_ALPHA, OUTCOMES, REWARD, REWARD_RATE
 from visbehavior.plots.figure import POINTS_PER_INCH, axes_size, font_size, foreground
 from visbehavior.plots.tables import TaskTables
 from visbehavior.settings import ENGAGED_REWARD_RATE
@@ -19,9 +19,6 @@ from visbehavior.settings import ENGAGED_REWARD_RATE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ENGAGED = "#33AA66"
-"""Color of the times at which the mouse was engaged."""
-ENGAGED_ALPHA = 0.25
 
 ROWS = ("speed\n(cm/s)", "licks\n(per min)", "rewards\n(per min)", "response\nrate", "")
 """Names of the rows; the last two are drawn if there are trials."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue, MissingData, brief_repr
 from visbehavior.extras import import_extra
+from visbehavior.plots.colors import OUTLINE
 from visbehavior.plots.figure import check_axes, new_figure, set_labels
 from visbehavior.plots.tables import as_array, read_attributes, read_entry
 
@@ -20,8 +21,6 @@ EXPERIMENT = (
     "an imaging plane, as returned by BehaviorOphysExperiment.from_nwb_path or cache.get_behavior_ophys_experiment"
 )
 """What functions expect as `experiment`, for messages."""
-OUTLINE = "#EE7733"
-"""Color of outlines. It differs from all grays of the image."""
 
 _SIZE = (7.0, 7.0)
 _OUTLINE_WIDTH = 0.9
