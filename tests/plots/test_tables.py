@@ -113,6 +113,11 @@ def test_object_without_an_attribute_is_named() -> None:
         read_attributes(3, "experiment", ("dff_traces",), "an imaging plane")
 
 
+def test_older_change_times_are_used_if_there_are_no_others() -> None:
+    trials = SESSION.trials.rename(columns={"change_time": "change_time_no_display_delay"})
+    assert read_session(replace(trials=trials)).outcomes.equals(read_session(SESSION).outcomes)
+
+
 def test_missing_column_of_trials_raises() -> None:
     with pytest.raises(MissingData, match="no column 'change_time'"):
         read_session(replace(trials=SESSION.trials.drop(columns="change_time")))

@@ -204,7 +204,7 @@ def test_time_range_without_frames_raises(plot: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("plot", PLOTS)
-@pytest.mark.parametrize("name", ["dff_traces", "ophys_timestamps", "licks", "metadata"])
+@pytest.mark.parametrize("name", ["dff_traces", "ophys_timestamps", "licks"])
 def test_hostile_planes_are_reported_in_one_line(plot: Callable[..., Any], name: str, tmp_path: Any) -> None:
     values = hostile_values(tmp_path)
     values["traces"] = pd.DataFrame({"dff": [None, "x"]})

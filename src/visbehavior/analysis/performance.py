@@ -304,7 +304,7 @@ def _compute_rolling(trials: Columns, response_window_start: float, is_passive: 
 
 def _responded_in_window(trials: Columns, response_window_start: float) -> Booleans:
     """Return the trials whose first lick after the start of the response window is before its end."""
-    change_time = _change_time(trials)
+    change_time = get_change_time(trials)
     licks = get_times(trials, "lick_times")
     latency = licks.flat - change_time[licks.row]
     after_start = np.flatnonzero(latency > response_window_start)
@@ -314,7 +314,7 @@ def _responded_in_window(trials: Columns, response_window_start: float) -> Boole
     return responded
 
 
-def _change_time(trials: Columns) -> Floats:
+def get_change_time(trials: Columns) -> Floats:
     """Return the change times; without them, as AllenSDK does, those without the monitor delay."""
     lacks_delay = "change_time" not in trials and CHANGE_TIME_WITHOUT_DELAY in trials
     return get_numbers(trials, CHANGE_TIME_WITHOUT_DELAY if lacks_delay else "change_time")

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.analysis.checks import get_booleans, get_numbers
+from visbehavior.analysis.performance import get_change_time
 from visbehavior.analysis.presentations import compute_is_change
 from visbehavior.arguments import check_number
 from visbehavior.errors import BadValue, MissingData, brief_repr
@@ -244,7 +245,7 @@ def _select_outcomes(trials: pd.DataFrame | None) -> pd.DataFrame:
     _check_table(trials, "trials")
     if not len(trials):
         return _select_outcomes(None)
-    time = get_numbers(trials, "change_time")
+    time = get_change_time(trials)
     parts = [
         pd.DataFrame({"time": time[get_booleans(trials, column)], "outcome": outcome})
         for outcome, column in OUTCOME_COLUMNS.items()
