@@ -98,6 +98,11 @@ def test_missing_cells_give_a_warning() -> None:
         plot_traces(EXPERIMENT, [5])
 
 
+def test_empty_list_of_cells_raises() -> None:
+    with pytest.raises(BadValue, match="cell_specimen_ids is empty; expected at least one id, or None"):
+        plot_traces(EXPERIMENT, [])
+
+
 def test_cell_without_an_id_is_drawn() -> None:
     index = pd.Index([None, *PLANE.specimen_ids[1:]], dtype=object, name="cell_specimen_id")
     ax = plot_traces(as_experiment(dff_traces=EXPERIMENT.dff_traces.set_axis(index)), **RANGE)

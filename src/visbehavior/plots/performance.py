@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PASSIVE = "imaging, passive"
+TRAINING = "training"
 HABITUATION = "habituation"
 ACTIVE = "imaging, active"
 NO_DPRIME = "no d'"
-KIND_MARKERS = {"training": "o", HABITUATION: "s", ACTIVE: "^", PASSIVE: "v"}
+KIND_MARKERS = {TRAINING: "o", HABITUATION: "s", ACTIVE: "^", PASSIVE: "v"}
 """Marker of each kind of session. They also work without color."""
 SHORT_NAMES = "; T: TRAINING, O: OPHYS"
 """Explanation of the names of stages in narrow axes, T3 for TRAINING_3."""
@@ -104,12 +105,12 @@ def plot_max_dprime(sessions: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 def session_kind(session_type: Any) -> str:
     """Return the kind of a session, a key of `KIND_MARKERS`, from its session type."""
-    text = str(session_type)
-    if "passive" in text:
+    parsed = parse_session_type(str(session_type))
+    if parsed.is_passive:
         return PASSIVE
-    if "habituation" in text or text.startswith("OPHYS_0"):
+    if parsed.is_habituation:
         return HABITUATION
-    return ACTIVE if text.startswith("OPHYS") else "training"
+    return ACTIVE if parsed.phase == "OPHYS" else TRAINING
 
 
 def stage_label(session_type: str) -> str:

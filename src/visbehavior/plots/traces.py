@@ -84,7 +84,7 @@ def plot_traces(
     >>> ax = plot_traces(experiment, [1086557092, 1086557208])
     """
     check_axes(ax)
-    ids = None if cell_specimen_ids is None else list_cell_ids(cell_specimen_ids)
+    ids = None if cell_specimen_ids is None else _list_ids(cell_specimen_ids)
     table, times = _read_table(experiment)
     table = table.iloc[: _count_default_cells(ax)] if ids is None else select_cells(table, ids)
     events = read_session(experiment)
@@ -201,6 +201,16 @@ def _read_table(experiment: Any) -> tuple[pd.DataFrame, NDArray[np.float64]]:
             f"experiment.ophys_timestamps is {brief_repr(times)}; expected {expected}.", name="ophys_timestamps"
         )
     return table, seconds
+
+
+def _list_ids(cell_specimen_ids: Iterable[int]) -> list[int]:
+    ids = list_cell_ids(cell_specimen_ids)
+    if not ids:
+        raise BadValue(
+            "cell_specimen_ids is empty; expected at least one id, or None for the first cells.",
+            name="cell_specimen_ids",
+        )
+    return ids
 
 
 def _count_default_cells(ax: Axes | None) -> int:
