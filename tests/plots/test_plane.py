@@ -83,6 +83,12 @@ def test_text_is_visible_in_all_styles_and_sizes(style: str, size: tuple[float, 
         check_visible(figure)
 
 
+def test_grid_of_the_style_does_not_hide_the_image() -> None:
+    with matplotlib.style.context("ggplot"):
+        ax = plot_plane(EXPERIMENT)
+    assert not any(line.get_visible() for line in (*ax.get_xgridlines(), *ax.get_ygridlines()))
+
+
 def test_mask_of_another_size_raises() -> None:
     table = pd.DataFrame({"roi_mask": pd.Series([np.ones((2, 2), bool)], dtype=object)})
     with pytest.raises(BadValue, match=r"has the shape \(2, 2\); expected that of max_projection, \(24, 30\)"):

@@ -62,6 +62,8 @@ def plot_plane(experiment: Any, ax: Axes | None = None) -> Axes:
     masks = _read_masks(cells, pixels.shape)
     if ax is None:
         _, ax = new_figure(*_SIZE)
+    # Some styles have a grid, which would hide parts of the image.
+    ax.grid(False)
     ax.imshow(pixels, cmap="gray", interpolation="nearest")
     lines = import_extra("matplotlib.collections").LineCollection(
         outline_segments(masks), colors=OUTLINE, linewidths=_OUTLINE_WIDTH, label="ROIs"
