@@ -83,6 +83,11 @@ class Inputs:
         return visbehavior.compute_performance_table([self.file])
 
     @functools.cached_property
+    def shared_experiment(self) -> BehaviorOphysExperiment:
+        """An imaging plane for functions that only read it."""
+        return self.experiment()
+
+    @functools.cached_property
     def release(self) -> pathlib.Path:
         folder = self.new_folder()
         visbehavior.build_release([self.raw], folder)
@@ -202,8 +207,8 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "sessions": i.performance,
         "ax": i.axes(),
     },
-    "plot_plane": lambda i: {"experiment": i.experiment(), "ax": i.axes()},
-    "plot_population": lambda i: {"experiment": i.experiment(), "ax": i.axes(), "start": 6.0, "stop": 8.0},
+    "plot_plane": lambda i: {"experiment": i.shared_experiment, "ax": i.axes()},
+    "plot_population": lambda i: {"experiment": i.shared_experiment, "ax": i.axes(), "start": 6.0, "stop": 8.0},
     "plot_timeline": lambda i: {
         **{name: getattr(i.tables, name) for name in ("running_speed", "licks", "rewards", "stimulus_presentations")},
         "ax": i.axes(),
@@ -212,7 +217,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "trials": i.tables.trials,
     },
     "plot_traces": lambda i: {
-        "experiment": i.experiment(),
+        "experiment": i.shared_experiment,
         "cell_specimen_ids": i.cell_ids(),
         "ax": i.axes(),
         "start": 6.0,
