@@ -161,9 +161,14 @@ def _as_text(text: Any) -> str:
 
 
 def _matrix_values(matrix: Any) -> Any:
-    if not isinstance(matrix, pd.DataFrame) or not matrix.size:
+    if not isinstance(matrix, pd.DataFrame):
         raise BadValue(
-            f"matrix is {brief_repr(type(matrix).__name__)} without values; expected a table of compute_response_matrix.",
+            f"matrix is {brief_repr(matrix)}; expected a table of compute_response_matrix, such as its mean.",
+            name="matrix",
+        )
+    if not matrix.size:
+        raise BadValue(
+            "matrix is empty: the image could not have changed at any of the flashes. Expected at least one pair of images.",
             name="matrix",
         )
     try:
