@@ -104,7 +104,7 @@ BOOTSTRAP = {"draws": 5, "seed": 0, "level": 0.9}
 
 VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     "BehaviorSession": lambda i: {"reader": i.session()._reader, "allensdk_version": "2.16", **BLINKS},
-    "BehaviorSession.from_nwb_path": lambda i: {"path": i.file, "allensdk_version": "2.16", **BLINKS},
+    "BehaviorSession.from_nwb_path": lambda i: {"nwb_path": i.file, "allensdk_version": "2.16", **BLINKS},
     "BehaviorSession.from_json": lambda i: {
         "session_data": {**dict.fromkeys(SESSION_DATA_BY_KEY), **session_data(i.pickle)},
         "allensdk_version": "2.16",
@@ -118,7 +118,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         **EVENTS,
     },
     "BehaviorOphysExperiment.from_nwb_path": lambda i: {
-        "path": i.plane,
+        "nwb_path": i.plane,
         "allensdk_version": "2.16",
         **BLINKS,
         **EVENTS,
@@ -147,6 +147,12 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "allensdk_version": "2.16",
         "version": "1.1.0",
     },
+    "BehaviorSession.get_rolling_performance_df": lambda i: {"engaged": True},
+    "VisualBehaviorOphysProjectCache.get_behavior_session_table": lambda i: {"suppress": ["mouse_id"]},
+    "VisualBehaviorOphysProjectCache.get_ophys_session_table": lambda i: {"suppress": ["mouse_id"]},
+    "VisualBehaviorOphysProjectCache.get_ophys_experiment_table": lambda i: {"suppress": ["mouse_id"]},
+    "VisualBehaviorOphysProjectCache.get_ophys_cells_table": lambda i: {"suppress": ["cell_specimen_id"]},
+    "VisualBehaviorOphysProjectCache.file_path": lambda i: {"behavior_session_or_experiment_id": 11},
     "VisualBehaviorOphysProjectCache.get_mouse": lambda i: {"mouse_id": 457841},
     "VisualBehaviorOphysProjectCache.get_behavior_session": lambda i: {"behavior_session_id": 11, "download": False},
     "VisualBehaviorOphysProjectCache.get_behavior_ophys_experiment": lambda i: {

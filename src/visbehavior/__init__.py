@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 from visbehavior._version import __version__
@@ -18,9 +19,13 @@ _PUBLIC = {
     "Mouse": "simulation.mouse",
     "ResponseMatrix": "analysis.response_matrix",
     "Source": "reader",
+    "StateFit": "models.states",
+    "StrategyFit": "models.strategy",
     "VisualBehaviorOphysProjectCache": "project.cache",
     "build_release": "publish.build",
     "check_release": "publish.check",
+    "compare_state_counts": "models.state_counts",
+    "compute_dropout_scores": "models.dropouts",
     "compare_engagement": "session_responses",
     "compute_confidence_band": "analysis.responses",
     "compute_could_change": "analysis.could_change",
@@ -40,15 +45,26 @@ _PUBLIC = {
     "compute_reward_rate": "analysis.performance",
     "compute_rolling_performance": "analysis.performance",
     "compute_session_rates": "analysis.performance",
+    "compute_strategy_regressors": "models.regressors",
+    "compute_weights_by_engagement": "models.dropouts",
     "compute_session_response": "session_responses",
     "convert_raw": "convert",
+    "cross_validate_strategy": "models.cross_validation",
+    "evaluate_states": "models.states",
+    "fit_states": "models.states",
+    "fit_strategy": "models.strategy",
     "install_as_allensdk": "allensdk",
-    "plot_engagement": "plots.engagement",
-    "plot_lick_raster": "plots.responses",
+    "plot_dropouts": "plots.strategy",
     "plot_max_dprime": "plots.performance",
-    "plot_response_matrix": "plots.responses",
+    "plot_plane": "plots.plane",
+    "plot_population": "plots.traces",
+    "plot_strategy": "plots.strategy",
     "plot_stretch": "plots.timeline",
     "plot_timeline": "plots.timeline",
+    "plot_traces": "plots.traces",
+    "plot_engagement": "plots.engagement",
+    "plot_lick_raster": "plots.responses",
+    "plot_response_matrix": "plots.responses",
     "plot_triggered": "plots.responses",
     "select_events": "analysis.event_kinds",
     "simulate": "simulation.simulate",
@@ -148,8 +164,24 @@ if TYPE_CHECKING:
         VisBehaviorError as VisBehaviorError,
         VisBehaviorWarning as VisBehaviorWarning,
     )
+    from visbehavior.models.cross_validation import cross_validate_strategy as cross_validate_strategy
+    from visbehavior.models.dropouts import (
+        compute_dropout_scores as compute_dropout_scores,
+        compute_weights_by_engagement as compute_weights_by_engagement,
+    )
+    from visbehavior.models.regressors import compute_strategy_regressors as compute_strategy_regressors
+    from visbehavior.models.state_counts import compare_state_counts as compare_state_counts
+    from visbehavior.models.states import (
+        StateFit as StateFit,
+        evaluate_states as evaluate_states,
+        fit_states as fit_states,
+    )
+    from visbehavior.models.strategy import StrategyFit as StrategyFit, fit_strategy as fit_strategy
     from visbehavior.nwb.writer import write_nwb as write_nwb
     from visbehavior.plots.performance import plot_max_dprime as plot_max_dprime
+    from visbehavior.plots.plane import plot_plane as plot_plane
+    from visbehavior.plots.traces import plot_population as plot_population, plot_traces as plot_traces
+    from visbehavior.plots.strategy import plot_dropouts as plot_dropouts, plot_strategy as plot_strategy
     from visbehavior.plots.timeline import plot_stretch as plot_stretch, plot_timeline as plot_timeline
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache as VisualBehaviorOphysProjectCache
     from visbehavior.publish.build import build_release as build_release
@@ -161,15 +193,14 @@ if TYPE_CHECKING:
     from visbehavior.simulation.mouse import Mouse as Mouse
     from visbehavior.simulation.simulate import simulate as simulate, simulate_mouse as simulate_mouse
 
-
-def __getattr__(name: str) -> Any:
-    try:
-        module = importlib.import_module(f"{__name__}.{_PUBLIC[name]}")
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value = getattr(module, name)
-    globals()[name] = value
-    return value
+else:
+    # Type checkers know the names above, and would accept every name if they saw this function.
+    def __getattr__(name: str) -> Any:
+        if name not in _PUBLIC:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+        value = getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

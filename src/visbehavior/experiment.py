@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from visbehavior.analysis.events import filter_events
 from visbehavior.arguments import check_flags, check_number, check_whole_number
 from visbehavior.cells import list_cell_ids, row_of_cell, select_cells
-from visbehavior.errors import BadValue, UnsupportedFile
+from visbehavior.errors import UnsupportedFile
 from visbehavior.frames import documented, object_column
 from visbehavior.image import Image
 from visbehavior.nwb.reader import NwbReader
+from visbehavior.plane_tables import make_events_table, make_trace_table
+from visbehavior.plane_traces import NOT_MATCHED, PlaneTraces
+from visbehavior.pynapple_objects import to_pynapple
 from visbehavior.schema import imaging as schema
 from visbehavior.schema.columns import Table
 from visbehavior.schema.convention import LISTED_EXPERIMENT
@@ -30,9 +32,8 @@ from visbehavior.settings import (
     EYE_TRACKING_Z_THRESHOLD,
 )
 
-NOT_MATCHED = -1
-"""Stored id of a cell that was not matched; None in the tables."""
-
+if TYPE_CHECKING:
+    import xarray
 
 NO_GROUP = -1
 """Stored imaging_plane_group of a single plane."""
@@ -89,7 +90,7 @@ class BehaviorOphysExperiment(BehaviorSession):
     @classmethod
     def from_nwb_path(
         cls,
-        path: str | os.PathLike[str],
+        nwb_path: str | os.PathLike[str],
         *,
         allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
         exclude_invalid_rois: bool = True,
@@ -102,7 +103,7 @@ class BehaviorOphysExperiment(BehaviorSession):
 
         Parameters
         ----------
-        path : str or os.PathLike
+        nwb_path : str or os.PathLike
             ``behavior_ophys_experiment_<id>.nwb``; release 1.0.x or 1.1.0.
         exclude_invalid_rois : bool
             Whether to leave out ROIs that were found not to be cells.
@@ -119,7 +120,7 @@ class BehaviorOphysExperiment(BehaviorSession):
             As `BehaviorSession.from_nwb_path`; UnsupportedFile also for the file of a behavior session.
         """
         return cls(
-            NwbReader(path),
+            NwbReader(nwb_path),
             allensdk_version=allensdk_version,
             exclude_invalid_rois=exclude_invalid_rois,
             events_filter_scale_seconds=events_filter_scale_seconds,
@@ -224,6 +225,65 @@ class BehaviorOphysExperiment(BehaviorSession):
         traces = np.vstack(list(table["dff"])) if len(table) else np.empty((0, frames))
         return self.ophys_timestamps, traces
 
+    def traces(self, kind: str = "dff") -> xarray.DataArray:
+        """Return traces that are read when they are indexed.
+
+        Parameters
+        ----------
+        kind : str
+            "dff", "events", "filtered_events", "corrected", "demixed" or "neuropil".
+
+        Returns
+        -------
+        xarray.DataArray
+            Dimensions cell and time (s). ``cell_roi_id`` and ``cell_specimen_id`` (-1 for a cell that was not matched) are
+            indexes: ``traces.sel(cell_roi_id=1080884173)``. Other coordinates are columns of `cell_specimen_table`; the
+            attribute pixel_size is in mm.
+
+        Raises
+        ------
+        BadValue
+            If there is no such kind, or the file's traces do not fit its cells and frames.
+        MissingData
+            If the file has no such traces.
+        MissingExtra
+            If xarray is not installed.
+
+        Notes
+        -----
+        A file stores frame after frame: of a streamed file, a range of times needs little, and one cell as much as all cells.
+        """
+        return self._plane_traces.lazy(kind)
+
+    def dff_trace(
+        self,
+        cell_specimen_id: int | None = None,
+        *,
+        cell_roi_id: int | None = None,
+        start: float | None = None,
+        stop: float | None = None,
+    ) -> xarray.DataArray:
+        """Return the dF/F of one cell.
+
+        Parameters
+        ----------
+        cell_specimen_id, cell_roi_id : int or None
+            The cell, by one of its ids.
+        start, stop : float or None
+            Range of times (s), both ends included. None: from the first, and to the last frame.
+
+        Returns
+        -------
+        xarray.DataArray
+            Dimension time (s).
+
+        Raises
+        ------
+        BadValue
+            If there is no such cell, or none or both ids are given.
+        """
+        return self._plane_traces.dff_trace(cell_specimen_id, cell_roi_id, start, stop)
+
     @property
     @documented(schema.MOTION_CORRECTION)
     def motion_correction(self) -> pd.DataFrame:
@@ -255,6 +315,10 @@ class BehaviorOphysExperiment(BehaviorSession):
         return sorted({*super().list_data_attributes_and_methods(), *LISTED_EXPERIMENT[self._convention]})
 
     # Reading
+
+    def to_pynapple(self, *names: str) -> dict[str, Any]:
+        """Return tables, epochs and traces as objects of pynapple: see `BehaviorSession.to_pynapple`."""
+        return to_pynapple(self, names, tuple(schema.TRACE_KINDS) if names else schema.DEFAULT_TRACES)
 
     def _imaging_metadata(self) -> dict[str, Any]:
         table = schema.IMAGING_METADATA
@@ -312,63 +376,17 @@ class BehaviorOphysExperiment(BehaviorSession):
     def _traces(self, table: Table) -> Any:
         return self._once(table.name, lambda: self._read_traces(table))
 
-    def _read_traces(self, table: Table) -> pd.DataFrame | None:
-        columns = self._reader.read(table)
-        if not columns:
-            return None
-        name, *others = (column.name for column in table if column.path is not None)
-        matrix, rows = columns[name], self._selected()
-        self._check_matrix(table, matrix, len(self._stored_cells()["cell_roi_id"]))
-        frame = self._cells().copy()
-        traces = [matrix[:, row] for row in rows]
-        frame[name] = (
-            object_column(trace.tolist() for trace in traces) if self._convention == "2.10" else object_column(traces)
+    @property
+    def _plane_traces(self) -> PlaneTraces:
+        return PlaneTraces(
+            self._reader, self._once, self._stored_cells(), self._selected(), self.ophys_timestamps, self._events_filter
         )
-        for other in others:
-            if other in columns:
-                frame[other] = columns[other][rows]
-        return frame
+
+    def _read_traces(self, table: Table) -> pd.DataFrame | None:
+        return make_trace_table(self._plane_traces, table, self._cells(), self._convention)
 
     def _read_events(self) -> pd.DataFrame:
-        columns = self._reader.read(schema.EVENTS)
-        rows = columns[schema.EVENT_ROWS]
-        self._check_matrix(schema.EVENTS, columns["events"], len(rows))
-        count = len(self._stored_cells()["cell_roi_id"])
-        unknown = rows[(rows < 0) | (rows >= count)]
-        if len(unknown):
-            raise BadValue(
-                f"{self._reader.location}: events refers to row {unknown[0]} of the cell table, which has {count} rows. The file was changed "
-                "or is damaged. Download or copy it again.",
-                path=self._reader.location,
-            )
-        selected = np.arange(count)
-        if self._convention == "2.16":
-            # AllenSDK 2.10 keeps the events of invalid ROIs.
-            selected = self._selected()
-        kept = np.flatnonzero(np.isin(rows, selected))
-        frame = self._cells_of(rows[kept])
-        rate, (scale, count) = self._frame_rate(), self._events_filter
-        events = [columns["events"][:, column] for column in kept]
-        frame["events"] = object_column(events)
-        frame["filtered_events"] = object_column(filter_events(trace, rate, scale, count) for trace in events)
-        for name in ("lambda", "noise_std"):
-            frame[name] = columns[name][kept]
-        return frame
-
-    def _frame_rate(self) -> float:
-        name = "ophys_frame_rate"
-        return self._once(name, lambda: float(self._reader.read(schema.IMAGING_PLANE, name.__eq__)[name]))
-
-    def _check_matrix(self, table: Table, matrix: NDArray[Any], cells: int) -> None:
-        """Raise BadValue unless a matrix has a row per frame and a column per cell."""
-        expected = len(self.ophys_timestamps), cells
-        if matrix.shape != expected:
-            raise BadValue(
-                f"{self._reader.location}: {table.name} has the shape {matrix.shape}; expected {expected}, frames x cells. The file was "
-                "changed or is damaged. Download or copy it again.",
-                path=self._reader.location,
-                name=table.name,
-            )
+        return make_events_table(self._plane_traces, self._cells_of, self._convention)
 
     def _image(self, name: str) -> Image:
         def read() -> Image:

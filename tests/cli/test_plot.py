@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from tests.cli.command import Invoke, run
-from visbehavior.cli.plot_kinds import KINDS
+from visbehavior.cli.plot_kinds import BEHAVIOR_KINDS
 
 PNG = b"\x89PNG"
 
@@ -37,17 +37,20 @@ def test_pickle_and_json(
     assert figure.read_bytes().startswith(PNG)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BEHAVIOR_KINDS)
 def test_other_kinds(invoke: Invoke, pickle_and_json: list[pathlib.Path], tmp_path: pathlib.Path, kind: str) -> None:
     figure = tmp_path / "figure.png"
-    assert invoke("plot", pickle_and_json[0], "--kind", kind, "-o", figure) == (0, "", f"Wrote {figure}\n")
+    status, out, err = invoke("plot", pickle_and_json[0], "--kind", kind, "-o", figure)
+    assert (status, out) == (0, "")
+    assert err.startswith("Wrote the ")
+    assert err.endswith(f": {figure}\n")
     assert figure.read_bytes().startswith(PNG)
 
 
 def test_time_range_of_another_kind_is_reported(invoke: Invoke, newer_file: pathlib.Path) -> None:
     status, _, err = invoke("plot", newer_file, "--kind", "raster", "--start", 5)
     assert status == 2
-    assert "options of --kind timeline only" in err
+    assert "--kind raster plots the whole session" in err
 
 
 def test_unreadable_file_is_named(invoke: Invoke, unreadable_file: pathlib.Path) -> None:

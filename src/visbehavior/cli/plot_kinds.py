@@ -1,11 +1,13 @@
-"""Figures of ``visbehavior plot --kind``, other than the timeline."""
+"""Figures of responses and engagement of ``visbehavior plot --kind``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from visbehavior.session import BehaviorSession
 
 WINDOW = (-1.0, 3.0)
@@ -18,52 +20,49 @@ class Kind(NamedTuple):
     Parameters
     ----------
     draw : function
-        Draws the figure of a session on axes.
-    size : tuple of float
-        Width and height (inches).
+        Draws the figure of a session.
     title : str
         Beginning of the title.
     """
 
-    draw: Callable[[BehaviorSession, Any], Any]
-    size: tuple[float, float]
+    draw: Callable[[BehaviorSession], Axes]
     title: str
 
 
-def _draw_triggered(session: BehaviorSession, ax: Any) -> None:
+def _draw_triggered(session: BehaviorSession) -> Axes:
     from visbehavior.plots.responses import plot_triggered
     from visbehavior.session_responses import compute_session_response
 
     outcomes = ("hits", "misses", "false_alarms", "correct_rejects")
     responses = {name: compute_session_response(session, "running", name, WINDOW) for name in outcomes}
     with_events = {name: response for name, response in responses.items() if response.sizes["event"]}
-    plot_triggered(with_events or responses, ax, ylabel="running speed (cm/s)")
+    return plot_triggered(with_events or responses, ylabel="running speed (cm/s)")
 
 
-def _draw_matrix(session: BehaviorSession, ax: Any) -> None:
+def _draw_matrix(session: BehaviorSession) -> Axes:
     from visbehavior.analysis.response_matrix import compute_response_matrix
     from visbehavior.plots.responses import plot_response_matrix
 
-    plot_response_matrix(compute_response_matrix(session.get_flash_table(), session.licks, session.trials).mean, ax)
+    return plot_response_matrix(compute_response_matrix(session.get_flash_table(), session.licks, session.trials).mean)
 
 
-def _draw_raster(session: BehaviorSession, ax: Any) -> None:
+def _draw_raster(session: BehaviorSession) -> Axes:
     from visbehavior.analysis.event_kinds import select_events
     from visbehavior.plots.responses import plot_lick_raster
 
-    plot_lick_raster(session.licks, select_events(session.get_flash_table(), "changes"), ax, WINDOW)
+    return plot_lick_raster(session.licks, select_events(session.get_flash_table(), "changes"), window=WINDOW)
 
 
-def _draw_engagement(session: BehaviorSession, ax: Any) -> None:
+def _draw_engagement(session: BehaviorSession) -> Axes:
     from visbehavior.plots.engagement import plot_engagement
 
-    plot_engagement(session.get_flash_table(), session.trials, ax)
+    return plot_engagement(session.get_flash_table(), session.trials)
 
 
-KINDS = {
-    "triggered": Kind(_draw_triggered, (8.0, 5.0), "Running speed around changes and sham changes"),
-    "matrix": Kind(_draw_matrix, (8.0, 7.0), "Responses by pair of images"),
-    "raster": Kind(_draw_raster, (7.0, 8.0), "Licks around changes"),
-    "engagement": Kind(_draw_engagement, (12.0, 4.0), "Engagement by six definitions"),
+BEHAVIOR_KINDS = {
+    "triggered": Kind(_draw_triggered, "Running speed around changes and sham changes"),
+    "matrix": Kind(_draw_matrix, "Responses by pair of images"),
+    "raster": Kind(_draw_raster, "Licks around changes"),
+    "engagement": Kind(_draw_engagement, "Engagement by six definitions"),
 }
 """The kinds by the value of the option."""

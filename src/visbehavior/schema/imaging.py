@@ -247,6 +247,19 @@ OPHYS_TIMESTAMPS = Table(
     ),
 )
 
+FILTERED_EVENTS = "filtered_events"
+TRACE_KINDS = {
+    "dff": DFF_TRACES,
+    "events": EVENTS,
+    FILTERED_EVENTS: EVENTS,
+    "corrected": CORRECTED_FLUORESCENCE_TRACES,
+    "demixed": DEMIXED_TRACES,
+    "neuropil": NEUROPIL_TRACES,
+}
+"""Kind of trace: the table that has it."""
+DEFAULT_TRACES = ("dff", "events")
+"""Kinds that are returned where none is named."""
+
 IMAGES_GROUP = f"{_OPHYS}/images"
 MAX_PROJECTION, AVERAGE_PROJECTION = "max_projection", "average_image"
 """Names of the stored images."""
