@@ -12,6 +12,7 @@ from tests.imagingfiles import make_plane, write_plane
 from tests.nwbfiles import write_session
 from tests.project.synthetic_release import FILES, PROJECT, make_bucket_tree
 from tests.synthetic_session import make_session
+from visbehavior.cli.plot_kinds import BEHAVIOR_KINDS
 
 PNG = b"\x89PNG"
 
@@ -91,6 +92,22 @@ def test_times_of_a_plane_are_refused(invoke: Invoke, newer_file: pathlib.Path) 
     status, out, err = invoke("plot", newer_file, "--kind", "plane", "--start", 3)
     assert (status, out) == (2, "")
     assert "--kind plane plots the whole session. Remove --start and --stop." in err
+
+
+@pytest.mark.parametrize("kind", BEHAVIOR_KINDS)
+def test_other_kinds(invoke: Invoke, pickle_and_json: list[pathlib.Path], tmp_path: pathlib.Path, kind: str) -> None:
+    figure = tmp_path / "figure.png"
+    status, out, err = invoke("plot", pickle_and_json[0], "--kind", kind, "-o", figure)
+    assert (status, out) == (0, "")
+    assert err.startswith("Wrote the ")
+    assert err.endswith(f": {figure}\n")
+    assert figure.read_bytes().startswith(PNG)
+
+
+def test_time_range_of_another_kind_is_reported(invoke: Invoke, newer_file: pathlib.Path) -> None:
+    status, _, err = invoke("plot", newer_file, "--kind", "raster", "--start", 5)
+    assert status == 2
+    assert "--kind raster plots the whole session" in err
 
 
 def test_unreadable_file_is_named(invoke: Invoke, unreadable_file: pathlib.Path) -> None:

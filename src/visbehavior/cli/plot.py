@@ -11,6 +11,7 @@ import click
 from visbehavior.cli.arguments import open_experiment, open_session, session_argument
 from visbehavior.cli.cache_options import CacheOptions, cache_options
 from visbehavior.cli.common import NUMBER, output_option, print_message, report_errors
+from visbehavior.cli.plot_kinds import BEHAVIOR_KINDS
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
     from visbehavior.session import BehaviorSession
 
-KINDS = ("timeline", "plane", "traces", "population")
-"""Kinds of plots. All but the timeline need an imaging plane."""
+PLANE_KINDS = ("plane", "traces", "population")
+"""Kinds of plots that need an imaging plane."""
+KINDS = ("timeline", *PLANE_KINDS, *BEHAVIOR_KINDS)
 
 
 @click.command()
@@ -33,7 +35,9 @@ KINDS = ("timeline", "plane", "traces", "population")
 )
 @click.option("--start", metavar="SECONDS", type=NUMBER, help="Start time.  [default: start of the session]")
 @click.option("--stop", metavar="SECONDS", type=NUMBER, help="Stop time.  [default: end of the session]")
-@output_option("behavior_session_<id>_<start>-<stop>s.png, or imaging_plane_<id>_<kind>.png")
+@output_option(
+    "behavior_session_<id>_<start>-<stop>s.png, behavior_session_<id>_<kind>.png, or imaging_plane_<id>_<kind>.png"
+)
 @cache_options
 @report_errors
 def plot(
@@ -46,6 +50,10 @@ def plot(
     plane       maximum projection with the outlines of the cells
     traces      dF/F of the first 10 cells, with the events of the task
     population  dF/F of all cells as a heat map
+    triggered   running speed around changes and sham changes, by outcome
+    matrix      fraction of flashes with a lick, by pair of images
+    raster      licks around changes
+    engagement  periods of engagement by six definitions
 
     \b
     Examples:
@@ -53,11 +61,14 @@ def plot(
       visbehavior plot 891635659 --start 290 --stop 330
       visbehavior plot behavior_session_891635659.nwb -o timeline.png
       visbehavior plot behavior_ophys_experiment_775614751.nwb --kind traces --start 290 --stop 330
+      visbehavior plot 891635659 --kind engagement
     """
     if kind == "timeline":
         save_timeline(open_session(session, cache, DEFAULT_ALLENSDK_VERSION), start, stop, output)
-    elif kind == "plane" and (start is not None or stop is not None):
-        raise click.UsageError("--kind plane plots the whole session. Remove --start and --stop.")
+    elif kind in ("plane", *BEHAVIOR_KINDS) and (start is not None or stop is not None):
+        raise click.UsageError(f"--kind {kind} plots the whole session. Remove --start and --stop.")
+    elif kind in BEHAVIOR_KINDS:
+        save_behavior(open_session(session, cache, DEFAULT_ALLENSDK_VERSION), kind, output)
     else:
         save_plane(open_experiment(session, cache, DEFAULT_ALLENSDK_VERSION), kind, start, stop, output)
 
@@ -71,6 +82,15 @@ def save_timeline(session: BehaviorSession, start: float | None, stop: float | N
     name = f"behavior_session_{session.behavior_session_id}_{first:.0f}-{last:.0f}s.png"
     what = "overview" if last - first > OVERVIEW_DURATION else "timeline"
     _save(ax, output or Path(name), f"{what} of session {session.behavior_session_id}, {first:.0f} to {last:.0f} s")
+
+
+def save_behavior(session: BehaviorSession, kind: str, output: Path | None) -> None:
+    """Plot responses or engagement of a session, save the figure, and print what it shows and its path."""
+    shown = BEHAVIOR_KINDS[kind]
+    ax = shown.draw(session)
+    ax.set_title(f"{shown.title}, session {session.behavior_session_id}", fontsize="medium")
+    path = output or Path(f"behavior_session_{session.behavior_session_id}_{kind}.png")
+    _save(ax, path, f"{shown.title[0].lower()}{shown.title[1:]}, session {session.behavior_session_id}")
 
 
 def save_plane(experiment: Any, kind: str, start: float | None, stop: float | None, output: Path | None) -> None:

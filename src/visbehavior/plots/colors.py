@@ -53,6 +53,12 @@ STAGE_ALPHA = 0.4
 # Paul Tol's "bright" scheme. These colors are visible on white and on black.
 CONDITIONS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")
 """Colors of conditions, in order."""
+_EVENTS_OF_OUTCOMES = {
+    "hits": "hit",
+    "misses": "miss",
+    "false_alarms": "false alarm",
+    "correct_rejects": "correct reject",
+}
 NEUTRAL = "#888888"
 """Lines that are not data, such as the time of the event."""
 
@@ -68,6 +74,12 @@ def image_color(name: str) -> str:
     hue = zlib.crc32(name.encode("utf-8", "surrogatepass")) / 2**32
     red, green, blue = colorsys.hls_to_rgb(hue, 0.55, 0.5)
     return f"#{round(red * 255):02X}{round(green * 255):02X}{round(blue * 255):02X}"
+
+
+def condition_color(name: object, number: int) -> str:
+    """Return the color of a condition: that of the outcome if it is named after the events of one, else by its number."""
+    outcome = _EVENTS_OF_OUTCOMES.get(name) if isinstance(name, str) else None
+    return OUTCOMES[outcome] if outcome else CONDITIONS[number % len(CONDITIONS)]
 
 
 def stage_color(phase: str, number: int | None) -> str:
