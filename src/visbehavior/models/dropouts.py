@@ -15,7 +15,7 @@ import pandas as pd
 
 from visbehavior.analysis.checks import get_booleans
 from visbehavior.errors import BadValue, brief_repr
-from visbehavior.models.inputs import Responses, check_responses
+from visbehavior.models.inputs import Responses, check_responses, check_table
 from visbehavior.models.strategy import find_posterior
 
 UNTESTED = "bias"
@@ -145,10 +145,11 @@ def compute_weights_by_engagement(weights: pd.DataFrame, engaged: pd.Series) -> 
     if not isinstance(engaged, pd.Series) or not engaged.index.is_unique or not engaged.index.is_monotonic_increasing:
         raise BadValue(f"engaged is {brief_repr(engaged)}; expected a bool Series with one entry for each flash.")
     flags = get_booleans({"engaged": engaged}, "engaged", "the flashes")
-    if not isinstance(weights, pd.DataFrame) or not len(weights) or not weights.index.isin(engaged.index).all():
+    table, values = check_table("weights", weights)
+    if not len(table) or not table.index.isin(engaged.index).all():
         raise BadValue("weights is not the weights of these flashes; expected fit.weights of the same session.")
     # Flashes before the first weights are before the first image.
-    filled = weights.reindex(engaged.index).ffill()
+    filled = pd.DataFrame(values, table.index, table.columns).reindex(engaged.index).ffill()
     return pd.DataFrame([_mean_weights(filled, flags), _mean_weights(filled, ~flags)], index=["engaged", "disengaged"])
 
 
