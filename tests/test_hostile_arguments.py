@@ -81,6 +81,14 @@ class Inputs:
         return Figure().add_subplot()
 
     @functools.cached_property
+    def flashes(self) -> pd.DataFrame:
+        return self.session().get_flash_table()
+
+    @functools.cached_property
+    def response(self) -> Any:
+        return visbehavior.compute_session_response(self.session(), "running", "changes", (-0.5, 0.5))
+
+    @functools.cached_property
     def performance(self) -> pd.DataFrame:
         return visbehavior.compute_performance_table([self.file])
 
@@ -111,6 +119,7 @@ class Inputs:
 BLINKS = {"eye_tracking_z_threshold": 3.0, "eye_tracking_dilation_frames": 2}
 EVENTS = {"exclude_invalid_rois": True, "events_filter_scale_seconds": 0.065, "events_filter_n_time_steps": 20}
 WINDOW = {"response_window_start": 0.15}
+BOOTSTRAP = {"draws": 5, "seed": 0, "level": 0.9}
 
 VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     "BehaviorSession": lambda i: {"reader": i.session()._reader, "allensdk_version": "2.16", **BLINKS},
@@ -196,6 +205,66 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "progress": False,
     },
     "check_release": lambda i: {"out_dir": i.release, "progress": False},
+    "ResponseMatrix": lambda i: dict.fromkeys(("mean", "count", "dprime"), pd.DataFrame()),
+    "compare_engagement": lambda i: {"session": i.session()},
+    "compute_confidence_band": lambda i: {"response": i.response, **BOOTSTRAP},
+    "compute_could_change": lambda i: {
+        "flash_table": i.flashes,
+        "licks": i.tables.licks,
+        "trials": i.tables.trials,
+        "method": "vba",
+    },
+    "compute_engaged_periods": lambda i: {"flash_table": i.flashes, "engaged": i.flashes["is_change"]},
+    "compute_engagement": lambda i: {"flash_table": i.flashes, "method": "bou", "trials": i.tables.trials},
+    "compute_event_triggered": lambda i: {
+        "times": i.tables.running_speed["timestamps"],
+        "values": i.tables.running_speed["speed"],
+        "event_times": [20.0, 30.0],
+        "window": (-1.0, 1.0),
+        "sampling_rate": 10.0,
+        "method": "interpolate",
+        "baseline": (-1.0, 0.0),
+    },
+    "compute_flash_reward_rate": lambda i: {"flash_table": i.flashes, "method": "sdk", "trials": i.tables.trials},
+    "compute_flash_table": lambda i: {
+        **{name: getattr(i.tables, name) for name in ("stimulus_presentations", "licks", "rewards", "trials")},
+        **{name: getattr(i.tables, name) for name in ("running_speed", "eye_tracking")},
+    },
+    "compute_image_selectivity": lambda i: {"mean_response": np.ones((3, 2)), "image_names": ["a", "b", "a"]},
+    "compute_lick_bouts": lambda i: {"licks": i.tables.licks, "threshold": 0.7, "rewards": i.tables.rewards},
+    "compute_mean_response": lambda i: {"response": i.response, "duration": 0.5},
+    "compute_modulation": lambda i: {"first": np.ones((3, 2)), "second": np.ones((4, 2)), **BOOTSTRAP},
+    "compute_response_matrix": lambda i: {
+        "flash_table": i.flashes,
+        "licks": i.tables.licks,
+        "trials": i.tables.trials,
+        "method": "bou",
+        "engaged": i.flashes["is_change"],
+    },
+    "compute_response_p_values": lambda i: {
+        "times": np.arange(50.0),
+        "values": np.ones((50, 2)),
+        "mean_response": np.ones((3, 2)),
+        "first_flash": 20.0,
+        "duration": 2.0,
+        "draws": 10,
+        "seed": 0,
+    },
+    "compute_session_response": lambda i: {
+        "session": i.session(),
+        "stream": "running",
+        "events": "changes",
+        "window": (-0.5, 0.5),
+        "sampling_rate": 10.0,
+        "method": "interpolate",
+        "baseline": None,
+    },
+    "select_events": lambda i: {
+        "flash_table": i.flashes,
+        "kind": "licks",
+        "licks": i.tables.licks,
+        "rewards": i.tables.rewards,
+    },
     "compute_performance_metrics": lambda i: {
         "trials": i.tables.trials,
         "rewards": i.tables.rewards,
@@ -255,6 +324,21 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     "plot_strategy": lambda i: {
         "fit": i.strategy,
         "ax": i.axes(),
+    },
+    "plot_engagement": lambda i: {"flash_table": i.flashes, "trials": i.tables.trials, "ax": i.axes()},
+    "plot_lick_raster": lambda i: {
+        "licks": i.tables.licks,
+        "event_times": [20.0, 30.0],
+        "ax": i.axes(),
+        "window": (-1.0, 1.0),
+    },
+    "plot_response_matrix": lambda i: {"matrix": pd.DataFrame(np.eye(2)), "ax": i.axes(), "label": "rate"},
+    "plot_triggered": lambda i: {
+        "responses": {"changes": i.response},
+        "ax": i.axes(),
+        "ylabel": "speed",
+        "draws": 5,
+        "seed": 0,
     },
     "plot_max_dprime": lambda i: {
         "sessions": i.performance,
@@ -382,7 +466,17 @@ def test_hostile_arguments_are_reported_in_one_line(
 
 
 MISSING = {
-    "matplotlib": ("plot_timeline", "plot_max_dprime", "plot_strategy", "StrategyFit.plot"),
+    "matplotlib": (
+        "plot_timeline",
+        "plot_max_dprime",
+        "plot_engagement",
+        "plot_lick_raster",
+        "plot_response_matrix",
+        "plot_triggered",
+        "plot_strategy",
+        "StrategyFit.plot",
+    ),
+    "xarray": ("compute_event_triggered", "compute_session_response"),
     "pynwb": ("write_nwb", "BehaviorSession.to_nwb", "convert_raw", "build_release"),
     "scipy": ("fit_strategy", "compute_dropout_scores"),
     "PIL": ("VisualBehaviorOphysProjectCache.get_natural_movie_template",),

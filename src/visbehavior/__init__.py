@@ -16,19 +16,35 @@ _PUBLIC = {
     "BehaviorSession": "session",
     "Image": "image",
     "Mouse": "simulation.mouse",
+    "ResponseMatrix": "analysis.response_matrix",
     "Source": "reader",
     "StateFit": "models.states",
     "StrategyFit": "models.strategy",
     "VisualBehaviorOphysProjectCache": "project.cache",
     "build_release": "publish.build",
     "check_release": "publish.check",
+    "compare_engagement": "session_responses",
     "compare_state_counts": "models.state_counts",
+    "compute_confidence_band": "analysis.responses",
+    "compute_could_change": "analysis.could_change",
     "compute_dropout_scores": "models.dropouts",
+    "compute_engaged_periods": "analysis.engagement",
+    "compute_engagement": "analysis.engagement",
+    "compute_event_triggered": "analysis.alignment",
+    "compute_flash_reward_rate": "analysis.engagement",
+    "compute_flash_table": "analysis.flashes",
+    "compute_image_selectivity": "analysis.responses",
+    "compute_lick_bouts": "analysis.licking",
+    "compute_mean_response": "analysis.responses",
+    "compute_modulation": "analysis.responses",
     "compute_performance_metrics": "analysis.performance",
     "compute_performance_table": "performance_table",
+    "compute_response_matrix": "analysis.response_matrix",
+    "compute_response_p_values": "analysis.responses",
     "compute_reward_rate": "analysis.performance",
     "compute_rolling_performance": "analysis.performance",
     "compute_session_rates": "analysis.performance",
+    "compute_session_response": "session_responses",
     "compute_strategy_regressors": "models.regressors",
     "compute_weights_by_engagement": "models.dropouts",
     "convert_raw": "convert",
@@ -38,10 +54,15 @@ _PUBLIC = {
     "fit_strategy": "models.strategy",
     "install_as_allensdk": "allensdk",
     "plot_dropouts": "plots.strategy",
+    "plot_engagement": "plots.engagement",
+    "plot_lick_raster": "plots.responses",
     "plot_max_dprime": "plots.performance",
+    "plot_response_matrix": "plots.responses",
     "plot_strategy": "plots.strategy",
     "plot_stretch": "plots.timeline",
     "plot_timeline": "plots.timeline",
+    "plot_triggered": "plots.responses",
+    "select_events": "analysis.event_kinds",
     "simulate": "simulation.simulate",
     "simulate_mouse": "simulation.simulate",
     "write_nwb": "nwb.writer",
@@ -75,6 +96,49 @@ if TYPE_CHECKING:
         compute_reward_rate as compute_reward_rate,
         compute_rolling_performance as compute_rolling_performance,
         compute_session_rates as compute_session_rates,
+    )
+    from visbehavior.analysis.alignment import (
+        compute_event_triggered as compute_event_triggered,
+    )
+    from visbehavior.analysis.could_change import (
+        compute_could_change as compute_could_change,
+    )
+    from visbehavior.analysis.engagement import (
+        compute_engaged_periods as compute_engaged_periods,
+        compute_engagement as compute_engagement,
+        compute_flash_reward_rate as compute_flash_reward_rate,
+    )
+    from visbehavior.analysis.event_kinds import (
+        select_events as select_events,
+    )
+    from visbehavior.analysis.flashes import (
+        compute_flash_table as compute_flash_table,
+    )
+    from visbehavior.analysis.licking import (
+        compute_lick_bouts as compute_lick_bouts,
+    )
+    from visbehavior.analysis.response_matrix import (
+        ResponseMatrix as ResponseMatrix,
+        compute_response_matrix as compute_response_matrix,
+    )
+    from visbehavior.analysis.responses import (
+        compute_confidence_band as compute_confidence_band,
+        compute_image_selectivity as compute_image_selectivity,
+        compute_mean_response as compute_mean_response,
+        compute_modulation as compute_modulation,
+        compute_response_p_values as compute_response_p_values,
+    )
+    from visbehavior.plots.engagement import (
+        plot_engagement as plot_engagement,
+    )
+    from visbehavior.plots.responses import (
+        plot_lick_raster as plot_lick_raster,
+        plot_response_matrix as plot_response_matrix,
+        plot_triggered as plot_triggered,
+    )
+    from visbehavior.session_responses import (
+        compare_engagement as compare_engagement,
+        compute_session_response as compute_session_response,
     )
     from visbehavior.performance_table import compute_performance_table as compute_performance_table
     from visbehavior.convert import convert_raw as convert_raw

@@ -14,6 +14,7 @@ _EXTRAS = {
     "scipy": "raw",
     "scipy.linalg": "models",
     "PIL": "raw",
+    "xarray": "imaging",
     "obstore": "",
 }
 """The extra that installs each library or module; "" for a required one, which an incomplete installation may lack."""

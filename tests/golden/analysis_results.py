@@ -1,6 +1,6 @@
 """Results of our functions under the names of the recordings of the field's own utilities.
 
-`results` has the tables of behavior, `responses` the event-triggered responses (in `response_results`). Definitions that
+`results` has the tables of behavior, `responses` the event-triggered responses (see `response_results`). Definitions that
 users should not choose, such as errors of a utility, are written out here and are not part of the package.
 """
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tests.golden.response_results import responses
 from visbehavior import BehaviorSession
 from visbehavior.analysis.could_change import compute_could_change
 from visbehavior.analysis.engagement import (
@@ -27,6 +28,8 @@ from visbehavior.analysis.licking import compute_lick_bouts, find_bouts
 from visbehavior.analysis.rates import compute_dprime, correct_for_trial_count, fraction
 from visbehavior.analysis.response_matrix import compute_response_matrix
 from visbehavior.settings import ENGAGED_REWARD_RATE
+
+__all__ = ["responses", "results"]
 
 FLASH = 0.75
 CONTINUOUS = 1.0
@@ -369,7 +372,7 @@ def counted_from_first_row(flags: np.ndarray) -> list[int]:
 
 
 def bou_counts(data: Recorded) -> pd.DataFrame:
-    change, omitted = data.flashes["is_change"].to_numpy(), data.flashes["omitted"].to_numpy()
+    change = data.flashes["is_change"].to_numpy()
     after = data.flashes["flashes_from_last_change"].to_numpy()
     omission = data.flashes["flashes_from_last_omitted"].to_numpy()
     to_next = rows_to_next(change)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from visbehavior.analysis.checks import Columns, get_booleans, get_numbers
 from visbehavior.analysis.event_times import Floats, count_between, count_from_to, get_event_times
-from visbehavior.errors import BadValue, MissingData, brief_repr
+from visbehavior.arguments import check_choice
+from visbehavior.errors import BadValue, MissingData
 
 MIN_FLASH_IN_TRIAL = 4
 """Number, from 0, of the first flash of a trial that can be a change."""
@@ -70,8 +71,7 @@ def compute_could_change(
     MissingData
         If a column or a table is missing.
     """
-    if method not in ("bou", "vba"):
-        raise BadValue(f"method is {brief_repr(method)}; expected 'bou' or 'vba'.", name="method", value=method)
+    check_choice("method", method, ("bou", "vba"))
     start = get_event_times(flash_table, "flash_table", "start_time")
     lick_times = get_event_times(licks, "licks")
     columns: dict[str, Any]
@@ -119,7 +119,8 @@ def trial_by_start(start: Floats, trials: Columns | None) -> NDArray[np.int64]:
 def any_earlier(flags: NDArray[np.bool_], group: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return for each row whether an earlier row of its group is True."""
     order = np.argsort(group, kind="stable")
-    in_order, before = group[order], np.cumsum(flags[order]) - flags[order]
+    in_order = group[order]
+    before: NDArray[np.int64] = np.cumsum(flags[order]) - flags[order]
     _, first, size = np.unique(in_order, return_index=True, return_counts=True)
     earlier = np.empty(len(flags), dtype=np.bool_)
     earlier[order] = before > np.repeat(before[first], size)

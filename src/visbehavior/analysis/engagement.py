@@ -25,7 +25,8 @@ from visbehavior.analysis.performance import (
     get_change_time,
 )
 from visbehavior.analysis.rates import Booleans, Floats
-from visbehavior.errors import BadValue, MissingData, brief_repr
+from visbehavior.arguments import check_choice
+from visbehavior.errors import BadValue, MissingData
 
 TRAILING_FLASHES = 320
 """Flashes of the window of VBA and GLM: the current flash and those before it."""
@@ -131,10 +132,7 @@ def compute_flash_reward_rate(
     BadValue, MissingData
         As `compute_engagement`.
     """
-    if not isinstance(method, str) or method not in DEFINITIONS:
-        raise BadValue(
-            f"method is {brief_repr(method)}; expected one of {', '.join(DEFINITIONS)}.", name="method", value=method
-        )
+    check_choice("method", method, DEFINITIONS)
     definition = DEFINITIONS[method]
     if definition.needs_trials and trials is None:
         raise MissingData(
@@ -210,7 +208,8 @@ def _weighted(values: Floats, weights: Floats, ahead: int) -> Floats:
     rows = slice(ahead, ahead + len(values))
     total = np.convolve(np.where(valid, values, 0.0), weights)[rows]
     weight = np.convolve(valid.astype(np.float64), weights)[rows]
-    return np.divide(total, weight, out=np.full(len(values), np.nan), where=weight > 0)
+    mean: Floats = np.divide(total, weight, out=np.full(len(values), np.nan), where=weight > 0)
+    return mean
 
 
 def compute_bout_rate(flash_table: pd.DataFrame) -> Floats:
@@ -242,7 +241,8 @@ def _sdk_rate(flash_table: pd.DataFrame, trials: Columns) -> Floats:
     order = np.argsort(labels, kind="stable")
     position = np.minimum(np.searchsorted(labels[order], trial), max(len(labels) - 1, 0))
     found = labels[order][position] == trial if len(labels) else np.zeros(len(trial), dtype=np.bool_)
-    return np.append(rate[order], np.nan)[np.where(found, position, len(labels))]
+    of_flash: Floats = np.append(rate[order], np.nan)[np.where(found, position, len(labels))]
+    return of_flash
 
 
 def compute_bou_trial_rate(trials: Columns, latency_below: float = RESPONSE_WINDOW[1]) -> Floats:
@@ -260,7 +260,8 @@ def _bou_rate(flash_table: pd.DataFrame, trials: Columns) -> Floats:
     if not len(kept):
         return np.full(len(start), np.nan)
     following = np.searchsorted(change_time[kept], start, "right")
-    return rate[kept][np.minimum(following, len(kept) - 1)]
+    of_flash: Floats = rate[kept][np.minimum(following, len(kept) - 1)]
+    return of_flash
 
 
 DEFINITIONS = {

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from visbehavior.analysis.checks import Columns, check_one_session, get_booleans, get_numbers
+from visbehavior.analysis.checks import Columns, check_one_session, get_booleans, get_numbers, get_texts
 from visbehavior.analysis.could_change import compute_could_change
 from visbehavior.analysis.event_times import (
     Floats,
@@ -23,6 +23,7 @@ from visbehavior.analysis.event_times import (
     time_from_last,
 )
 from visbehavior.analysis.licking import find_bouts
+from visbehavior.analysis.performance import get_change_time
 from visbehavior.analysis.presentations import compute_trials_id
 from visbehavior.analysis.pupil import read_pupil_width
 from visbehavior.errors import BadValue
@@ -92,7 +93,7 @@ def compute_flash_table(
     if running_speed is not None:
         times = get_event_times(running_speed, "running_speed")
         columns["mean_running_speed"] = mean_in_windows(times, get_numbers(running_speed, "speed"), *window)
-    if eye_tracking is not None and len(eye_tracking):
+    if eye_tracking is not None:
         columns["mean_pupil_width"] = mean_in_windows(*read_pupil_width(eye_tracking), *window)
     table = flashes.assign(**columns)
     if trials is not None:
@@ -130,7 +131,7 @@ def _select_flashes(presentations: Columns) -> pd.DataFrame:
     name = "stimulus_presentations"
     columns: dict[str, Any] = {"start_time": get_event_times(frame, name, "start_time")}
     if "image_name" in frame:
-        image_name = np.asarray(frame["image_name"], dtype=object)
+        image_name = get_texts(frame, "image_name", name)
         columns["image_name"] = image_name
         columns["previous_image_name"] = np.concatenate([[None], image_name[:-1]])[: len(frame)]
     columns |= {column: get_booleans(frame, column, name) for column in ("is_change", "omitted")}
@@ -155,7 +156,8 @@ def task_licks(licks: Floats, start: Floats, omitted: NDArray[np.bool_]) -> NDAr
     shown = start[~omitted]
     if not len(shown):
         return np.zeros(len(licks), dtype=np.bool_)
-    return (licks > shown[0]) & (licks <= start[-1] + FLASH_SECONDS)
+    in_task: NDArray[np.bool_] = (licks > shown[0]) & (licks <= start[-1] + FLASH_SECONDS)
+    return in_task
 
 
 def _find_bouts(licks: Floats, flashes: pd.DataFrame) -> dict[str, Any]:
@@ -233,7 +235,7 @@ def trial_labels(trials: Columns) -> NDArray[np.int64]:
 
 def _trial_of_change(start: Floats, trials: Columns) -> NDArray[np.int64]:
     """Return the position of the trial that has its change at each flash; -1 if there is none, or more than one."""
-    change_time = get_numbers(trials, "change_time")
+    change_time = get_change_time(trials)
     order = np.argsort(change_time, kind="stable")
     changes = change_time[order][: np.count_nonzero(~np.isnan(change_time))]
     count, _ = count_between(changes, start - CHANGE_DISTANCE, start + CHANGE_DISTANCE)

@@ -80,3 +80,30 @@ def find_bouts(times: Floats, threshold: float = LICK_BOUT_GAP) -> tuple[NDArray
     at_end = [len(times) - 1] if len(times) else []
     at_start = [0] if len(times) else []
     return np.concatenate([at_start, pauses + 1]).astype(np.intp), np.concatenate([pauses, at_end]).astype(np.intp)
+
+
+def compute_lick_rate(lick_frames: NDArray[np.int64], n_frames: int) -> Floats:
+    """Return the smoothed number of licks per stimulus frame.
+
+    Parameters
+    ----------
+    lick_frames : numpy.ndarray
+        Stimulus frame of each lick.
+    n_frames : int
+        Number of stimulus frames.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, one value per frame: weighted mean over the last six frames (100 ms) of 1 in frames with a lick and 0
+        in others. At the beginning the weights of existing frames are used.
+
+    Notes
+    -----
+    Definition: brain_observatory_utilities (c0a47b4), ``datasets/behavior/data_formatting.py``.
+    """
+    licked = np.zeros(n_frames)
+    licked[lick_frames] = 1.0
+    weights = np.array([1.0, 3, 5, 5, 3, 1])
+    weight = np.convolve(np.ones(n_frames), weights)[:n_frames]
+    return np.convolve(licked, weights)[:n_frames] / weight

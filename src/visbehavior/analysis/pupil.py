@@ -6,12 +6,14 @@ Definition: brain_observatory_utilities (c0a47b4), ``datasets/optical_physiology
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from visbehavior.analysis.checks import Columns, get_booleans, get_numbers
+from visbehavior.analysis.checks import Columns, check_one_session, get_booleans, get_numbers
 from visbehavior.analysis.event_times import Floats
+from visbehavior.analysis.spontaneous import find_spontaneous
 
 
-def interpolate_blinks(values: Floats, likely_blink: np.ndarray) -> Floats:
+def interpolate_blinks(values: Floats, likely_blink: NDArray[np.bool_]) -> Floats:
     """Interpolate linearly, by row number, over blinks and other missing values.
 
     Parameters
@@ -35,6 +37,22 @@ def interpolate_blinks(values: Floats, likely_blink: np.ndarray) -> Floats:
 
 def read_pupil_width(eye_tracking: Columns) -> tuple[Floats, Floats]:
     """Return the times of the eye camera's frames, and the pupil width interpolated over likely blinks (pixels)."""
+    check_one_session(eye_tracking, "eye_tracking", "timestamps")
     times = get_numbers(eye_tracking, "timestamps", "eye_tracking")
     width = get_numbers(eye_tracking, "pupil_width", "eye_tracking")
     return times, interpolate_blinks(width, get_booleans(eye_tracking, "likely_blink", "eye_tracking"))
+
+
+def normalize_to_gray(times: Floats, values: Floats, first_flash: float) -> Floats:
+    """Divide by the mean of the gray period before the task; NaN if the recording has no such period.
+
+    Parameters
+    ----------
+    times, values : numpy.ndarray
+        Times (s) and values of the samples.
+    first_flash : float
+        Start of the first flash of the task (s).
+    """
+    gray = values[find_spontaneous(times, first_flash)]
+    gray = gray[~np.isnan(gray)]
+    return values / (gray.mean() if len(gray) else np.nan)

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from visbehavior.analysis.checks import Columns, get_booleans
+from visbehavior.analysis.checks import Columns, get_booleans, get_texts
 from visbehavior.analysis.could_change import compute_could_change, trial_by_start
 from visbehavior.analysis.event_times import get_event_times
 from visbehavior.analysis.flashes import trial_labels
 from visbehavior.analysis.rates import Booleans, compute_dprime
-from visbehavior.errors import BadValue, MissingData
+from visbehavior.errors import BadValue
 
 
 class ResponseMatrix(NamedTuple):
@@ -95,13 +95,8 @@ def _in_trial_without_free_reward(flash_table: pd.DataFrame, trials: Columns) ->
 
 
 def _by_pair(flash_table: pd.DataFrame, responded: Booleans, selected: Booleans) -> tuple[pd.DataFrame, pd.DataFrame]:
-    for name in ("image_name", "previous_image_name"):
-        if name not in flash_table:
-            raise MissingData(
-                f"flash_table has no column {name!r}; expected that of session.get_flash_table().", name=name
-            )
     names = [
-        np.asarray(flash_table[name], dtype=object)[selected].astype(str)
+        get_texts(flash_table, name, "flash_table")[selected].astype(str)
         for name in ("previous_image_name", "image_name")
     ]
     (rows, row), (columns, column) = (np.unique(values, return_inverse=True) for values in names)

@@ -33,3 +33,10 @@ def image_color(name: str) -> str:
     hue = zlib.crc32(name.encode()) / 2**32
     red, green, blue = colorsys.hls_to_rgb(hue, 0.55, 0.5)
     return f"#{round(red * 255):02X}{round(green * 255):02X}{round(blue * 255):02X}"
+
+
+# Paul Tol's "bright" scheme. These colors are visible on white and on black.
+CONDITIONS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")
+"""Colors of conditions, in order."""
+NEUTRAL = "#888888"
+"""Lines that are not data, such as the time of the event."""
