@@ -297,6 +297,8 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "seed": 0,
     },
     "compute_dropout_scores": lambda i: i.regressors,
+    "compute_recovery": lambda i: {"source": make_flash_table(1, flashes=150, licks=100), "mice": 2, "seed": 0},
+    "compute_wide_bands": lambda i: {**i.regressors, "fit": i.strategy, "seed": 0},
     "compute_strategy_regressors": lambda i: {"flash_table": make_flash_table(1)},
     "compute_weights_by_engagement": lambda i: {
         "weights": i.strategy.weights,

@@ -39,6 +39,7 @@ _PUBLIC = {
     "compute_modulation": "analysis.responses",
     "compute_performance_metrics": "analysis.performance",
     "compute_performance_table": "performance_table",
+    "compute_recovery": "models.recovery",
     "compute_response_matrix": "analysis.response_matrix",
     "compute_response_p_values": "analysis.responses",
     "compute_reward_rate": "analysis.performance",
@@ -47,6 +48,7 @@ _PUBLIC = {
     "compute_session_response": "session_responses",
     "compute_strategy_regressors": "models.regressors",
     "compute_weights_by_engagement": "models.dropouts",
+    "compute_wide_bands": "models.wide_bands",
     "convert_raw": "convert",
     "cross_validate_strategy": "models.cross_validation",
     "evaluate_states": "models.states",
@@ -165,6 +167,7 @@ if TYPE_CHECKING:
         compute_dropout_scores as compute_dropout_scores,
         compute_weights_by_engagement as compute_weights_by_engagement,
     )
+    from visbehavior.models.recovery import compute_recovery as compute_recovery
     from visbehavior.models.regressors import compute_strategy_regressors as compute_strategy_regressors
     from visbehavior.models.state_counts import compare_state_counts as compare_state_counts
     from visbehavior.models.states import (
@@ -173,6 +176,7 @@ if TYPE_CHECKING:
         fit_states as fit_states,
     )
     from visbehavior.models.strategy import StrategyFit as StrategyFit, fit_strategy as fit_strategy
+    from visbehavior.models.wide_bands import compute_wide_bands as compute_wide_bands
     from visbehavior.nwb.writer import write_nwb as write_nwb
     from visbehavior.plots.performance import plot_max_dprime as plot_max_dprime
     from visbehavior.plots.strategy import plot_dropouts as plot_dropouts, plot_strategy as plot_strategy

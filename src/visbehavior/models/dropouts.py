@@ -6,7 +6,6 @@ Source: Piet et al. 2024 (Neuron 112) and its code, licking_behavior (feb9158), 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,11 +87,24 @@ def compute_dropout_scores(X: pd.DataFrame, y: Any) -> DropoutScores:
     if not tested or len(responses.names) == 1:
         raise BadValue(f"X has only the column {brief_repr(responses.names[0])}; expected two or more.", name="X")
     evidence = find_posterior(responses, None).log_evidence
+    table = _score(responses, tested, evidence)
+    index = _strategy_index(table["dropout"])
+    return DropoutScores(table, evidence, index, classify_strategy(index))
+
+
+def find_strategy_index(responses: Responses, evidence: float | None = None) -> float:
+    """Return the strategy index; NaN without its regressors. `evidence` of the whole model is computed if absent."""
+    if not {VISUAL, TIMING} <= set(responses.names):
+        return float("nan")
+    evidence = find_posterior(responses, None).log_evidence if evidence is None else evidence
+    return _strategy_index(_score(responses, [VISUAL, TIMING], evidence)["dropout"])
+
+
+def _score(responses: Responses, tested: list[Any], evidence: float) -> pd.DataFrame:
     without = [find_posterior(_without(responses, name), None).log_evidence for name in tested]
     table = pd.DataFrame({"evidence": without}, index=pd.Index(tested, name="regressor"))
     table["dropout"] = (1 - table["evidence"] / evidence) * 100
-    index = _strategy_index(table["dropout"])
-    return DropoutScores(table, evidence, index, classify_strategy(index))
+    return table
 
 
 def classify_strategy(strategy_index: float) -> str:
@@ -102,7 +114,7 @@ def classify_strategy(strategy_index: float) -> str:
     return "visual" if strategy_index > 0 else "timing"
 
 
-def _strategy_index(dropout: Mapping[str, float] | pd.Series) -> float:
+def _strategy_index(dropout: pd.Series) -> float:
     if VISUAL not in dropout or TIMING not in dropout:
         return float("nan")
     return float(dropout[TIMING] - dropout[VISUAL])
