@@ -21,7 +21,7 @@ import visbehavior
 from tests.hostile import find_problems, is_one_line
 from tests.imagingfiles import make_plane, write_plane
 from tests.models.sessions import make_session as make_mouse
-from tests.models.test_regressors import make_flash_table
+from tests.models.test_regressors import USED_COLUMNS, make_flash_table
 from tests.nwbfiles import write_session
 from tests.project.synthetic_release import FILES, PROJECT, UNREACHABLE, make_bucket_tree
 from tests.rawfiles import session_data, write_raw
@@ -297,9 +297,13 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "seed": 0,
     },
     "compute_dropout_scores": lambda i: i.regressors,
-    "compute_recovery": lambda i: {"source": make_flash_table(1, flashes=150, licks=100), "mice": 2, "seed": 0},
+    "compute_recovery": lambda i: {
+        "source": make_flash_table(1, flashes=130, licks=60)[list(USED_COLUMNS)],
+        "mice": 2,
+        "seed": 0,
+    },
     "compute_wide_bands": lambda i: {**i.regressors, "fit": i.strategy, "seed": 0},
-    "compute_strategy_regressors": lambda i: {"flash_table": make_flash_table(1)},
+    "compute_strategy_regressors": lambda i: {"flash_table": make_flash_table(1)[list(USED_COLUMNS)]},
     "compute_weights_by_engagement": lambda i: {
         "weights": i.strategy.weights,
         "engaged": i.regressors["y"],
