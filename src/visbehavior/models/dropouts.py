@@ -165,8 +165,13 @@ def compute_weights_by_engagement(weights: pd.DataFrame, engaged: pd.Series) -> 
     return pd.DataFrame([_mean_weights(filled, flags), _mean_weights(filled, ~flags)], index=["engaged", "disengaged"])
 
 
+def compute_weight_index(means: pd.Series) -> float:
+    """Return the mean weight of task0 minus that of timing1D, from mean weights by regressor; NaN if one is absent."""
+    return float(means[VISUAL] - means[TIMING]) if {VISUAL, TIMING} <= set(means.index) else float("nan")
+
+
 def _mean_weights(weights: pd.DataFrame, chosen: Any) -> pd.Series:
     fraction = chosen.mean()
     mean = weights[chosen].mean() if fraction >= MIN_FRACTION else pd.Series(np.nan, weights.columns)
-    index = mean[VISUAL] - mean[TIMING] if {VISUAL, TIMING} <= set(mean.index) else np.nan
-    return pd.concat([pd.Series({"fraction": fraction}), mean, pd.Series({"weight_index": index})])
+    ends = pd.Series({"fraction": fraction}), pd.Series({"weight_index": compute_weight_index(mean)})
+    return pd.concat([ends[0], mean, ends[1]])

@@ -15,7 +15,7 @@ import pandas as pd
 from visbehavior.arguments import check_whole_number
 from visbehavior.errors import BadValue
 from visbehavior.extras import import_extra
-from visbehavior.models.dropouts import TIMING, VISUAL, find_strategy_index
+from visbehavior.models.dropouts import compute_weight_index, find_strategy_index
 from visbehavior.models.inputs import Responses, check_responses, check_seed
 from visbehavior.models.random_walk import Floats, Posterior, linear_predictor, logistic
 from visbehavior.models.regressors import compute_strategy_regressors
@@ -158,8 +158,4 @@ def _compare_indices(
 
 
 def _weight_index(responses: Responses, weights: Floats) -> float:
-    names = responses.names.tolist()
-    if VISUAL not in names or TIMING not in names:
-        return float("nan")
-    means = weights.mean(axis=0)
-    return float(means[names.index(VISUAL)] - means[names.index(TIMING)])
+    return compute_weight_index(pd.Series(weights.mean(axis=0), index=responses.names))
