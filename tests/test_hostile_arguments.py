@@ -91,6 +91,11 @@ class Inputs:
         return visbehavior.compute_performance_table([self.file])
 
     @functools.cached_property
+    def shared_experiment(self) -> BehaviorOphysExperiment:
+        """An imaging plane for functions that only read it."""
+        return self.experiment()
+
+    @functools.cached_property
     def release(self) -> pathlib.Path:
         folder = self.new_folder()
         visbehavior.build_release([self.raw], folder)
@@ -292,11 +297,21 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "sessions": i.performance,
         "ax": i.axes(),
     },
+    "plot_plane": lambda i: {"experiment": i.shared_experiment, "ax": i.axes()},
+    "plot_population": lambda i: {"experiment": i.shared_experiment, "ax": i.axes(), "start": 6.0, "stop": 8.0},
     "plot_timeline": lambda i: {
         **{name: getattr(i.tables, name) for name in ("running_speed", "licks", "rewards", "stimulus_presentations")},
         "ax": i.axes(),
         "start": 12.0,
         "stop": 20.0,
+        "trials": i.tables.trials,
+    },
+    "plot_traces": lambda i: {
+        "experiment": i.shared_experiment,
+        "cell_specimen_ids": i.cell_ids(),
+        "ax": i.axes(),
+        "start": 6.0,
+        "stop": 8.0,
     },
     "simulate": lambda i: {
         "session_type": FIRST_STAGE,
@@ -420,6 +435,9 @@ MISSING = {
         "plot_lick_raster",
         "plot_response_matrix",
         "plot_triggered",
+        "plot_plane",
+        "plot_traces",
+        "plot_population",
     ),
     "xarray": ("compute_event_triggered", "compute_session_response"),
     "pynwb": ("write_nwb", "BehaviorSession.to_nwb", "convert_raw", "build_release"),

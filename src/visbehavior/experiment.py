@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from visbehavior.arguments import check_flags, check_number, check_whole_number
 from visbehavior.cells import list_cell_ids, row_of_cell, select_cells
 from visbehavior.errors import UnsupportedFile
-from visbehavior.frames import documented, object_column
+from visbehavior.frames import documented
 from visbehavior.image import Image
 from visbehavior.nwb.reader import NwbReader
-from visbehavior.plane_tables import make_events_table, make_trace_table
+from visbehavior.plane_tables import make_cell_table, make_events_table, make_trace_table
 from visbehavior.plane_traces import NOT_MATCHED, PlaneTraces
 from visbehavior.pynapple_objects import to_pynapple
 from visbehavior.schema import imaging as schema
@@ -34,9 +34,6 @@ from visbehavior.settings import (
 
 if TYPE_CHECKING:
     import xarray
-
-NO_GROUP = -1
-"""Stored imaging_plane_group of a single plane."""
 
 
 class BehaviorOphysExperiment(BehaviorSession):
@@ -201,7 +198,9 @@ class BehaviorOphysExperiment(BehaviorSession):
     @property
     @documented(schema.EVENTS)
     def events(self) -> pd.DataFrame:
-        return self._once(schema.EVENTS.name, self._read_events)
+        return self._once(
+            schema.EVENTS.name, lambda: make_events_table(self._plane_traces, self._cells_of, self._convention)
+        )
 
     def get_dff_traces(
         self, cell_specimen_ids: Iterable[int] | None = None
@@ -314,6 +313,19 @@ class BehaviorOphysExperiment(BehaviorSession):
         """Return the sorted names of attributes and methods that return data, as AllenSDK of the convention lists them."""
         return sorted({*super().list_data_attributes_and_methods(), *LISTED_EXPERIMENT[self._convention]})
 
+    def with_all_rois(self) -> Self:
+        """Return the plane with its invalid ROIs, which are otherwise left out."""
+        (z_threshold, frames), (scale, steps) = self._blink_options, self._events_filter
+        return type(self)(
+            self._reader,
+            allensdk_version=self._convention,
+            exclude_invalid_rois=False,
+            events_filter_scale_seconds=scale,
+            events_filter_n_time_steps=steps,
+            eye_tracking_z_threshold=z_threshold,
+            eye_tracking_dilation_frames=frames,
+        )
+
     # Reading
 
     def to_pynapple(self, *names: str) -> dict[str, Any]:
@@ -331,7 +343,7 @@ class BehaviorOphysExperiment(BehaviorSession):
         metadata = super()._read_metadata()
         stored = self._imaging_metadata() | self._reader.read(schema.IMAGING_PLANE)
         stored["indicator"] = parse_indicator(metadata["reporter_line"])
-        if stored.get("imaging_plane_group") == NO_GROUP:
+        if stored.get("imaging_plane_group") == schema.NO_GROUP:
             stored["imaging_plane_group"] = None
         if self._convention == "2.10":
             return metadata | stored
@@ -364,17 +376,13 @@ class BehaviorOphysExperiment(BehaviorSession):
         return pd.DataFrame({"cell_roi_id": stored["cell_roi_id"][rows]}, index=index)
 
     def _read_cell_specimen_table(self) -> pd.DataFrame:
-        table, stored, rows = schema.CELL_SPECIMEN_TABLE, self._stored_cells(), self._selected()
-        masks = self._reader.read(table, "roi_mask".__eq__)["roi_mask"]
-        frame = self._cells().copy()
-        for column in table:
-            if column.name not in (*frame, "roi_mask"):
-                frame[column.name] = stored[column.name][rows]
-        frame["roi_mask"] = object_column(masks[row] for row in rows)
-        return frame
+        masks = self._reader.read(schema.CELL_SPECIMEN_TABLE, "roi_mask".__eq__)["roi_mask"]
+        return make_cell_table(self._plane_traces, self._cells(), masks)
 
     def _traces(self, table: Table) -> Any:
-        return self._once(table.name, lambda: self._read_traces(table))
+        return self._once(
+            table.name, lambda: make_trace_table(self._plane_traces, table, self._cells(), self._convention)
+        )
 
     @property
     def _plane_traces(self) -> PlaneTraces:
@@ -382,18 +390,8 @@ class BehaviorOphysExperiment(BehaviorSession):
             self._reader, self._once, self._stored_cells(), self._selected(), self.ophys_timestamps, self._events_filter
         )
 
-    def _read_traces(self, table: Table) -> pd.DataFrame | None:
-        return make_trace_table(self._plane_traces, table, self._cells(), self._convention)
-
-    def _read_events(self) -> pd.DataFrame:
-        return make_events_table(self._plane_traces, self._cells_of, self._convention)
-
     def _image(self, name: str) -> Image:
-        def read() -> Image:
-            pixels, size = self._reader.read_image(name)
-            return Image(pixels, [size, size])
-
-        return self._once(f"image {name}", read)
+        return self._once(f"image {name}", lambda: self._reader.read_image(name))
 
     def _union_of_masks(self) -> Image:
         masks = self._reader.read(schema.CELL_SPECIMEN_TABLE, "roi_mask".__eq__)["roi_mask"]

@@ -12,7 +12,26 @@ from visbehavior.analysis.events import filter_events
 from visbehavior.frames import object_column
 from visbehavior.plane_traces import PlaneTraces
 from visbehavior.schema.columns import Table
-from visbehavior.schema.imaging import EVENTS
+from visbehavior.schema.imaging import CELL_SPECIMEN_TABLE, EVENTS
+
+
+def make_cell_table(plane: PlaneTraces, cells: pd.DataFrame, masks: NDArray[np.bool_]) -> pd.DataFrame:
+    """Return the table of cells. Its masks are views of the stored ones.
+
+    Parameters
+    ----------
+    plane : PlaneTraces
+    cells : pandas.DataFrame
+        ROI ids of the selected cells, with the index of the table.
+    masks : numpy.ndarray
+        Masks of all ROIs: ROI x height x width.
+    """
+    frame = cells.copy()
+    for column in CELL_SPECIMEN_TABLE:
+        if column.name not in (*frame, "roi_mask"):
+            frame[column.name] = plane.cells[column.name][plane.selected]
+    frame["roi_mask"] = object_column(masks[row] for row in plane.selected)
+    return frame
 
 
 def make_trace_table(plane: PlaneTraces, table: Table, cells: pd.DataFrame, convention: str) -> pd.DataFrame | None:

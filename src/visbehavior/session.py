@@ -379,6 +379,9 @@ class BehaviorSession(SessionTables):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):
+                # A property raised an AttributeError: raise it again.
+                return object.__getattribute__(self, name)
             text = f"{type(self).__name__!r} object has no attribute {name!r}"
             if name in LISTED_EXPERIMENT[DEFAULT_ALLENSDK_VERSION]:
                 text += (

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue
+from visbehavior.image import Image
 from visbehavior.nwb.file import NwbFile, Piece, optional
 from visbehavior.nwb.open_file import OpenFile
 from visbehavior.reader import NOTHING, every_column
@@ -107,14 +108,14 @@ def read_events(
     return file.read(pieces)
 
 
-def read_image(file: NwbFile, name: str) -> tuple[NDArray[Any], float]:
-    """Return a stored image, and the size of its pixels (mm)."""
+def read_image(file: NwbFile, name: str) -> Image:
+    """Return a stored image."""
     pieces: dict[str, Piece] = {
         "pixels": methodcaller("numbers", IMAGES_GROUP, name, 2),
         "size": _pixel_size_of(file, name),
     }
     values = file.read(pieces)
-    return values["pixels"], values["size"]
+    return Image(values["pixels"], [values["size"]] * 2)
 
 
 def read_pixel_size(file: NwbFile, name: str) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from visbehavior.image import Image
 from visbehavior.nwb.eye_tracking import read_eye_tracking
 from visbehavior.nwb.file import NwbFile, optional
 from visbehavior.nwb.imaging import IMAGING_READERS, read_frames, read_image, read_pixel_size, read_trace_shape
@@ -132,8 +133,8 @@ class NwbReader:
         """True if the file is on disk, so that its traces are mapped into memory."""
         return self._file.local_path is not None
 
-    def read_image(self, name: str) -> tuple[NDArray[Any], float]:
-        """Return a stored image of an imaging plane, and the size of its pixels (mm)."""
+    def read_image(self, name: str) -> Image:
+        """Return a stored image of an imaging plane."""
         return read_image(self._file, name)
 
     def count_rows(self, table: Table) -> int | None:

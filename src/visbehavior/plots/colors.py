@@ -29,7 +29,19 @@ REWARD = "#2288CC"
 REWARD_RATE = "#EE7733"
 OUTCOMES = {"hit": "#228833", "miss": "#EE6677", "false alarm": "#CCBB44", "correct reject": "#66CCEE"}
 """Color of each outcome of a trial: Paul Tol's "bright" scheme."""
+ENGAGED = "#33AA66"
+"""Color of the times at which the mouse was engaged."""
+ENGAGED_ALPHA = 0.25
+OUTLINE = "#EE7733"
+"""Color of the outlines of ROIs. It differs from all grays of the image."""
 
+KINDS = {
+    "training": "#4477AA",
+    "habituation": "#CCBB44",
+    "imaging, active": "#228833",
+    "imaging, passive": "#EE6677",
+}
+"""Color of each kind of session: Paul Tol's "bright" scheme."""
 TRAINING_STAGES = ("#FFFFCC", "#D9F0A3", "#ADDD8E", "#78C679", "#41AB5D", "#238443", "#005A32")
 """Colors of the stages of training, in order: ColorBrewer's YlGn, https://colorbrewer2.org."""
 IMAGING_STAGES = ("#EFEDF5", "#DADAEB", "#BCBDDC", "#9E9AC8", "#807DBA", "#6A51A3", "#4A1486")

@@ -227,7 +227,7 @@ def _add_spans(ax: Axes, images: pd.DataFrame, layout: _Layout, label: str, **st
 
 
 def _first_shown(ax: Axes, images: pd.DataFrame) -> pd.DataFrame:
-    """Return the first presentation of each image that begins in the time range, or else began before it."""
+    """Return the first presentation of each image, which starts with the time range if it began earlier."""
     shown = images[images["name"] != OMITTED].sort_values("start", kind="stable")
     first = shown.drop_duplicates("name")
     return first.assign(start=first["start"].clip(lower=ax.get_xlim()[0]))

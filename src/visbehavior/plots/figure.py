@@ -29,6 +29,7 @@ _LEGEND_WIDTH = 5.5
 # Mean width and height of a character, in font sizes.
 CHARACTER_WIDTH = 0.6
 LINE_HEIGHT = 1.25
+_NO_BREAK_SPACE = "\u00a0"
 
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
@@ -61,7 +62,7 @@ def check_axes(ax: Any) -> None:
 def axes_size(ax: Axes) -> tuple[float, float]:
     """Return the width and the height of axes in inches."""
     box, dots_per_inch = ax.get_window_extent(), ax.figure.dpi
-    return box.width / dots_per_inch, box.height / dots_per_inch
+    return float(box.width / dots_per_inch), float(box.height / dots_per_inch)
 
 
 def foreground(ax: Axes) -> Any:
@@ -86,7 +87,13 @@ def set_labels(ax: Axes, x: str, y: str, title: str = "") -> None:
     if title:
         size = font_size(ax, "axes.titlesize")
         characters = max(int(axes_size(ax)[0] * POINTS_PER_INCH / (CHARACTER_WIDTH * size)), 20)
-        ax.set_title("\n".join(textwrap.wrap(one_line(title), characters)), fontsize=size, parse_math=False)
+        ax.set_title(_wrap(one_line(title), characters), fontsize=size, parse_math=False)
+
+
+def _wrap(title: str, characters: int) -> str:
+    """Break a title into lines, after commas only."""
+    parts = title.replace(" ", _NO_BREAK_SPACE).replace(f",{_NO_BREAK_SPACE}", ", ")
+    return "\n".join(textwrap.wrap(parts, characters, break_long_words=False)).replace(_NO_BREAK_SPACE, " ")
 
 
 def has_legend_below(ax: Axes) -> bool:

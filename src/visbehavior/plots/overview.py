@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from visbehavior.analysis.checks import get_numbers
 from visbehavior.analysis.performance import compute_rolling_performance
 from visbehavior.extras import import_extra
-from visbehavior.plots.colors import OUTCOMES, REWARD, REWARD_RATE
+from visbehavior.plots.colors import ENGAGED, ENGAGED_ALPHA, OUTCOMES, REWARD, REWARD_RATE
 from visbehavior.plots.figure import POINTS_PER_INCH, axes_size, font_size, foreground
 from visbehavior.plots.tables import TaskTables
 from visbehavior.settings import ENGAGED_REWARD_RATE
@@ -19,9 +19,6 @@ from visbehavior.settings import ENGAGED_REWARD_RATE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ENGAGED = "#33AA66"
-"""Color of the times at which the mouse was engaged."""
-ENGAGED_ALPHA = 0.25
 
 ROWS = ("speed\n(cm/s)", "licks\n(per min)", "rewards\n(per min)", "response\nrate", "")
 """Names of the rows; the last two are drawn if there are trials."""
@@ -140,19 +137,10 @@ def _draw_engagement(ax: Axes, row: Axes, time: NDArray[np.float64], rate: NDArr
     row.set_ylim(top=max(row.get_ylim()[1], np.max(rate[np.isfinite(rate)], initial=ENGAGED_REWARD_RATE) * 1.1))
     # A trial lasts until the next one starts.
     ends = np.append(time[1:], time[-1])
-    style: dict[str, Any] = {"facecolor": ENGAGED, "alpha": ENGAGED_ALPHA, "linewidth": 0}
-    label, engaged = "engaged", rate > ENGAGED_REWARD_RATE
-    transform = ax.get_xaxis_transform()
-    ax.fill_between(
-        np.column_stack([time, ends]).ravel(),
-        0,
-        1,
-        np.repeat(engaged, 2),
-        transform=transform,
-        label="engaged",
-        **style,
-    )
-    return [*lines, import_extra("matplotlib.patches").Patch(**style, label=label)] if engaged.any() else lines
+    x, engaged = np.column_stack([time, ends]).ravel(), np.repeat(rate > ENGAGED_REWARD_RATE, 2)
+    style: dict[str, Any] = {"facecolor": ENGAGED, "alpha": ENGAGED_ALPHA, "linewidth": 0, "label": "engaged"}
+    ax.fill_between(x, 0, 1, engaged, transform=ax.get_xaxis_transform(), **style)
+    return [*lines, import_extra("matplotlib.patches").Patch(**style)] if engaged.any() else lines
 
 
 def _draw_rolling_rates(row: Axes, time: NDArray[np.float64], rolling: pd.DataFrame) -> list[Any]:
@@ -160,14 +148,9 @@ def _draw_rolling_rates(row: Axes, time: NDArray[np.float64], rolling: pd.DataFr
     lines: list[Any] = []
     for column, outcome in (("hit_rate", "hit"), ("false_alarm_rate", "false alarm")):
         known = rolling[column].notna().to_numpy()
-        style: dict[str, Any] = {
-            "color": OUTCOMES[outcome],
-            "linestyle": "-" if outcome == "hit" else "--",
-            "linewidth": 1.4,
-        }
-        lines += row.plot(
-            time[known], rolling[column].to_numpy()[known], label=f"{outcome.replace(' ', '-')} rate", **style
-        )
+        style: dict[str, Any] = {"color": OUTCOMES[outcome], "linestyle": "-" if outcome == "hit" else "--"}
+        label = f"{outcome.replace(' ', '-')} rate"
+        lines += row.plot(time[known], rolling[column].to_numpy()[known], linewidth=1.4, label=label, **style)
     row.set_ylim(0, 1.05)
     row.set_yticks([0, 0.5, 1])
     return lines

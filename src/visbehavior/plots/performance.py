@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from visbehavior.analysis.checks import get_numbers
 from visbehavior.arguments import as_float
 from visbehavior.errors import BadValue, MissingData, brief_repr
-from visbehavior.plots.colors import STAGE_ALPHA, stage_color
+from visbehavior.plots.colors import KINDS, STAGE_ALPHA, stage_color
 from visbehavior.plots.figure import (
     LINE_HEIGHT,
     POINTS_PER_INCH,
@@ -32,16 +32,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PASSIVE = "imaging, passive"
+TRAINING = "training"
 HABITUATION = "habituation"
 ACTIVE = "imaging, active"
 NO_DPRIME = "no d'"
-KIND_STYLES = {
-    "training": ("#4477AA", "o"),
-    HABITUATION: ("#CCBB44", "s"),
-    ACTIVE: ("#228833", "^"),
-    PASSIVE: ("#EE6677", "v"),
-}
-"""Color (Paul Tol's "bright" scheme) and marker of each kind of session. The markers also work without color."""
+KIND_MARKERS = {TRAINING: "o", HABITUATION: "s", ACTIVE: "^", PASSIVE: "v"}
+"""Marker of each kind of session. They also work without color."""
 SHORT_NAMES = "; T: TRAINING, O: OPHYS"
 """Explanation of the names of stages in narrow axes, T3 for TRAINING_3."""
 
@@ -108,13 +104,13 @@ def plot_max_dprime(sessions: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 def session_kind(session_type: Any) -> str:
-    """Return the kind of a session, a key of `KIND_STYLES`, from its session type."""
-    text = str(session_type)
-    if "passive" in text:
+    """Return the kind of a session, a key of `KIND_MARKERS`, from its session type."""
+    parsed = parse_session_type(str(session_type))
+    if parsed.is_passive:
         return PASSIVE
-    if "habituation" in text or text.startswith("OPHYS_0"):
+    if parsed.is_habituation:
         return HABITUATION
-    return ACTIVE if text.startswith("OPHYS") else "training"
+    return ACTIVE if parsed.phase == "OPHYS" else TRAINING
 
 
 def stage_label(session_type: str) -> str:
@@ -224,10 +220,10 @@ def _draw_dprime(ax: Axes, days: NDArray[np.float64], dprime: NDArray[np.float64
     ax.axhline(0, color=color, alpha=0.6, linewidth=0.8, zorder=1)
     handles: list[Any] = []
     size = 0.6 * font_size(ax)
-    for kind, (fill, marker) in KIND_STYLES.items():
+    for kind, marker in KIND_MARKERS.items():
         mask = (kinds == kind) & ~missing
         if mask.any():
-            style: dict[str, Any] = {"color": fill, "marker": marker, "markersize": size, "label": kind}
+            style: dict[str, Any] = {"color": KINDS[kind], "marker": marker, "markersize": size, "label": kind}
             style |= {"markeredgecolor": color, "markeredgewidth": 0.5, "linestyle": "none"}
             handles += ax.plot(days[mask], dprime[mask], zorder=2, **style)
     return handles + _draw_missing(ax, days[missing], size)

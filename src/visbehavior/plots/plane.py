@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue, MissingData, brief_repr
 from visbehavior.extras import import_extra
+from visbehavior.plots.colors import OUTLINE
 from visbehavior.plots.figure import check_axes, new_figure, set_labels
-from visbehavior.plots.tables import read_attributes, read_entry
+from visbehavior.plots.tables import as_array, read_attributes, read_entry
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,12 +21,9 @@ EXPERIMENT = (
     "an imaging plane, as returned by BehaviorOphysExperiment.from_nwb_path or cache.get_behavior_ophys_experiment"
 )
 """What functions expect as `experiment`, for messages."""
-OUTLINE = "#EE7733"
-"""Color of outlines. It differs from all grays of the image."""
 
-_SIZE = (6.5, 6.5)
+_SIZE = (7.0, 7.0)
 _OUTLINE_WIDTH = 0.9
-_IMAGE_KINDS = "biuf"
 
 
 def plot_plane(experiment: Any, ax: Axes | None = None) -> Axes:
@@ -59,10 +57,13 @@ def plot_plane(experiment: Any, ax: Axes | None = None) -> Axes:
     """
     check_axes(ax)
     image, cells = read_attributes(experiment, "experiment", ("max_projection", "cell_specimen_table"), EXPERIMENT)
-    pixels = _read_pixels(image)
+    expected = "an image of height x width pixels"
+    pixels = as_array(getattr(image, "data", image), 2, "experiment.max_projection", expected)
     masks = _read_masks(cells, pixels.shape)
     if ax is None:
         _, ax = new_figure(*_SIZE)
+    # Some styles have a grid, which would hide parts of the image.
+    ax.grid(False)
     ax.imshow(pixels, cmap="gray", interpolation="nearest")
     lines = import_extra("matplotlib.collections").LineCollection(
         outline_segments(masks), colors=OUTLINE, linewidths=_OUTLINE_WIDTH, label="ROIs"
@@ -100,16 +101,6 @@ def outline_segments(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.concatenate([horizontal, vertical])
 
 
-def _read_pixels(image: Any) -> NDArray[Any]:
-    pixels = np.asarray(getattr(image, "data", image))
-    if pixels.ndim != 2 or pixels.dtype.kind not in _IMAGE_KINDS:
-        raise BadValue(
-            f"experiment.max_projection is {brief_repr(image)}; expected an image of height x width pixels.",
-            name="max_projection",
-        )
-    return pixels
-
-
 def _read_masks(cells: Any, size: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return the masks of all cells, cells x height x width."""
     if not isinstance(cells, pd.DataFrame):
@@ -118,7 +109,10 @@ def _read_masks(cells: Any, size: tuple[int, ...]) -> NDArray[np.bool_]:
         )
     if "roi_mask" not in cells:
         raise MissingData("experiment.cell_specimen_table has no column roi_mask.", name="roi_mask")
-    masks = [np.asarray(mask) for mask in cells["roi_mask"]]
+    expected = "a mask of height x width pixels"
+    masks = [
+        as_array(mask, 2, "A value of experiment.cell_specimen_table.roi_mask", expected) for mask in cells["roi_mask"]
+    ]
     for mask in masks:
         if mask.shape != size:
             raise BadValue(

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from visbehavior.analysis.checks import get_booleans, get_numbers
+from visbehavior.analysis.performance import get_change_time
 from visbehavior.analysis.presentations import compute_is_change
 from visbehavior.arguments import check_number
 from visbehavior.errors import BadValue, MissingData, brief_repr
@@ -27,6 +29,8 @@ OUTCOME_COLUMNS = {
 
 # Largest start and stop (s).
 _MAX_TIME = 1e9
+# Kinds of dtypes of truth values, integers and floats.
+_NUMBERS = "biuf"
 _FREE_REWARD_COLUMNS = ("auto_rewarded", "autorewarded")
 
 
@@ -83,6 +87,17 @@ def read_attributes(value: Any, argument: str, names: tuple[str, ...], expected:
             value=value,
         )
     return [getattr(value, name) for name in names]
+
+
+def as_array(value: Any, dimensions: int, name: str, expected: str) -> NDArray[Any]:
+    """Return numbers as an array; BadValue if they are something else or have another number of dimensions."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        array = np.empty((), dtype=object)
+    if array.ndim != dimensions or array.dtype.kind not in _NUMBERS:
+        raise BadValue(f"{name} is {brief_repr(value)}; expected {expected}.", name=name)
+    return array
 
 
 def read_session(session: Any) -> TaskTables:
@@ -210,7 +225,8 @@ def _select_images(presentations: pd.DataFrame) -> pd.DataFrame:
             name=missing[0],
         )
     times = {"start": get_numbers(presentations, "start_time", name), "stop": get_numbers(presentations, stop, name)}
-    images = pd.DataFrame(times | {"name": presentations["image_name"].astype(object).tolist()})
+    names = pd.Series(presentations["image_name"].astype(object).tolist(), dtype=object)
+    images = pd.DataFrame(times | {"name": names})
     images = images[images["name"].notna()]
     wrong = [image for image in images["name"] if not isinstance(image, str)]
     if wrong:
@@ -218,8 +234,8 @@ def _select_images(presentations: pd.DataFrame) -> pd.DataFrame:
             f"The column image_name of {name} contains {brief_repr(wrong[0])}; expected the name of an image.",
             name="image_name",
         )
-    names = images["name"].to_numpy(dtype=object)
-    return images.assign(is_change=compute_is_change(names, names != OMITTED))
+    shown = (images["name"] != OMITTED).to_numpy()
+    return images.assign(is_change=compute_is_change(images["name"].to_numpy(), shown))
 
 
 def _select_outcomes(trials: pd.DataFrame | None) -> pd.DataFrame:
@@ -229,7 +245,7 @@ def _select_outcomes(trials: pd.DataFrame | None) -> pd.DataFrame:
     _check_table(trials, "trials")
     if not len(trials):
         return _select_outcomes(None)
-    time = get_numbers(trials, "change_time")
+    time = get_change_time(trials)
     parts = [
         pd.DataFrame({"time": time[get_booleans(trials, column)], "outcome": outcome})
         for outcome, column in OUTCOME_COLUMNS.items()

@@ -116,14 +116,14 @@ def _read_tables(first: Any, licks: Any, rewards: Any, presentations: Any, trial
     """Return the tables and the title of a session, or the tables that were passed and no title."""
     if isinstance(first, pd.DataFrame):
         return check_tables(first, licks, rewards, presentations, trials), ""
-    passed = zip(("licks", "rewards", "stimulus_presentations", "trials"), (licks, rewards, presentations, trials))  # noqa: B905
+    passed = {"licks": licks, "rewards": rewards, "stimulus_presentations": presentations, "trials": trials}
     if not all(hasattr(first, name) for name in SESSION_TABLES):
         raise BadValue(
             f"running_speed is {brief_repr(first)}; expected a session, or a DataFrame, such as session.running_speed.",
             name="running_speed",
             value=first,
         )
-    for name, value in passed:
+    for name, value in passed.items():
         if value is not None:
             raise BadValue(
                 f"{name} is {brief_repr(value)}, after a session; expected either a session or its tables. Pass axes and times by "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from visbehavior.extras import import_extra
 from visbehavior.plots.events import draw_task, named_elsewhere
 from visbehavior.plots.figure import add_legend, axes_size, check_axes, font_size, foreground, new_figure, set_labels
 from visbehavior.plots.plane import EXPERIMENT, plane_title
-from visbehavior.plots.tables import TaskTables, parse_time_range, read_attributes, read_session
+from visbehavior.plots.tables import TaskTables, as_array, parse_time_range, read_attributes, read_session
 from visbehavior.plots.timeline import OVERVIEW_DURATION
 
 if TYPE_CHECKING:
@@ -84,13 +84,13 @@ def plot_traces(
     >>> ax = plot_traces(experiment, [1086557092, 1086557208])
     """
     check_axes(ax)
-    ids = None if cell_specimen_ids is None else list_cell_ids(cell_specimen_ids)
+    ids = None if cell_specimen_ids is None else _list_ids(cell_specimen_ids)
     table, times = _read_table(experiment)
     table = table.iloc[: _count_default_cells(ax)] if ids is None else select_cells(table, ids)
     events = read_session(experiment)
     first, last = _frame_range(times, start, stop)
     frames = _frames_within(times, first, last)
-    traces = _read_matrix(table, len(times), frames)
+    traces = _read_traces(table, len(times), frames)
     if ax is None:
         _, ax = new_figure(_WIDTH, _TRACES_HEIGHT + _HEIGHT_PER_CELL * len(table))
     ax.set_xlim(first, last)
@@ -140,7 +140,7 @@ def plot_population(
     events = read_session(experiment)
     first, last = _frame_range(times, start, stop)
     frames = _frames_within(times, first, last)
-    edges, means = average_frames(times[frames], _read_matrix(table, len(times), frames))
+    edges, means = average_frames(times[frames], _read_traces(table, len(times), frames))
     if ax is None:
         height = float(np.clip(2.0 + _POPULATION_HEIGHT_PER_CELL * len(table), *_POPULATION_HEIGHTS))
         _, ax = new_figure(_WIDTH, height)
@@ -153,7 +153,7 @@ def plot_population(
 
 
 def average_frames(
-    times: NDArray[np.float64], traces: NDArray[np.float64], most: int = MAX_COLUMNS
+    times: NDArray[np.float64], traces: Sequence[NDArray[Any]], most: int = MAX_COLUMNS
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Average equal numbers of successive frames, so that there are at most `most` columns.
 
@@ -161,8 +161,8 @@ def average_frames(
     ----------
     times : numpy.ndarray
         Ascending times of at least one frame (s).
-    traces : numpy.ndarray
-        Cells x frames.
+    traces : sequence of numpy.ndarray
+        One value per frame for each cell.
     most : int
         Largest number of columns.
 
@@ -175,10 +175,12 @@ def average_frames(
     """
     size = -(-len(times) // most)
     starts = np.arange(0, len(times), size)
-    finite = np.isfinite(traces)
-    counts = np.add.reduceat(finite, starts, axis=1, dtype=np.int64)
-    sums = np.add.reduceat(np.where(finite, traces, 0.0), starts, axis=1)
-    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    means = np.full((len(traces), len(starts)), np.nan)
+    # One cell at a time, because all traces of a session can be larger than the memory.
+    for row, trace in zip(means, traces, strict=True):
+        finite = np.isfinite(trace)
+        counts = np.add.reduceat(finite, starts, dtype=np.int64)
+        np.divide(np.add.reduceat(np.where(finite, trace, 0.0), starts), counts, out=row, where=counts > 0)
     frame = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
     return np.append(times[starts], times[-1] + frame), means
 
@@ -190,14 +192,25 @@ def _read_table(experiment: Any) -> tuple[pd.DataFrame, NDArray[np.float64]]:
         raise BadValue(
             f"experiment.dff_traces is {brief_repr(table)}; expected a DataFrame with a column dff.", name="dff_traces"
         )
-    if not isinstance(times, np.ndarray) or times.ndim != 1 or times.dtype.kind != "f" or not len(times):
-        raise BadValue(
-            f"experiment.ophys_timestamps is {brief_repr(times)}; expected an array with the time of each frame.",
-            name="ophys_timestamps",
-        )
     if not len(table):
         raise BadValue("The imaging plane has no valid cell, so there is no dF/F to plot.", name="dff_traces")
-    return table, times
+    expected = "an array with the time of each frame, in ascending order"
+    seconds = as_array(times, 1, "experiment.ophys_timestamps", expected).astype(np.float64)
+    if not len(seconds) or not (np.diff(seconds) >= 0).all():
+        raise BadValue(
+            f"experiment.ophys_timestamps is {brief_repr(times)}; expected {expected}.", name="ophys_timestamps"
+        )
+    return table, seconds
+
+
+def _list_ids(cell_specimen_ids: Iterable[int]) -> list[int]:
+    ids = list_cell_ids(cell_specimen_ids)
+    if not ids:
+        raise BadValue(
+            "cell_specimen_ids is empty; expected at least one id, or None for the first cells.",
+            name="cell_specimen_ids",
+        )
+    return ids
 
 
 def _count_default_cells(ax: Axes | None) -> int:
@@ -217,9 +230,10 @@ def _frames_within(times: NDArray[np.float64], first: float, last: float) -> sli
     return slice(int(begin), int(end))
 
 
-def _read_matrix(table: pd.DataFrame, count: int, frames: slice) -> NDArray[np.float64]:
-    """Return frames of the traces, cells x frames. Other frames are not read from the file."""
-    traces = [np.asarray(trace, dtype=np.float64) for trace in table["dff"]]
+def _read_traces(table: pd.DataFrame, count: int, frames: slice) -> list[NDArray[Any]]:
+    """Return frames of each trace. Other frames are not read from the file."""
+    expected = "a trace, with a value for each of ophys_timestamps"
+    traces = [as_array(trace, 1, "A value of experiment.dff_traces.dff", expected) for trace in table["dff"]]
     for trace in traces:
         if trace.shape != (count,):
             raise BadValue(
@@ -227,12 +241,13 @@ def _read_matrix(table: pd.DataFrame, count: int, frames: slice) -> NDArray[np.f
                 "ophys_timestamps.",
                 name="dff",
             )
-    return np.array([trace[frames] for trace in traces])
+    return [trace[frames] for trace in traces]
 
 
-def _draw_traces(ax: Axes, ids: pd.Index, times: NDArray[np.float64], traces: NDArray[np.float64]) -> None:
+def _draw_traces(ax: Axes, ids: pd.Index, times: NDArray[np.float64], traces: list[NDArray[Any]]) -> None:
     """Draw each trace in its own line: the first cell at the top, and 0 dF/F at the tick of the cell."""
-    finite = traces[np.isfinite(traces)]
+    values = np.concatenate(traces)
+    finite = values[np.isfinite(values)]
     low, high = np.percentile(finite, _SCALE_PERCENTILES) if len(finite) else (0.0, 1.0)
     scale = max(float(high) - min(float(low), 0.0), 1e-9)
     for position, (number, trace) in enumerate(zip(ids, traces, strict=True)):

@@ -13,6 +13,9 @@ def _entry(name: str, meaning: str, unit: str = "") -> Column:
     return Column(name=name, dtype="number", unit=unit, path=f"@{name}", required=False, meaning=meaning)
 
 
+NO_GROUP = -1
+"""Stored imaging_plane_group of a plane that is in no group; None in the metadata."""
+
 IMAGING_METADATA = Table(
     name="imaging_metadata",
     summary="Imaging plane, its session and its container, as stored.",
