@@ -105,6 +105,13 @@ class Inputs:
 BLINKS = {"eye_tracking_z_threshold": 3.0, "eye_tracking_dilation_frames": 2}
 EVENTS = {"exclude_invalid_rois": True, "events_filter_scale_seconds": 0.065, "events_filter_n_time_steps": 20}
 WINDOW = {"response_window_start": 0.15}
+TENSOR = {
+    "align": "changes",
+    "window": (-0.2, 0.2),
+    "rate": 10.0,
+    "streams": ("running", "licks"),
+    "max_bytes": 10_000_000,
+}
 BOOTSTRAP = {"draws": 5, "seed": 0, "level": 0.9}
 
 VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
@@ -192,6 +199,9 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "progress": False,
     },
     "check_release": lambda i: {"out_dir": i.release, "progress": False},
+    "SessionTensor": lambda i: dict.fromkeys(("values", "time", "features", "labels", "excluded")),
+    "compute_tensor": lambda i: {**TENSOR, "sessions": i.session()},
+    "iterate_tensor": lambda i: {**TENSOR, "sessions": i.session()},
     "ResponseMatrix": lambda i: dict.fromkeys(("mean", "count", "dprime"), pd.DataFrame()),
     "compare_engagement": lambda i: {"session": i.session()},
     "compute_confidence_band": lambda i: {"response": i.response, **BOOTSTRAP},

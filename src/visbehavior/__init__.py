@@ -18,6 +18,7 @@ _PUBLIC = {
     "Image": "image",
     "Mouse": "simulation.mouse",
     "ResponseMatrix": "analysis.response_matrix",
+    "SessionTensor": "session_tensor",
     "Source": "reader",
     "StateFit": "models.states",
     "StrategyFit": "models.strategy",
@@ -48,12 +49,14 @@ _PUBLIC = {
     "compute_strategy_regressors": "models.regressors",
     "compute_weights_by_engagement": "models.dropouts",
     "compute_session_response": "session_responses",
+    "compute_tensor": "session_tensor",
     "convert_raw": "convert",
     "cross_validate_strategy": "models.cross_validation",
     "evaluate_states": "models.states",
     "fit_states": "models.states",
     "fit_strategy": "models.strategy",
     "install_as_allensdk": "allensdk",
+    "iterate_tensor": "session_tensor",
     "plot_dropouts": "plots.strategy",
     "plot_max_dprime": "plots.performance",
     "plot_plane": "plots.plane",
@@ -139,6 +142,11 @@ if TYPE_CHECKING:
         plot_lick_raster as plot_lick_raster,
         plot_response_matrix as plot_response_matrix,
         plot_triggered as plot_triggered,
+    )
+    from visbehavior.session_tensor import (
+        SessionTensor as SessionTensor,
+        compute_tensor as compute_tensor,
+        iterate_tensor as iterate_tensor,
     )
     from visbehavior.session_responses import (
         compare_engagement as compare_engagement,
