@@ -20,6 +20,8 @@ import pytest
 import visbehavior
 from tests.hostile import find_problems, is_one_line
 from tests.imagingfiles import make_plane, write_plane
+from tests.models.sessions import make_session as make_mouse
+from tests.models.test_regressors import USED_COLUMNS, make_flash_table
 from tests.nwbfiles import write_session
 from tests.project.synthetic_release import FILES, PROJECT, UNREACHABLE, make_bucket_tree
 from tests.rawfiles import session_data, write_raw
@@ -44,7 +46,7 @@ class Inputs:
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
-        self.synthetic = make_session(seed=1, trials=12).replace(eye=make_eye_tracking())
+        self.synthetic = make_session(seed=1, trials=30).replace(eye=make_eye_tracking())
         self.tables = as_session(self.synthetic, templates=False)
         self.file = write_session(folder / "session.nwb", self.synthetic)
         self.raw = simulate(FIRST_STAGE, minutes=1, seed=1)
@@ -96,6 +98,23 @@ class Inputs:
         return self.experiment()
 
     @functools.cached_property
+    def regressors(self) -> dict[str, Any]:
+        return dict(zip(("X", "y"), make_mouse(seed=1, flashes=120), strict=True))
+
+    @functools.cached_property
+    def strategy(self) -> visbehavior.StrategyFit:
+        return visbehavior.fit_strategy(**self.regressors, sigma=0.1)
+
+    @functools.cached_property
+    def states(self) -> visbehavior.StateFit:
+        return visbehavior.fit_states([tuple(self.regressors.values())], n_states=2)
+
+    def strategy_file(self) -> pathlib.Path:
+        path = self.new_folder().with_suffix(".npz")
+        self.strategy.save(path)
+        return path
+
+    @functools.cached_property
     def release(self) -> pathlib.Path:
         folder = self.new_folder()
         visbehavior.build_release([self.raw], folder)
@@ -141,6 +160,11 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     "Mouse": lambda i: Mouse(seen=(FIRST_STAGE,)).__dict__,
     "Mouse.after": lambda i: {"session_type": FIRST_STAGE},
     "Source": lambda i: i.session().source.__dict__,
+    "StateFit": lambda i: vars(i.states),
+    "StrategyFit": lambda i: vars(i.strategy),
+    "StrategyFit.plot": lambda i: {"ax": i.axes()},
+    "StrategyFit.save": lambda i: {"path": i.new_folder()},
+    "StrategyFit.load": lambda i: {"path": i.strategy_file()},
     "VisualBehaviorOphysProjectCache": lambda i: {
         "files": i.cache()._files,
         "allensdk_version": "2.16",
@@ -287,7 +311,47 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "progress": False,
         "failures": None,
     },
+    "compare_state_counts": lambda i: {
+        "sessions": [tuple(i.regressors.values())] * 2,
+        "n_states": [1],
+        "folds": 2,
+        "seed": 0,
+    },
+    "compute_dropout_scores": lambda i: i.regressors,
+    "compute_recovery": lambda i: {
+        "source": make_flash_table(1, flashes=130, licks=60)[list(USED_COLUMNS)],
+        "mice": 2,
+        "seed": 0,
+    },
+    "compute_wide_bands": lambda i: {**i.regressors, "fit": i.strategy, "seed": 0},
+    "compute_strategy_regressors": lambda i: {"flash_table": make_flash_table(1)[list(USED_COLUMNS)]},
+    "compute_weights_by_engagement": lambda i: {
+        "weights": i.strategy.weights,
+        "engaged": i.regressors["y"],
+    },
+    "cross_validate_strategy": lambda i: {**i.regressors, "heldout": "next", "folds": 3, "seed": 0, "sigma": 0.1},
+    "evaluate_states": lambda i: {
+        **i.regressors,
+        "initial": i.states.initial,
+        "transition": i.states.transition,
+        "weights": i.states.weights,
+    },
+    "fit_states": lambda i: {
+        "sessions": [tuple(i.regressors.values())],
+        "n_states": 2,
+        "start": i.states,
+        "seed": 0,
+    },
+    "fit_strategy": lambda i: {**i.regressors, "sigma": {"bias": 0.1, "omissions": 0.1, "task0": 0.1, "timing1D": 0.1}},
     "install_as_allensdk": lambda i: {"version": "2.16"},
+    "plot_dropouts": lambda i: {
+        "dropouts": visbehavior.compute_dropout_scores(**i.regressors),
+        "ax": i.axes(),
+    },
+    "plot_strategy": lambda i: {
+        "fit": i.strategy,
+        "ax": i.axes(),
+    },
     "plot_engagement": lambda i: {"flash_table": i.flashes, "trials": i.tables.trials, "ax": i.axes()},
     "plot_lick_raster": lambda i: {
         "licks": i.tables.licks,
@@ -353,6 +417,7 @@ INSTANCES: dict[str, Callable[[Inputs], Any]] = {
     "BehaviorOphysExperiment": Inputs.experiment,
     "BehaviorSession": Inputs.session,
     "Mouse": lambda _: Mouse(),
+    "StrategyFit": lambda i: i.strategy,
     "VisualBehaviorOphysProjectCache": Inputs.cache,
 }
 """Makes the object of a class whose methods are called."""
@@ -448,9 +513,12 @@ MISSING = {
         "plot_plane",
         "plot_traces",
         "plot_population",
+        "plot_strategy",
+        "StrategyFit.plot",
     ),
     "xarray": ("compute_event_triggered", "compute_session_response"),
     "pynwb": ("write_nwb", "BehaviorSession.to_nwb", "convert_raw", "build_release"),
+    "scipy": ("fit_strategy", "compute_dropout_scores"),
     "PIL": ("VisualBehaviorOphysProjectCache.get_natural_movie_template",),
     "obstore": ("VisualBehaviorOphysProjectCache.from_s3_cache",),
 }

@@ -25,11 +25,11 @@ _PUBLIC = {
     "VisualBehaviorOphysProjectCache": "project.cache",
     "build_release": "publish.build",
     "check_release": "publish.check",
-    "compare_state_counts": "models.state_counts",
-    "compute_dropout_scores": "models.dropouts",
     "compare_engagement": "session_responses",
+    "compare_state_counts": "models.state_counts",
     "compute_confidence_band": "analysis.responses",
     "compute_could_change": "analysis.could_change",
+    "compute_dropout_scores": "models.dropouts",
     "compute_engaged_periods": "analysis.engagement",
     "compute_engagement": "analysis.engagement",
     "compute_event_triggered": "analysis.alignment",
@@ -41,15 +41,17 @@ _PUBLIC = {
     "compute_modulation": "analysis.responses",
     "compute_performance_metrics": "analysis.performance",
     "compute_performance_table": "performance_table",
+    "compute_recovery": "models.recovery",
     "compute_response_matrix": "analysis.response_matrix",
     "compute_response_p_values": "analysis.responses",
     "compute_reward_rate": "analysis.performance",
     "compute_rolling_performance": "analysis.performance",
     "compute_session_rates": "analysis.performance",
-    "compute_strategy_regressors": "models.regressors",
-    "compute_weights_by_engagement": "models.dropouts",
     "compute_session_response": "session_responses",
+    "compute_strategy_regressors": "models.regressors",
     "compute_tensor": "session_tensor",
+    "compute_weights_by_engagement": "models.dropouts",
+    "compute_wide_bands": "models.wide_bands",
     "convert_raw": "convert",
     "cross_validate_strategy": "models.cross_validation",
     "evaluate_states": "models.states",
@@ -58,16 +60,16 @@ _PUBLIC = {
     "install_as_allensdk": "allensdk",
     "iterate_tensor": "session_tensor",
     "plot_dropouts": "plots.strategy",
+    "plot_engagement": "plots.engagement",
+    "plot_lick_raster": "plots.responses",
     "plot_max_dprime": "plots.performance",
     "plot_plane": "plots.plane",
     "plot_population": "plots.traces",
+    "plot_response_matrix": "plots.responses",
     "plot_strategy": "plots.strategy",
     "plot_stretch": "plots.timeline",
     "plot_timeline": "plots.timeline",
     "plot_traces": "plots.traces",
-    "plot_engagement": "plots.engagement",
-    "plot_lick_raster": "plots.responses",
-    "plot_response_matrix": "plots.responses",
     "plot_triggered": "plots.responses",
     "select_events": "analysis.event_kinds",
     "simulate": "simulation.simulate",
@@ -177,6 +179,7 @@ if TYPE_CHECKING:
         compute_dropout_scores as compute_dropout_scores,
         compute_weights_by_engagement as compute_weights_by_engagement,
     )
+    from visbehavior.models.recovery import compute_recovery as compute_recovery
     from visbehavior.models.regressors import compute_strategy_regressors as compute_strategy_regressors
     from visbehavior.models.state_counts import compare_state_counts as compare_state_counts
     from visbehavior.models.states import (
@@ -185,6 +188,7 @@ if TYPE_CHECKING:
         fit_states as fit_states,
     )
     from visbehavior.models.strategy import StrategyFit as StrategyFit, fit_strategy as fit_strategy
+    from visbehavior.models.wide_bands import compute_wide_bands as compute_wide_bands
     from visbehavior.nwb.writer import write_nwb as write_nwb
     from visbehavior.plots.performance import plot_max_dprime as plot_max_dprime
     from visbehavior.plots.plane import plot_plane as plot_plane

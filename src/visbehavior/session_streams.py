@@ -12,11 +12,19 @@ from visbehavior.analysis.licking import compute_lick_rate
 from visbehavior.analysis.pupil import read_pupil_width
 from visbehavior.arguments import check_choice
 from visbehavior.errors import MissingData
-from visbehavior.experiment import BehaviorOphysExperiment
-from visbehavior.session import BehaviorSession
 
 
-def read_stream(session: BehaviorSession, stream: str) -> tuple[Any, Any]:
+def is_session(value: Any) -> bool:
+    """Return True for a BehaviorSession, whose module uses this one."""
+    return hasattr(type(value), "get_flash_table")
+
+
+def is_plane(session: Any) -> bool:
+    """Return True for an imaging plane."""
+    return hasattr(type(session), "ophys_timestamps")
+
+
+def read_stream(session: Any, stream: str) -> tuple[Any, Any]:
     """Return the times and values of a stream; cells as a DataFrame, frames x cells, with columns cell_roi_id.
 
     Raises
@@ -30,19 +38,19 @@ def read_stream(session: BehaviorSession, stream: str) -> tuple[Any, Any]:
     return STREAMS[stream](session)
 
 
-def _running(session: BehaviorSession) -> tuple[Any, Any]:
+def _running(session: Any) -> tuple[Any, Any]:
     running = session.running_speed
     return running["timestamps"], running["speed"]
 
 
-def _pupil(session: BehaviorSession) -> tuple[Any, Any]:
+def _pupil(session: Any) -> tuple[Any, Any]:
     eye = session.eye_tracking
     if not len(eye):
         raise MissingData("The session has no eye tracking, so there is no stream 'pupil'.", name="eye_tracking")
     return read_pupil_width(eye)
 
 
-def _licks(session: BehaviorSession) -> tuple[Any, Any]:
+def _licks(session: Any) -> tuple[Any, Any]:
     clock = session.stimulus_timestamps
     frames = session.licks["frame"].to_numpy(dtype=np.int64) if len(session.licks) else np.empty(0, dtype=np.int64)
     return clock, compute_lick_rate(frames, len(clock))
@@ -50,7 +58,7 @@ def _licks(session: BehaviorSession) -> tuple[Any, Any]:
 
 def _cells(table_name: str, column: str) -> Callable[[Any], tuple[Any, Any]]:
     def read(session: Any) -> tuple[Any, Any]:
-        if not isinstance(session, BehaviorOphysExperiment):
+        if not is_plane(session):
             raise MissingData(
                 f"A behavior session has no stream {column!r}. Open an imaging plane with BehaviorOphysExperiment.from_nwb_path.",
                 name=column,

@@ -14,9 +14,7 @@ from visbehavior.analysis.alignment import checked_window, compute_event_trigger
 from visbehavior.analysis.event_kinds import select_events
 from visbehavior.arguments import as_iterable, check_choice, check_number, check_whole_number
 from visbehavior.errors import BadValue, brief_repr
-from visbehavior.experiment import BehaviorOphysExperiment
-from visbehavior.session import BehaviorSession
-from visbehavior.session_streams import CELL_STREAMS, STREAMS, read_stream
+from visbehavior.session_streams import CELL_STREAMS, STREAMS, is_plane, is_session, read_stream
 
 DEFAULT_STREAMS = ("events", "running", "pupil")
 MAX_BYTES = 500_000_000
@@ -224,10 +222,10 @@ def _add_reasons(reasons: NDArray[np.object_], name: str, aligned: Any) -> None:
     reasons[is_new] = [f"{name}: {text}" for text in problem[is_new]]
 
 
-def _checked_sessions(sessions: Any) -> list[BehaviorSession]:
+def _checked_sessions(sessions: Any) -> list[Any]:
     expected = "a session, an imaging plane, or a list of imaging planes of one session"
-    planes = list(as_iterable("sessions", sessions, (BehaviorSession,), expected))
-    if not planes or not all(isinstance(plane, BehaviorSession) for plane in planes):
+    planes = [sessions] if is_session(sessions) else list(as_iterable("sessions", sessions, (), expected))
+    if not planes or not all(map(is_session, planes)):
         raise BadValue(f"sessions is {brief_repr(sessions)}; expected {expected}.", name="sessions")
     ids = sorted({plane.behavior_session_id for plane in planes})
     if len(ids) > 1:
@@ -250,12 +248,12 @@ def _checked_streams(streams: Any) -> list[str]:
     return names
 
 
-def _checked_rate(planes: Sequence[BehaviorSession], rate: float | None) -> float:
+def _checked_rate(planes: Sequence[Any], rate: float | None) -> float:
     if rate is not None:
         check_number("rate", rate, most=_MOST_RATE, above=0, unit="samples per second")
         return float(rate)
     plane = planes[0]
-    if len(planes) > 1 or not isinstance(plane, BehaviorOphysExperiment):
+    if len(planes) > 1 or not is_plane(plane):
         raise BadValue(
             "rate is None; expected the samples per second of the tensor, because the streams have several clocks. Only a single imaging "
             "plane has a default, its frame rate.",
@@ -264,14 +262,14 @@ def _checked_rate(planes: Sequence[BehaviorSession], rate: float | None) -> floa
     return float(1 / np.mean(np.diff(plane.ophys_timestamps)))
 
 
-def _read_blocks(planes: Sequence[BehaviorSession], names: Sequence[str]) -> list[_Block]:
+def _read_blocks(planes: Sequence[Any], names: Sequence[str]) -> list[_Block]:
     """Read the streams: of cells from each plane, others once."""
     blocks = []
     for name in names:
         for plane in planes if name in CELL_STREAMS else planes[:1]:
             times, values = read_stream(plane, name)
             cells = values.columns if isinstance(values, pd.DataFrame) else [pd.NA]
-            plane_id = plane.ophys_experiment_id if isinstance(plane, BehaviorOphysExperiment) else pd.NA
+            plane_id = plane.ophys_experiment_id if is_plane(plane) else pd.NA
             features = pd.DataFrame(
                 {
                     "stream": name,
@@ -286,7 +284,7 @@ def _read_blocks(planes: Sequence[BehaviorSession], names: Sequence[str]) -> lis
     return blocks
 
 
-def _read_events(session: BehaviorSession, align: str) -> pd.DataFrame:
+def _read_events(session: Any, align: str) -> pd.DataFrame:
     flash_table = session.get_flash_table()
     times = select_events(flash_table, align, session.licks, session.rewards)
     events = times.to_frame("event_time")

@@ -14,6 +14,8 @@ from visbehavior import BadValue, MissingData, compute_strategy_regressors
 from visbehavior.analysis.flashes import compute_flash_table
 from visbehavior.models.regressors import compute_timing
 
+USED_COLUMNS = ("start_time", "is_change", "omitted", "n_licks", "num_bout_start", "num_bout_end", "in_lick_bout")
+
 
 def make_flash_table(seed: int, flashes: int = 80, licks: int = 60, first_omissions: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
@@ -109,6 +111,7 @@ def test_tables_without_regressors_raise(change: Any, message: str) -> None:
         compute_strategy_regressors(change(make_flash_table(3)))
 
 
-def test_missing_column_is_named() -> None:
-    with pytest.raises(MissingData, match="in_lick_bout"):
-        compute_strategy_regressors(make_flash_table(4).drop(columns="in_lick_bout"))
+@pytest.mark.parametrize("name", USED_COLUMNS)
+def test_missing_column_is_named(name: str) -> None:
+    with pytest.raises(MissingData, match=name):
+        compute_strategy_regressors(make_flash_table(4)[list(USED_COLUMNS)].drop(columns=name))

@@ -6,7 +6,6 @@ Source: Piet et al. 2024 (Neuron 112) and its code, licking_behavior (feb9158), 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ import pandas as pd
 
 from visbehavior.analysis.checks import get_booleans
 from visbehavior.errors import BadValue, brief_repr
-from visbehavior.models.inputs import Responses, check_responses
+from visbehavior.models.inputs import Responses, check_responses, check_table
 from visbehavior.models.strategy import find_posterior
 
 UNTESTED = "bias"
@@ -88,11 +87,24 @@ def compute_dropout_scores(X: pd.DataFrame, y: Any) -> DropoutScores:
     if not tested or len(responses.names) == 1:
         raise BadValue(f"X has only the column {brief_repr(responses.names[0])}; expected two or more.", name="X")
     evidence = find_posterior(responses, None).log_evidence
+    table = _score(responses, tested, evidence)
+    index = _strategy_index(table["dropout"])
+    return DropoutScores(table, evidence, index, classify_strategy(index))
+
+
+def find_strategy_index(responses: Responses, evidence: float | None = None) -> float:
+    """Return the strategy index; NaN without its regressors. `evidence` of the whole model is computed if absent."""
+    if not {VISUAL, TIMING} <= set(responses.names):
+        return float("nan")
+    evidence = find_posterior(responses, None).log_evidence if evidence is None else evidence
+    return _strategy_index(_score(responses, [VISUAL, TIMING], evidence)["dropout"])
+
+
+def _score(responses: Responses, tested: list[Any], evidence: float) -> pd.DataFrame:
     without = [find_posterior(_without(responses, name), None).log_evidence for name in tested]
     table = pd.DataFrame({"evidence": without}, index=pd.Index(tested, name="regressor"))
     table["dropout"] = (1 - table["evidence"] / evidence) * 100
-    index = _strategy_index(table["dropout"])
-    return DropoutScores(table, evidence, index, classify_strategy(index))
+    return table
 
 
 def classify_strategy(strategy_index: float) -> str:
@@ -102,7 +114,7 @@ def classify_strategy(strategy_index: float) -> str:
     return "visual" if strategy_index > 0 else "timing"
 
 
-def _strategy_index(dropout: Mapping[str, float] | pd.Series) -> float:
+def _strategy_index(dropout: pd.Series) -> float:
     if VISUAL not in dropout or TIMING not in dropout:
         return float("nan")
     return float(dropout[TIMING] - dropout[VISUAL])
@@ -145,15 +157,21 @@ def compute_weights_by_engagement(weights: pd.DataFrame, engaged: pd.Series) -> 
     if not isinstance(engaged, pd.Series) or not engaged.index.is_unique or not engaged.index.is_monotonic_increasing:
         raise BadValue(f"engaged is {brief_repr(engaged)}; expected a bool Series with one entry for each flash.")
     flags = get_booleans({"engaged": engaged}, "engaged", "the flashes")
-    if not isinstance(weights, pd.DataFrame) or not len(weights) or not weights.index.isin(engaged.index).all():
+    table, values = check_table("weights", weights)
+    if not len(table) or not table.index.isin(engaged.index).all():
         raise BadValue("weights is not the weights of these flashes; expected fit.weights of the same session.")
     # Flashes before the first weights are before the first image.
-    filled = weights.reindex(engaged.index).ffill()
+    filled = pd.DataFrame(values, table.index, table.columns).reindex(engaged.index).ffill()
     return pd.DataFrame([_mean_weights(filled, flags), _mean_weights(filled, ~flags)], index=["engaged", "disengaged"])
+
+
+def compute_weight_index(means: pd.Series) -> float:
+    """Return the mean weight of task0 minus that of timing1D, from mean weights by regressor; NaN if one is absent."""
+    return float(means[VISUAL] - means[TIMING]) if {VISUAL, TIMING} <= set(means.index) else float("nan")
 
 
 def _mean_weights(weights: pd.DataFrame, chosen: Any) -> pd.Series:
     fraction = chosen.mean()
     mean = weights[chosen].mean() if fraction >= MIN_FRACTION else pd.Series(np.nan, weights.columns)
-    index = mean[VISUAL] - mean[TIMING] if {VISUAL, TIMING} <= set(mean.index) else np.nan
-    return pd.concat([pd.Series({"fraction": fraction}), mean, pd.Series({"weight_index": index})])
+    ends = pd.Series({"fraction": fraction}), pd.Series({"weight_index": compute_weight_index(mean)})
+    return pd.concat([ends[0], mean, ends[1]])

@@ -61,13 +61,11 @@ def check_responses(X: Any, y: Any, *, warn_of_few: bool = True) -> Responses:
         If X is not a table of finite numbers, its flashes are not in order, or y does not have one response for each
         flash and both kinds of responses.
     """
-    table = _check_table(X)
-    if not 1 <= len(table.columns) <= MAX_REGRESSORS:
-        raise _wrong_x(f"has {len(table.columns)} columns", f"1 to {MAX_REGRESSORS} regressors")
-    x = np.column_stack([get_numbers(table, name, "X") for name in table])
+    table, x = check_table("X", X)
     if not (np.abs(x) <= LARGEST_REGRESSOR).all():
         row, column = np.argwhere(~(np.abs(x) <= LARGEST_REGRESSOR))[0]
-        raise _wrong_x(
+        raise _wrong(
+            "X",
             f"contains {x[row, column]:g} in the column {brief_repr(table.columns[column])} at row {row}",
             f"numbers from -{LARGEST_REGRESSOR:g} to {LARGEST_REGRESSOR:g}",
         )
@@ -80,19 +78,28 @@ def check_responses(X: Any, y: Any, *, warn_of_few: bool = True) -> Responses:
     return Responses(x, responses.astype(np.float64), table.columns, table.index)
 
 
-def _check_table(X: Any) -> pd.DataFrame:
-    if isinstance(X, np.ndarray) and X.ndim == 2:
-        return pd.DataFrame(X)
-    if not isinstance(X, pd.DataFrame):
+def check_table(name: str, table: Any) -> tuple[pd.DataFrame, Floats]:
+    """Return a table with a row for each flash and a column for each regressor, and its numbers.
+
+    Raises
+    ------
+    BadValue
+        If it is something else, or the flashes are not in order.
+    """
+    if isinstance(table, np.ndarray) and table.ndim == 2:
+        table = pd.DataFrame(table)
+    if not isinstance(table, pd.DataFrame):
         raise BadValue(
-            f"X is {brief_repr(X)}; expected a DataFrame with a row for each flash and a column for each regressor.",
-            name="X",
+            f"{name} is {brief_repr(table)}; expected a DataFrame with a row for each flash and a column for each regressor.",
+            name=name,
         )
-    if not X.columns.is_unique or X.columns.nlevels > 1:
-        raise _wrong_x("has two columns of the same name, or names with several levels", "different names")
-    if not X.index.is_unique or not X.index.is_monotonic_increasing:
-        raise _wrong_x("has flashes that occur twice or are not in order", "one session, with an increasing index")
-    return X
+    if not table.columns.is_unique or table.columns.nlevels > 1:
+        raise _wrong(name, "has two columns of the same name, or names with several levels", "different names")
+    if not table.index.is_unique or not table.index.is_monotonic_increasing:
+        raise _wrong(name, "has flashes that occur twice or are not in order", "one session, with an increasing index")
+    if not 1 <= len(table.columns) <= MAX_REGRESSORS:
+        raise _wrong(name, f"has {len(table.columns)} columns", f"1 to {MAX_REGRESSORS} regressors")
+    return table, np.column_stack([get_numbers(table, column, name) for column in table])
 
 
 def _check_responses(responses: Any, flashes: int) -> None:
@@ -127,9 +134,8 @@ def check_sigma(sigma: Any, names: pd.Index) -> Floats:
         if missing:
             raise BadValue(f"sigma has no value for {brief_repr(missing[0])}; expected one for each regressor.")
         sigma = [sigma[name] for name in names]
-    values = (
-        list(sigma) if isinstance(sigma, (list, tuple, np.ndarray)) and np.ndim(sigma) == 1 else [sigma] * len(names)
-    )
+    is_list = isinstance(sigma, (list, tuple)) or (isinstance(sigma, np.ndarray) and sigma.ndim == 1)
+    values = list(sigma) if is_list else [sigma] * len(names)
     if len(values) != len(names):
         raise BadValue(f"sigma has {len(values)} values; expected {len(names)}, one for each regressor.", name="sigma")
     for value in values:
@@ -142,5 +148,5 @@ def check_seed(seed: Any) -> None:
     check_whole_number("seed", seed, 0, MAX_SEED)
 
 
-def _wrong_x(problem: str, expected: str) -> BadValue:
-    return BadValue(f"X {problem}; expected {expected}.", name="X")
+def _wrong(name: str, problem: str, expected: str) -> BadValue:
+    return BadValue(f"{name} {problem}; expected {expected}.", name=name)

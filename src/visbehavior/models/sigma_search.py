@@ -38,7 +38,9 @@ def find_best_sigma(walk: Walk, names: pd.Index) -> Posterior:
     return best
 
 
-def find_sigma(walk: Walk, start: Floats | None = None, weights: Floats | None = None) -> Posterior:
+def find_sigma(
+    walk: Walk, start: Floats | None = None, weights: Floats | None = None, *, prior_power: float = 0.0
+) -> Posterior:
     """Find the sigmas with the greatest evidence.
 
     Parameters
@@ -48,6 +50,8 @@ def find_sigma(walk: Walk, start: Floats | None = None, weights: Floats | None =
         Sigmas to begin with, shape (regressors,). Default: `FIRST_SIGMA` for each.
     weights : numpy.ndarray, optional
         Weights to begin with, shape (flashes, regressors).
+    prior_power : float
+        Maximize the evidence times each sigma to this power, instead of the evidence alone.
 
     Returns
     -------
@@ -58,10 +62,11 @@ def find_sigma(walk: Walk, start: Floats | None = None, weights: Floats | None =
     current = find_weights(walk, first, weights)
     inverse = np.eye(len(first))
     for _ in range(_MAX_ITERATIONS):
-        step = _step(current, inverse)
-        if current.gradient @ step < _ENOUGH:
+        gradient = current.gradient + prior_power
+        step = _step(current.sigma, gradient, inverse)
+        if gradient @ step < _ENOUGH:
             break
-        moved = _search_along(current, step)
+        moved = _search_along(current, step, gradient, prior_power)
         if moved is None:
             break
         inverse = _update(inverse, np.log(moved.sigma / current.sigma), current.gradient - moved.gradient)
@@ -69,10 +74,9 @@ def find_sigma(walk: Walk, start: Floats | None = None, weights: Floats | None =
     return current
 
 
-def _step(current: Posterior, inverse: Floats) -> Floats:
+def _step(sigma: Floats, gradient: Floats, inverse: Floats) -> Floats:
     """Return the step in log sigma. A sigma at a limit moves only away from it."""
-    logarithm, (lowest, highest) = np.log(current.sigma), np.log(SIGMA_LIMITS)
-    gradient = current.gradient
+    logarithm, (lowest, highest) = np.log(sigma), np.log(SIGMA_LIMITS)
     is_fixed = ((logarithm <= lowest) & (gradient < 0)) | ((logarithm >= highest) & (gradient > 0))
     free = np.flatnonzero(~is_fixed)
     step = np.zeros(len(gradient))
@@ -81,15 +85,19 @@ def _step(current: Posterior, inverse: Floats) -> Floats:
     return np.clip(logarithm + step, lowest, highest) - logarithm
 
 
-def _search_along(current: Posterior, step: Floats) -> Posterior | None:
-    """Halve a step until it raises the evidence enough; None if it never does."""
+def _search_along(current: Posterior, step: Floats, gradient: Floats, prior_power: float) -> Posterior | None:
+    """Halve a step until it raises the value enough; None if it never does."""
     for halvings in range(_MAX_HALVINGS):
         scaled = step * 0.5**halvings
         sigma = np.clip(current.sigma * np.exp(scaled), *SIGMA_LIMITS)
         moved = find_weights(current.walk, sigma, current.predict_weights(sigma))
-        if moved.log_evidence >= current.log_evidence + 1e-4 * (current.gradient @ scaled):
+        if _value(moved, prior_power) >= _value(current, prior_power) + 1e-4 * (gradient @ scaled):
             return moved
     return None
+
+
+def _value(posterior: Posterior, prior_power: float) -> float:
+    return float(posterior.log_evidence + prior_power * np.log(posterior.sigma).sum())
 
 
 def _update(inverse: Floats, step: Floats, change: Floats) -> Floats:
