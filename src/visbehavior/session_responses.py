@@ -9,7 +9,8 @@ import pandas as pd
 
 from visbehavior.analysis.alignment import compute_event_triggered
 from visbehavior.analysis.engagement import DEFINITIONS, compute_engagement
-from visbehavior.analysis.event_kinds import select_events
+from visbehavior.analysis.event_kinds import EVENT_KINDS, select_events
+from visbehavior.arguments import check_choice
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.session import BehaviorSession
 from visbehavior.session_streams import read_stream
@@ -65,6 +66,7 @@ def compute_session_response(
     >>> compute_mean_response(response)
     """
     check_session(session)
+    check_choice("events", events, EVENT_KINDS)
     times, values = read_stream(session, stream)
     event_times = select_events(session.get_flash_table(), events, session.licks, session.rewards)
     return compute_event_triggered(

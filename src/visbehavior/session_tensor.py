@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.analysis.alignment import checked_window, compute_event_triggered, interpolated_times
-from visbehavior.analysis.event_kinds import select_events
+from visbehavior.analysis.event_kinds import EVENT_KINDS, select_events
 from visbehavior.arguments import as_iterable, check_choice, check_number, check_whole_number
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.session_streams import CELL_STREAMS, STREAMS, is_plane, is_session, read_stream
@@ -175,6 +175,7 @@ class _Plan(NamedTuple):
         """Check the arguments, and read the streams and the events."""
         check_whole_number("max_bytes", max_bytes, 1, _MOST_BYTES, unit="bytes")
         checked = checked_window("window", window)
+        check_choice("align", align, EVENT_KINDS)
         planes = _checked_sessions(sessions)
         names = _checked_streams(streams)
         chosen_rate = _checked_rate(planes, rate)
