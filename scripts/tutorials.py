@@ -195,7 +195,32 @@ plt.show()""",
 The diagonal has the fraction of false alarms: licks at flashes that could have been a change.""",
     """matrix = visbehavior.compute_response_matrix(flashes, session.licks, session.trials)
 matrix.mean.round(2)""",
-    """An imaging plane has the same events: `compute_session_response(plane, "dff", "changes")` aligns the dF/F of all its cells. See *Flashes, engagement and responses* in the documentation.""",
+    """## Cells
+
+An imaging plane has the same tables, and traces of cells. Here we simulate one for the session. `cache.get_behavior_ophys_experiment(ophys_experiment_id)` opens one of the public bucket.""",
+    """plane = visbehavior.simulate_imaging(session, cells=20, seed=1)
+dff = {
+    name: visbehavior.compute_session_response(plane, "dff", name, (-0.5, 1.5)) for name in ("changes", "omissions")
+}
+dff["changes"].sizes""",
+    """`compute_mean_response` returns the mean dF/F of each event and cell in the 0.5 s after it (omissions: 0.75 s), and in as many seconds before.""",
+    """means = visbehavior.compute_mean_response(dff["changes"])
+means.groupby("cell")[["mean_response", "baseline_response"]].mean().head()""",
+    """The cell with the largest response to changes, and its response to omissions, by engagement:""",
+    """difference = (means["mean_response"] - means["baseline_response"]).groupby(means["cell"]).mean()
+best = difference.idxmax()
+
+fig, axes = plt.subplots(1, 2, figsize=(12, 4), layout="constrained", sharey=True)
+for ax, (name, response) in zip(axes, dff.items()):
+    is_engaged = engaged.loc[response["event"].to_numpy()].to_numpy()
+    cell = response.sel(cell=best)
+    conditions = {"engaged": cell[is_engaged], "not engaged": cell[~is_engaged]}
+    visbehavior.plot_triggered({key: part for key, part in conditions.items() if len(part)}, ax, ylabel="dF/F")
+    ax.set_title(name)
+plt.show()""",
+    """How did we find a cell that responds? The simulation tells what was planted. In a real plane, `compute_response_p_values` compares responses with the gray period before the task.""",
+    """planted = plane.gains.set_axis(plane.cell_specimen_table["cell_roi_id"])
+planted.loc[best].round(2)""",
 ]
 TUTORIALS = {"one_mouse": ONE_MOUSE, "streaming": STREAMING, "responses": RESPONSES}
 
