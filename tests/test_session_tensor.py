@@ -66,6 +66,12 @@ def test_events_outside_a_recording_are_counted(plane: BehaviorOphysExperiment) 
     assert set(cells["ophys_experiment_id"]) == {plane.ophys_experiment_id}
 
 
+def test_method_of_a_plane_returns_the_same_tensor(plane: BehaviorOphysExperiment) -> None:
+    tensor = plane.tensor("flashes", ("dff",), window=WINDOW)
+    expected = compute_tensor(plane, "flashes", window=WINDOW, streams=("dff",))
+    np.testing.assert_array_equal(tensor.values, expected.values)
+
+
 def test_parts_make_the_whole_tensor(session: BehaviorSession) -> None:
     whole = compute_tensor(session, "flashes", **OPTIONS)
     per_event = whole.values[0].nbytes
