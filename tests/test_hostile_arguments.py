@@ -110,6 +110,11 @@ class Inputs:
         return path
 
     @functools.cached_property
+    def shared_experiment(self) -> BehaviorOphysExperiment:
+        """An imaging plane for functions that only read it."""
+        return self.experiment()
+
+    @functools.cached_property
     def release(self) -> pathlib.Path:
         folder = self.new_folder()
         visbehavior.build_release([self.raw], folder)
@@ -123,7 +128,7 @@ BOOTSTRAP = {"draws": 5, "seed": 0, "level": 0.9}
 
 VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     "BehaviorSession": lambda i: {"reader": i.session()._reader, "allensdk_version": "2.16", **BLINKS},
-    "BehaviorSession.from_nwb_path": lambda i: {"path": i.file, "allensdk_version": "2.16", **BLINKS},
+    "BehaviorSession.from_nwb_path": lambda i: {"nwb_path": i.file, "allensdk_version": "2.16", **BLINKS},
     "BehaviorSession.from_json": lambda i: {
         "session_data": {**dict.fromkeys(SESSION_DATA_BY_KEY), **session_data(i.pickle)},
         "allensdk_version": "2.16",
@@ -137,7 +142,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         **EVENTS,
     },
     "BehaviorOphysExperiment.from_nwb_path": lambda i: {
-        "path": i.plane,
+        "nwb_path": i.plane,
         "allensdk_version": "2.16",
         **BLINKS,
         **EVENTS,
@@ -171,6 +176,12 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "allensdk_version": "2.16",
         "version": "1.1.0",
     },
+    "BehaviorSession.get_rolling_performance_df": lambda i: {"engaged": True},
+    "VisualBehaviorOphysProjectCache.get_behavior_session_table": lambda i: {"suppress": ["mouse_id"]},
+    "VisualBehaviorOphysProjectCache.get_ophys_session_table": lambda i: {"suppress": ["mouse_id"]},
+    "VisualBehaviorOphysProjectCache.get_ophys_experiment_table": lambda i: {"suppress": ["mouse_id"]},
+    "VisualBehaviorOphysProjectCache.get_ophys_cells_table": lambda i: {"suppress": ["cell_specimen_id"]},
+    "VisualBehaviorOphysProjectCache.file_path": lambda i: {"behavior_session_or_experiment_id": 11},
     "VisualBehaviorOphysProjectCache.get_mouse": lambda i: {"mouse_id": 457841},
     "VisualBehaviorOphysProjectCache.get_behavior_session": lambda i: {"behavior_session_id": 11, "download": False},
     "VisualBehaviorOphysProjectCache.get_behavior_ophys_experiment": lambda i: {
@@ -350,11 +361,21 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "sessions": i.performance,
         "ax": i.axes(),
     },
+    "plot_plane": lambda i: {"experiment": i.shared_experiment, "ax": i.axes()},
+    "plot_population": lambda i: {"experiment": i.shared_experiment, "ax": i.axes(), "start": 6.0, "stop": 8.0},
     "plot_timeline": lambda i: {
         **{name: getattr(i.tables, name) for name in ("running_speed", "licks", "rewards", "stimulus_presentations")},
         "ax": i.axes(),
         "start": 12.0,
         "stop": 20.0,
+        "trials": i.tables.trials,
+    },
+    "plot_traces": lambda i: {
+        "experiment": i.shared_experiment,
+        "cell_specimen_ids": i.cell_ids(),
+        "ax": i.axes(),
+        "start": 6.0,
+        "stop": 8.0,
     },
     "simulate": lambda i: {
         "session_type": FIRST_STAGE,
@@ -481,6 +502,9 @@ MISSING = {
         "plot_triggered",
         "plot_strategy",
         "StrategyFit.plot",
+        "plot_plane",
+        "plot_traces",
+        "plot_population",
     ),
     "xarray": ("compute_event_triggered", "compute_session_response"),
     "pynwb": ("write_nwb", "BehaviorSession.to_nwb", "convert_raw", "build_release"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 from visbehavior._version import __version__
@@ -59,10 +60,13 @@ _PUBLIC = {
     "plot_engagement": "plots.engagement",
     "plot_lick_raster": "plots.responses",
     "plot_max_dprime": "plots.performance",
+    "plot_plane": "plots.plane",
+    "plot_population": "plots.traces",
     "plot_response_matrix": "plots.responses",
     "plot_strategy": "plots.strategy",
     "plot_stretch": "plots.timeline",
     "plot_timeline": "plots.timeline",
+    "plot_traces": "plots.traces",
     "plot_triggered": "plots.responses",
     "select_events": "analysis.event_kinds",
     "simulate": "simulation.simulate",
@@ -179,6 +183,8 @@ if TYPE_CHECKING:
     from visbehavior.models.wide_bands import compute_wide_bands as compute_wide_bands
     from visbehavior.nwb.writer import write_nwb as write_nwb
     from visbehavior.plots.performance import plot_max_dprime as plot_max_dprime
+    from visbehavior.plots.plane import plot_plane as plot_plane
+    from visbehavior.plots.traces import plot_population as plot_population, plot_traces as plot_traces
     from visbehavior.plots.strategy import plot_dropouts as plot_dropouts, plot_strategy as plot_strategy
     from visbehavior.plots.timeline import plot_stretch as plot_stretch, plot_timeline as plot_timeline
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache as VisualBehaviorOphysProjectCache
@@ -191,15 +197,14 @@ if TYPE_CHECKING:
     from visbehavior.simulation.mouse import Mouse as Mouse
     from visbehavior.simulation.simulate import simulate as simulate, simulate_mouse as simulate_mouse
 
-
-def __getattr__(name: str) -> Any:
-    try:
-        module = importlib.import_module(f"{__name__}.{_PUBLIC[name]}")
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value = getattr(module, name)
-    globals()[name] = value
-    return value
+else:
+    # Type checkers know the names above, and would accept every name if they saw this function.
+    def __getattr__(name: str) -> Any:
+        if name not in _PUBLIC:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+        value = getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

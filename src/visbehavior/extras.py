@@ -15,6 +15,7 @@ _EXTRAS = {
     "scipy.linalg": "models",
     "PIL": "raw",
     "xarray": "imaging",
+    "pynapple": "",
     "obstore": "",
 }
 """The extra that installs each library or module; "" for a required one, which an incomplete installation may lack."""

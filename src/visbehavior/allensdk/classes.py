@@ -1,101 +1,85 @@
-"""Modules and classes under AllenSDK's names, with AllenSDK's defaults."""
+"""Our classes with AllenSDK's names, defaults and keywords."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Self
 
+from visbehavior.errors import BadValue, brief_repr
 from visbehavior.experiment import BehaviorOphysExperiment
 from visbehavior.project.cache import VisualBehaviorOphysProjectCache
+from visbehavior.project.manifest import PROJECT, manifest_version
 from visbehavior.session import BehaviorSession
-from visbehavior.settings import BUCKET, EYE_TRACKING_DILATION_FRAMES, EYE_TRACKING_Z_THRESHOLD
+from visbehavior.settings import BUCKET
 
-PACKAGE = "allensdk"
-ALLENSDK_VERSIONS = {"2.16": "2.16.2", "2.10": "2.10.2"}
-"""Convention: full version number of AllenSDK."""
-
-_BEHAVIOR = f"{PACKAGE}.brain_observatory.behavior"
-_SESSION = f"{_BEHAVIOR}.behavior_session"
-_EXPERIMENT = f"{_BEHAVIOR}.behavior_ophys_experiment"
-_CACHE = f"{_BEHAVIOR}.behavior_project_cache"
+_UNUSED_KEYWORDS = ("add_is_change_to_stimulus_presentations_table",)
+"""Keywords of AllenSDK's ``from_nwb`` that change nothing here: presentations always say which of them are changes."""
 
 
-class BehaviorCloudCacheVersionException(Exception):
-    """AllenSDK's error for releases before 1.0.0. Never raised: visbehavior opens these releases."""
+def make_session_class(convention: str) -> type[BehaviorSession]:
+    """Return BehaviorSession with the column names of a convention by default."""
 
-
-def module_contents(convention: str) -> dict[str, dict[str, Any]]:
-    """Return the names in each module. AllenSDK 2.10 and 2.16 have the same import paths."""
-    session_class, experiment_class = _make_session_class(convention), _make_experiment_class(convention)
-    cache = {"VisualBehaviorOphysProjectCache": _make_cache_class(convention, session_class, experiment_class)}
-    return {
-        PACKAGE: {"__version__": ALLENSDK_VERSIONS[convention]},
-        f"{PACKAGE}.brain_observatory": {},
-        _BEHAVIOR: {},
-        _SESSION: {"BehaviorSession": session_class},
-        _EXPERIMENT: {"BehaviorOphysExperiment": experiment_class},
-        _CACHE: cache,
-        f"{_CACHE}.behavior_project_cache": cache,
-        f"{_CACHE}.utils": {"BehaviorCloudCacheVersionException": BehaviorCloudCacheVersionException},
-    }
-
-
-def _make_session_class(convention: str) -> type[BehaviorSession]:
     class Session(BehaviorSession):
         __doc__ = BehaviorSession.__doc__
 
         @classmethod
-        def from_nwb_path(
-            cls,
-            path: str | os.PathLike[str],
-            *,
-            allensdk_version: str = convention,
-            eye_tracking_z_threshold: float = EYE_TRACKING_Z_THRESHOLD,
-            eye_tracking_dilation_frames: int = EYE_TRACKING_DILATION_FRAMES,
-        ) -> Self:
-            return super().from_nwb_path(
-                path,
-                allensdk_version=allensdk_version,
-                eye_tracking_z_threshold=eye_tracking_z_threshold,
-                eye_tracking_dilation_frames=eye_tracking_dilation_frames,
-            )
+        def from_nwb_path(cls, nwb_path: str | os.PathLike[str], **kwargs: Any) -> Self:
+            return super().from_nwb_path(nwb_path, **_add_convention(kwargs, convention))
 
-    _rename_class(Session, _SESSION, "BehaviorSession")
+        @classmethod
+        def from_json(cls, session_data: dict[str, Any], **kwargs: Any) -> Self:
+            return super().from_json(session_data, **_add_convention(kwargs, convention))
+
+        @classmethod
+        def from_nwb(cls, nwbfile: Any, **kwargs: Any) -> Self:
+            """Open the file from which pynwb read a session."""
+            return cls.from_nwb_path(_path_of(nwbfile), **kwargs)
+
     return Session
 
 
-def _make_experiment_class(convention: str) -> type[BehaviorOphysExperiment]:
+def make_experiment_class(convention: str) -> type[BehaviorOphysExperiment]:
+    """Return BehaviorOphysExperiment with the column names of a convention by default."""
+
     class Experiment(BehaviorOphysExperiment):
         __doc__ = BehaviorOphysExperiment.__doc__
 
         @classmethod
-        def from_nwb_path(cls, path: str | os.PathLike[str], **options: Any) -> Self:
-            return super().from_nwb_path(path, **{"allensdk_version": convention, **options})
+        def from_nwb_path(cls, nwb_path: str | os.PathLike[str], **kwargs: Any) -> Self:
+            return super().from_nwb_path(nwb_path, **_add_convention(kwargs, convention))
 
-    _rename_class(Experiment, _EXPERIMENT, "BehaviorOphysExperiment")
+        @classmethod
+        def from_nwb(cls, nwbfile: Any, **kwargs: Any) -> Self:
+            """Open the file from which pynwb read an imaging plane."""
+            return cls.from_nwb_path(_path_of(nwbfile), **kwargs)
+
     return Experiment
 
 
-def _make_cache_class(
+def make_cache_class(
     convention: str, session_class: type[BehaviorSession], experiment_class: type[BehaviorOphysExperiment]
 ) -> type[VisualBehaviorOphysProjectCache]:
+    """Return the project cache, which downloads complete files and returns these classes."""
+
     class Cache(VisualBehaviorOphysProjectCache):
         __doc__ = VisualBehaviorOphysProjectCache.__doc__
         _session_class, _experiment_class = session_class, experiment_class
+        BUCKET_NAME, PROJECT_NAME = BUCKET, PROJECT
 
         @classmethod
         def from_s3_cache(
             cls,
             cache_dir: str | os.PathLike[str] | None = None,
-            bucket_name_override: str | os.PathLike[str] = BUCKET,
+            bucket_name_override: str | os.PathLike[str] | None = None,
             *,
-            allensdk_version: str = convention,
-            version: str | None = None,
-            endpoint: str | None = None,
+            bucket_name: str | None = None,
+            project_name: str = PROJECT,
+            **kwargs: Any,
         ) -> Self:
-            return super().from_s3_cache(
-                cache_dir, bucket_name_override, allensdk_version=allensdk_version, version=version, endpoint=endpoint
-            )
+            _check_project(project_name)
+            bucket = bucket_name_override or bucket_name or BUCKET
+            return super().from_s3_cache(cache_dir, bucket, **_add_convention(kwargs, convention))
 
         @classmethod
         def from_local_cache(
@@ -103,12 +87,14 @@ def _make_cache_class(
             cache_dir: str | os.PathLike[str] | None = None,
             use_static_cache: bool = False,
             *,
-            allensdk_version: str = convention,
-            version: str | None = None,
+            project_name: str = PROJECT,
+            **kwargs: Any,
         ) -> Self:
-            return super().from_local_cache(
-                cache_dir, use_static_cache, allensdk_version=allensdk_version, version=version
-            )
+            _check_project(project_name)
+            return super().from_local_cache(cache_dir, use_static_cache, **_add_convention(kwargs, convention))
+
+        def load_manifest(self, manifest_name: str | None = None, *, file_name: str | None = None) -> None:
+            super().load_manifest(manifest_name or file_name or "")
 
         def get_behavior_session(self, behavior_session_id: int | str, download: bool = True) -> BehaviorSession:
             return super().get_behavior_session(behavior_session_id, download)
@@ -118,9 +104,72 @@ def _make_cache_class(
         ) -> BehaviorOphysExperiment:
             return super().get_behavior_ophys_experiment(ophys_experiment_id, download)
 
-    _rename_class(Cache, _CACHE, "VisualBehaviorOphysProjectCache")
+        @property
+        def fetch_api(self) -> FetchApi:
+            """The object that AllenSDK's cache reads through."""
+            return FetchApi(self)
+
     return Cache
 
 
-def _rename_class(cls: type, module: str, name: str) -> None:
-    cls.__module__, cls.__name__, cls.__qualname__ = module, name, name
+class FetchApi:
+    """The members of AllenSDK's ``fetch_api`` that public code uses: ``cache``, and the methods of the project cache."""
+
+    def __init__(self, cache: VisualBehaviorOphysProjectCache) -> None:
+        self._project_cache = cache
+
+    @property
+    def cache(self) -> CloudCache:
+        """The object that AllenSDK keeps its files with."""
+        return CloudCache(self._project_cache)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._project_cache, name)
+
+
+class CloudCache:
+    """The members of AllenSDK's ``fetch_api.cache`` that public code uses: folders, and manifests."""
+
+    def __init__(self, cache: VisualBehaviorOphysProjectCache) -> None:
+        self._project_cache = cache
+        self._cache_dir = str(cache.cache_dir)
+        self._manifest = self
+        self._downloaded_data_path = Path(self._cache_dir, "_downloaded_data.json")
+
+    @property
+    def version(self) -> str | None:
+        """Version of the current release."""
+        return manifest_version(self._project_cache.current_manifest())
+
+    @property
+    def latest_manifest_file(self) -> str:
+        """Name of the newest manifest."""
+        return self._project_cache.latest_manifest_file()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._project_cache, name)
+
+
+def _add_convention(keywords: dict[str, Any], convention: str) -> dict[str, Any]:
+    used = {name: value for name, value in keywords.items() if name not in _UNUSED_KEYWORDS}
+    return {"allensdk_version": convention, **used}
+
+
+def _path_of(nwbfile: Any) -> str:
+    path = getattr(nwbfile, "container_source", None)
+    if not isinstance(path, str):
+        raise BadValue(
+            f"from_nwb was given {brief_repr(nwbfile)}; expected a file that pynwb read from disk. Write it first, and open it with "
+            "from_nwb_path(path).",
+            value=nwbfile,
+        )
+    return path
+
+
+def _check_project(project_name: Any) -> None:
+    if project_name != PROJECT:
+        raise BadValue(
+            f"project_name is {brief_repr(project_name)}; expected {PROJECT!r}.",
+            name="project_name",
+            value=project_name,
+        )

@@ -252,14 +252,15 @@ def _interpolated(times: Floats, events: Floats, relative: Floats, end: float) -
     first = np.searchsorted(times, events + relative[0], "left")
     last = np.searchsorted(times, events + end, "right") - 1
     empty = last < first
-    missing = ~((wanted >= times[0]) & (wanted <= times[-1])) | empty[:, None]
+    outside = ~((wanted >= times[0]) & (wanted <= times[-1]))
+    missing = outside | empty[:, None]
     top = len(times) - 1
     held = np.clip(wanted, times[np.clip(first, 0, top)][:, None], times[np.clip(last, 0, top)][:, None])
     left = np.clip(np.searchsorted(times, held, "right") - 1, 0, top)
     with np.errstate(divide="ignore", invalid="ignore"):
         weight = (held - times[left]) / (times[np.minimum(left + 1, top)] - times[left])
     weight[~np.isfinite(weight) | missing] = 0.0
-    return Positions(left, weight, missing), _problems(events, missing, empty)
+    return Positions(left, weight, missing), _problems(events, missing, empty & ~outside.all(axis=1))
 
 
 def _nearest(times: Floats, events: Floats, offsets: NDArray[np.int64]) -> tuple[Positions, NDArray[Any]]:
@@ -276,10 +277,10 @@ def _nearest(times: Floats, events: Floats, offsets: NDArray[np.int64]) -> tuple
     )
 
 
-def _problems(events: Floats, missing: NDArray[np.bool_], empty: NDArray[np.bool_]) -> NDArray[Any]:
-    """Return what is wrong with each event."""
-    conditions = [np.isnan(events), missing.all(axis=1) & ~empty, empty & missing.all(axis=1), missing.any(axis=1)]
-    return np.select(conditions, [NO_TIME, OUTSIDE, NO_SAMPLE, PARTIAL], default=COMPLETE)
+def _problems(events: Floats, missing: NDArray[np.bool_], in_gap: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return what is wrong with each event. `in_gap`: the window is in the recording but has no sample."""
+    conditions = [np.isnan(events), in_gap, missing.all(axis=1), missing.any(axis=1)]
+    return np.select(conditions, [NO_TIME, NO_SAMPLE, OUTSIDE, PARTIAL], default=COMPLETE)
 
 
 def _gather(samples: NDArray[Any], positions: Positions) -> NDArray[Any]:

@@ -20,11 +20,10 @@ from visbehavior.analysis.event_times import get_event_times
 from visbehavior.analysis.flashes import FLASH_SECONDS, next_start, trial_labels
 from visbehavior.analysis.performance import (
     RESPONSE_WINDOW,
-    compute_rate_around_trials,
     compute_reward_rate,
     get_change_time,
 )
-from visbehavior.analysis.rates import Booleans, Floats
+from visbehavior.analysis.rates import Booleans, Floats, compute_rate_around_trials
 from visbehavior.arguments import check_choice
 from visbehavior.errors import BadValue, MissingData
 

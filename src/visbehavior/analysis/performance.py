@@ -27,15 +27,12 @@ from visbehavior.analysis.rates import (
     compute_rolling_rate,
     correct_for_trial_count,
     fraction,
+    rolling_reward_rate,
 )
 from visbehavior.arguments import check_flags, check_number
 from visbehavior.schema.metrics import PERFORMANCE_METRICS, ROLLING_METRICS, SESSION_RATES, lists_metrics
 from visbehavior.settings import ENGAGED_REWARD_RATE
 
-REWARD_RATE_WINDOW = 25
-"""The reward rate covers this many trials before the current trial, and as many from the current trial on."""
-REWARD_RATE_FIRST_TRIAL = 10
-"""Position of the first trial with a reward rate."""
 RESPONSE_WINDOW = (0.15, 0.75)
 """Start and end of the response window after the change (s); both ends are excluded."""
 
@@ -209,32 +206,8 @@ def compute_reward_rate(trials: Columns, response_window_start: float = RESPONSE
 
 
 def _compute_reward_rate(trials: Columns, response_window_start: float) -> Floats:
-    rate = compute_rate_around_trials(
-        get_numbers(trials, "start_time"), _responded_in_window(trials, response_window_start)
-    )
-    rate[np.isinf(rate)] = np.nan
-    return rate
-
-
-def compute_rate_around_trials(start_time: Floats, rewarded: Booleans) -> Floats:
-    """Return the rewarded trials per minute in the window around each trial; infinite for the first 10 trials.
-
-    Parameters
-    ----------
-    start_time : numpy.ndarray
-        Start of each trial (s).
-    rewarded : numpy.ndarray
-        bool: the trials that count.
-    """
-    count = len(start_time)
-    total = np.concatenate([[0], np.cumsum(rewarded)])
-    trial = np.arange(REWARD_RATE_FIRST_TRIAL, max(count, REWARD_RATE_FIRST_TRIAL))
-    first = np.maximum(trial - REWARD_RATE_WINDOW, 0)
-    stop = np.minimum(trial + REWARD_RATE_WINDOW, count)
-    rate = np.full(count, np.inf)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rate[REWARD_RATE_FIRST_TRIAL:] = (total[stop] - total[first]) / (start_time[stop - 1] - start_time[first]) * 60
-    return rate
+    responded = _responded_in_window(trials, response_window_start)
+    return rolling_reward_rate(responded, get_numbers(trials, "start_time"))
 
 
 @lists_metrics(*SESSION_RATES)

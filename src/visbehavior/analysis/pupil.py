@@ -6,11 +6,13 @@ Definition: brain_observatory_utilities (c0a47b4), ``datasets/optical_physiology
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.analysis.checks import Columns, check_one_session, get_booleans, get_numbers
 from visbehavior.analysis.event_times import Floats
 from visbehavior.analysis.spontaneous import find_spontaneous
+from visbehavior.schema.pupil import PUPIL_DIAMETER
 
 
 def interpolate_blinks(values: Floats, likely_blink: NDArray[np.bool_]) -> Floats:
@@ -56,3 +58,12 @@ def normalize_to_gray(times: Floats, values: Floats, first_flash: float) -> Floa
     gray = values[find_spontaneous(times, first_flash)]
     gray = gray[~np.isnan(gray)]
     return values / (gray.mean() if len(gray) else np.nan)
+
+
+def compute_pupil_diameter(eye_tracking: pd.DataFrame) -> pd.DataFrame:
+    """Return `visbehavior.schema.pupil.PUPIL_DIAMETER` of an eye tracking table; empty for an empty one."""
+    if not len(eye_tracking):
+        return pd.DataFrame({name: np.empty(0) for name in PUPIL_DIAMETER.names()})
+    area = get_numbers(eye_tracking, "pupil_area", "eye_tracking")
+    times = get_numbers(eye_tracking, "timestamps", "eye_tracking")
+    return pd.DataFrame({"timestamps": times, "pupil_diameter": 2 * np.sqrt(area / np.pi)})

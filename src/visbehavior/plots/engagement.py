@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,16 @@ from visbehavior.analysis.checks import Columns
 from visbehavior.analysis.engagement import DEFINITIONS, compute_engaged_periods, compute_engagement
 from visbehavior.errors import BadValue
 from visbehavior.plots.colors import CONDITIONS
-from visbehavior.plots.figure import check_axes
+from visbehavior.plots.figure import check_axes, new_figure, set_labels
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SIZE = (12.0, 4.0)
 _BAR_HEIGHT = 0.7
 
 
-def plot_engagement(flash_table: pd.DataFrame, trials: Columns, ax: Any) -> Any:
+def plot_engagement(flash_table: pd.DataFrame, trials: Columns, ax: Axes | None = None) -> Axes:
     """Plot the periods in which the mouse counts as engaged, one row per published definition.
 
     Parameters
@@ -25,8 +29,8 @@ def plot_engagement(flash_table: pd.DataFrame, trials: Columns, ax: Any) -> Any:
         As `compute_flash_table` returns it.
     trials : pandas.DataFrame
         All trials of the session.
-    ax : matplotlib.axes.Axes
-        Axes to draw on.
+    ax : matplotlib.axes.Axes or None
+        Axes to draw on. None: a new figure.
 
     Returns
     -------
@@ -46,6 +50,8 @@ def plot_engagement(flash_table: pd.DataFrame, trials: Columns, ax: Any) -> Any:
     compute_engagement : the definitions.
     """
     check_axes(ax)
+    if ax is None:
+        _, ax = new_figure(*_SIZE)
     labels = []
     for row, method in enumerate(DEFINITIONS):
         engaged = compute_engagement(flash_table, method, trials)
@@ -60,6 +66,5 @@ def plot_engagement(flash_table: pd.DataFrame, trials: Columns, ax: Any) -> Any:
     ax.set_ylim(len(labels) - 0.5, -0.5)
     start = flash_table["start_time"]
     ax.set_xlim(start.iloc[0], start.iloc[-1])
-    ax.set_xlabel("time in session (s)")
-    ax.set_ylabel("definition (engaged flashes)")
+    set_labels(ax, "time in session (s)", "definition (engaged flashes)")
     return ax

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,25 +13,32 @@ from visbehavior.analysis.checks import Columns
 from visbehavior.analysis.event_times import get_event_times
 from visbehavior.analysis.responses import check_response, compute_confidence_band
 from visbehavior.errors import BadValue, brief_repr
-from visbehavior.extras import import_extra
-from visbehavior.plots.colors import CONDITIONS, NEUTRAL
-from visbehavior.plots.figure import check_axes
+from visbehavior.plots.colors import NEUTRAL, condition_color
+from visbehavior.plots.figure import add_legend, check_axes, foreground, new_figure, set_labels
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TRACES_SIZE = (8.0, 5.0)
+_MATRIX_SIZE = (8.0, 7.0)
+_RASTER_SIZE = (7.0, 8.0)
 _BAND_ALPHA = 0.3
 _RASTER_WINDOW = (-1.0, 2.0)
 _LARGEST_ANNOTATED = 16
 """Matrices with more images have no numbers in their cells."""
 
 
-def plot_triggered(responses: Any, ax: Any, *, ylabel: str = "", draws: int = 1000, seed: int = 0) -> Any:
+def plot_triggered(
+    responses: Any, ax: Axes | None = None, *, ylabel: str = "", draws: int = 1000, seed: int = 0
+) -> Axes:
     """Plot the mean response of each condition, with a 95 % confidence band by bootstrap over events.
 
     Parameters
     ----------
     responses : xarray.DataArray or dict
         As `compute_event_triggered` returns it, or one for each name of a condition. Cells are averaged.
-    ax : matplotlib.axes.Axes
-        Axes to draw on.
+    ax : matplotlib.axes.Axes or None
+        Axes to draw on. None: a new figure.
     ylabel : str
         Label of the y axis, with the unit.
     draws, seed : int
@@ -52,29 +59,34 @@ def plot_triggered(responses: Any, ax: Any, *, ylabel: str = "", draws: int = 10
     conditions = responses if isinstance(responses, Mapping) else {"": responses}
     if not isinstance(ylabel, str):
         raise BadValue(f"ylabel is {brief_repr(ylabel)}; expected text.", name="ylabel", value=ylabel)
-    for number, (name, response) in enumerate(conditions.items()):
+    for response in conditions.values():
         check_response(response)
+    if ax is None:
+        _, ax = new_figure(*_TRACES_SIZE)
+    handles = []
+    for number, (name, response) in enumerate(conditions.items()):
         events = response.mean("cell") if "cell" in response.dims else response
         mean, lower, upper = compute_confidence_band(events, draws=draws, seed=seed).to_numpy()
-        color, time = CONDITIONS[number % len(CONDITIONS)], response["time"].to_numpy()
-        ax.plot(time, mean, color=color, label=_label(name, response.sizes["event"]))
+        color, time = condition_color(name, number), response["time"].to_numpy()
+        handles += ax.plot(time, mean, color=color, label=_label(name, response.sizes["event"]))
         ax.fill_between(time, lower, upper, color=color, alpha=_BAND_ALPHA, linewidth=0)
     ax.axvline(0, color=NEUTRAL, linewidth=0.8, zorder=0)
-    ax.set_xlabel("time from event (s)")
-    ax.set_ylabel(_as_text(ylabel))
-    ax.legend(frameon=False)
+    set_labels(ax, "time from event (s)", _as_text(ylabel))
+    add_legend(ax, handles)
     return ax
 
 
-def plot_response_matrix(matrix: pd.DataFrame, ax: Any, *, label: str = "fraction of flashes with a lick") -> Any:
+def plot_response_matrix(
+    matrix: pd.DataFrame, ax: Axes | None = None, *, label: str = "fraction of flashes with a lick"
+) -> Axes:
     """Plot a matrix of responses by pair of images.
 
     Parameters
     ----------
     matrix : pandas.DataFrame
         A table of `ResponseMatrix`: rows are the previous image, columns the current one.
-    ax : matplotlib.axes.Axes
-        Axes to draw on.
+    ax : matplotlib.axes.Axes or None
+        Axes to draw on. None: a new figure.
     label : str
         Label of the color bar.
 
@@ -93,18 +105,21 @@ def plot_response_matrix(matrix: pd.DataFrame, ax: Any, *, label: str = "fractio
     values = _matrix_values(matrix)
     if not isinstance(label, str):
         raise BadValue(f"label is {brief_repr(label)}; expected text.", name="label", value=label)
+    if ax is None:
+        _, ax = new_figure(*_MATRIX_SIZE)
     mesh = ax.imshow(values, cmap="viridis", vmin=min(0.0, float(np.nanmin(values, initial=0.0))), aspect="equal")
     ax.figure.colorbar(mesh, ax=ax, label=_as_text(label))
     ax.set_xticks(range(values.shape[1]), [_as_text(name) for name in matrix.columns], rotation=90)
     ax.set_yticks(range(values.shape[0]), [_as_text(name) for name in matrix.index])
-    ax.set_xlabel("image")
-    ax.set_ylabel("previous image")
+    set_labels(ax, "image", "previous image")
     if max(values.shape) <= _LARGEST_ANNOTATED:
         _annotate(ax, values, mesh)
     return ax
 
 
-def plot_lick_raster(licks: Columns, event_times: Any, ax: Any, window: tuple[float, float] = _RASTER_WINDOW) -> Any:
+def plot_lick_raster(
+    licks: Columns, event_times: Any, ax: Axes | None = None, window: tuple[float, float] = _RASTER_WINDOW
+) -> Axes:
     """Plot the licks around each event, one row per event, the first at the top.
 
     Parameters
@@ -113,8 +128,8 @@ def plot_lick_raster(licks: Columns, event_times: Any, ax: Any, window: tuple[fl
         The column ``timestamps`` (s) is used.
     event_times : array_like
         Times of the events (s).
-    ax : matplotlib.axes.Axes
-        Axes to draw on.
+    ax : matplotlib.axes.Axes or None
+        Axes to draw on. None: a new figure.
     window : tuple of float
         Start and end, relative to the event (s).
 
@@ -140,13 +155,13 @@ def plot_lick_raster(licks: Columns, event_times: Any, ax: Any, window: tuple[fl
     # Position of each drawn lick: the first of its row, and the number of those before it in the row.
     position = np.arange(len(row)) - np.repeat(np.cumsum(stop - first) - (stop - first), stop - first)
     relative = times[np.repeat(first, stop - first) + position] - events[row]
-    color = import_extra("matplotlib").rcParams["text.color"]
-    ax.plot(relative, row, linestyle="none", marker="|", color=color, markersize=3, label="licks")
+    if ax is None:
+        _, ax = new_figure(*_RASTER_SIZE)
+    ax.plot(relative, row, linestyle="none", marker="|", color=foreground(ax), markersize=3, label="licks")
     ax.axvline(0, color=NEUTRAL, linewidth=0.8, zorder=0)
     ax.set_xlim(start, end)
     ax.set_ylim(max(len(events), 1) - 0.5, -0.5)
-    ax.set_xlabel("time from event (s)")
-    ax.set_ylabel("event")
+    set_labels(ax, "time from event (s)", "event")
     return ax
 
 
@@ -161,9 +176,14 @@ def _as_text(text: Any) -> str:
 
 
 def _matrix_values(matrix: Any) -> Any:
-    if not isinstance(matrix, pd.DataFrame) or not matrix.size:
+    if not isinstance(matrix, pd.DataFrame):
         raise BadValue(
-            f"matrix is {brief_repr(type(matrix).__name__)} without values; expected a table of compute_response_matrix.",
+            f"matrix is {brief_repr(matrix)}; expected a table of compute_response_matrix, such as its mean.",
+            name="matrix",
+        )
+    if not matrix.size:
+        raise BadValue(
+            "matrix is empty: the image could not have changed at any of the flashes. Expected at least one pair of images.",
             name="matrix",
         )
     try:

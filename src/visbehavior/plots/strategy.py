@@ -9,15 +9,15 @@ import numpy as np
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.models.dropouts import DropoutScores
 from visbehavior.models.strategy import StrategyFit
-from visbehavior.plots.colors import MUTED
+from visbehavior.plots.colors import PALETTE
 from visbehavior.plots.figure import check_axes, new_figure
 
 BAND_WIDTH = 2
 """Half-width of the bands (standard deviations), as in the published figures."""
 _COLORS = {
     "bias": "#555555",
-    "omissions": MUTED[2],
-    "omissions1": MUTED[5],
+    "omissions": PALETTE[2],
+    "omissions1": PALETTE[5],
     "task0": "#0077BB",
     "timing1D": "#CC3311",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,13 +12,16 @@ from numpy.typing import NDArray
 
 from visbehavior.analysis.performance import check_threshold
 from visbehavior.arguments import check_failures, check_flags, check_jobs, parse_id
-from visbehavior.errors import BadValue, NotFound, VisBehaviorError, brief_repr
+from visbehavior.errors import BadValue, NotCached, NotFound, VisBehaviorError, brief_repr
 from visbehavior.experiment import BehaviorOphysExperiment
-from visbehavior.project.ids import Ids, list_ids, parse_ids
+from visbehavior.project.ids import Ids, explain_unknown_mouse, list_ids, parse_ids
 from visbehavior.project.manifest import MOVIE
 from visbehavior.project.metrics_cache import MetricsCache, compute_metrics, join_metrics
+from visbehavior.project.mice import add_day_and_stage, summarize_mice
 from visbehavior.project.project_cache import ProjectCache
+from visbehavior.project.table_keywords import apply_keywords
 from visbehavior.project.tables import select_mouse
+from visbehavior.schema.columns import Table
 from visbehavior.schema.project import (
     BEHAVIOR_SESSION_TABLE,
     OPHYS_CELLS_TABLE,
@@ -43,21 +47,68 @@ class VisualBehaviorOphysProjectCache(ProjectCache):
     _session_class: ClassVar[type[BehaviorSession]] = BehaviorSession
     _experiment_class: ClassVar[type[BehaviorOphysExperiment]] = BehaviorOphysExperiment
 
-    def get_behavior_session_table(self, **_: Any) -> pd.DataFrame:
-        """Return the table of behavior sessions, `visbehavior.schema.project.BEHAVIOR_SESSION_TABLE`. AllenSDK's keywords are ignored."""
-        return self._release.table(BEHAVIOR_SESSION_TABLE)
+    def get_behavior_session_table(self, suppress: Iterable[str] | None = None, **allensdk: Any) -> pd.DataFrame:
+        """Return the table of behavior sessions, `visbehavior.schema.project.BEHAVIOR_SESSION_TABLE`.
 
-    def get_ophys_session_table(self, **_: Any) -> pd.DataFrame:
-        """Return the table of imaging sessions, `visbehavior.schema.project.OPHYS_SESSION_TABLE`. AllenSDK's keywords are ignored."""
-        return self._release.table(OPHYS_SESSION_TABLE)
+        Parameters
+        ----------
+        suppress : iterable of str or None
+            Columns to leave out.
+        **allensdk
+            AllenSDK's keywords as_df, include_ophys_data and include_trial_metrics, which change nothing. Any other keyword is
+            a TypeError.
+        """
+        return self._project_table(BEHAVIOR_SESSION_TABLE, suppress=suppress, **allensdk)
 
-    def get_ophys_experiment_table(self, **_: Any) -> pd.DataFrame:
-        """Return the table of imaging planes, `visbehavior.schema.project.OPHYS_EXPERIMENT_TABLE`. AllenSDK's keywords are ignored."""
-        return self._release.table(OPHYS_EXPERIMENT_TABLE)
+    def get_ophys_session_table(self, suppress: Iterable[str] | None = None, **allensdk: Any) -> pd.DataFrame:
+        """Return the table of imaging sessions, `visbehavior.schema.project.OPHYS_SESSION_TABLE`.
 
-    def get_ophys_cells_table(self) -> pd.DataFrame:
-        """Return the table of cells (regions of interest), `visbehavior.schema.project.OPHYS_CELLS_TABLE`. Releases 0.x have none."""
-        return self._release.table(OPHYS_CELLS_TABLE)
+        Parameters
+        ----------
+        suppress : iterable of str or None
+            Columns to leave out.
+        **allensdk
+            AllenSDK's keywords: with ``index_column="ophys_experiment_id"`` there is a row per imaging plane; as_df and
+            include_behavior_data change nothing. Any other keyword is a TypeError.
+        """
+        return self._project_table(OPHYS_SESSION_TABLE, suppress=suppress, **allensdk)
+
+    def get_ophys_experiment_table(self, suppress: Iterable[str] | None = None, **allensdk: Any) -> pd.DataFrame:
+        """Return the table of imaging planes, `visbehavior.schema.project.OPHYS_EXPERIMENT_TABLE`.
+
+        Parameters
+        ----------
+        suppress : iterable of str or None
+            Columns to leave out.
+        **allensdk
+            AllenSDK's keyword as_df, which changes nothing. Any other keyword is a TypeError.
+        """
+        return self._project_table(OPHYS_EXPERIMENT_TABLE, suppress=suppress, **allensdk)
+
+    def get_ophys_cells_table(self, suppress: Iterable[str] | None = None) -> pd.DataFrame:
+        """Return the table of cells (regions of interest), `visbehavior.schema.project.OPHYS_CELLS_TABLE`. Releases 0.x have none.
+
+        Parameters
+        ----------
+        suppress : iterable of str or None
+            Columns to leave out.
+        """
+        return self._project_table(OPHYS_CELLS_TABLE, suppress=suppress)
+
+    def _project_table(self, table: Table, **keywords: Any) -> pd.DataFrame:
+        return apply_keywords(self._release.table(table), table, keywords)
+
+    def get_mice(self) -> pd.DataFrame:
+        """Return a row per mouse: what it is, when it was recorded, and how many sessions it has of each stage.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index mouse_id, sorted; sex, full_genotype, cre_line and indicator as far as the release has them; ``first_day`` and
+            ``last_day``; ``session_count`` and ``imaging_session_count``; then the number of sessions of each stage, such as
+            ``TRAINING_1`` or ``OPHYS_4``.
+        """
+        return summarize_mice(self.get_behavior_session_table())
 
     def get_mouse(self, mouse_id: int | str) -> pd.DataFrame:
         """Return the sessions of a mouse in order of acquisition.
@@ -79,8 +130,9 @@ class VisualBehaviorOphysProjectCache(ProjectCache):
         """
         mouse = select_mouse(self.get_behavior_session_table(), mouse_id)
         if mouse.empty:
+            explanation = explain_unknown_mouse(mouse_id, self.get_behavior_session_table())
             raise NotFound(
-                f"Release {self._release.version} has no mouse {brief_repr(mouse_id)}. get_behavior_session_table()['mouse_id'] lists them.",
+                f"Release {self._release.version} has no mouse {brief_repr(mouse_id)}. {explanation}",
                 mouse_id=mouse_id,
             )
         return mouse
@@ -216,8 +268,9 @@ class VisualBehaviorOphysProjectCache(ProjectCache):
         Returns
         -------
         pandas.DataFrame
-            Index behavior_session_id, in the order of `ids`; the columns of `get_behavior_session_table`, then the metrics of
-            `BehaviorSession.get_performance_metrics` in their order. Where both have a count, the metrics' value is used.
+            Index behavior_session_id, in the order of `ids`; the columns of `get_behavior_session_table`; ``day``, counted from the
+            mouse's first session (0), and ``stage``, such as OPHYS_4; the metrics of `BehaviorSession.get_performance_metrics` in
+            their order; the plain rates and d' of `compute_session_rates`. Where two have a name, the later value is used.
         """
         check_threshold(engaged_trial_reward_rate_threshold)
         check_flags(progress=progress)
@@ -227,7 +280,29 @@ class VisualBehaviorOphysProjectCache(ProjectCache):
         files = self._release.select_session_files(numbers, failures)
         stored = MetricsCache(self._files.records_folder, float(engaged_trial_reward_rate_threshold))
         metrics = compute_metrics(files, self._release, stored, failures, progress)
-        return join_metrics(table, numbers, metrics)
+        return join_metrics(add_day_and_stage(table), numbers, metrics)
+
+    def file_path(self, behavior_session_or_experiment_id: int | str) -> Path:
+        """Return the path of the complete file of a behavior session or of an imaging plane in the cache folder.
+
+        Raises
+        ------
+        NotFound
+            If there is no such session or plane.
+        NotCached
+            If the complete file is not in the cache. `download` downloads it.
+        """
+        number = parse_id(behavior_session_or_experiment_id)
+        is_plane = number in self._release.table(OPHYS_EXPERIMENT_TABLE).index
+        entries = [self._release.plane_file(number)] if is_plane else self._release.session_files(number)
+        for entry in entries:
+            if (path := self._release.find(entry)) is not None:
+                return path
+        keyword = "ophys_experiment_ids=" if is_plane else ""
+        raise NotCached(
+            f"The complete file of {number}, {entries[0].path}, is not in {self.cache_dir}. download({keyword}{number}) downloads it.",
+            path=entries[0].path,
+        )
 
     def get_raw_natural_movie(self) -> NDArray[np.uint8]:
         """Return the natural movie before it was warped for the monitor; its file (166 MB) is downloaded once.

@@ -118,7 +118,9 @@ def is_version(version: object) -> bool:
 
 
 def check_manifest_name(name: str) -> str:
-    """Return the name of a manifest; BadValue if it is not one."""
+    """Return the name of a manifest, which may be given by its version, such as "1.1.0"; BadValue if it is neither."""
+    if is_version(name):
+        return manifest_file_name(name)
     if not isinstance(name, str) or manifest_version(name) is None:
         raise BadValue(
             f"{brief_repr(name)} is not a manifest name; expected one such as {manifest_file_name('1.1.0')}. list_manifest_file_names() lists them.",

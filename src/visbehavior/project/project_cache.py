@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import NamedTuple, Self
 
 import pandas as pd
 
 from visbehavior.arguments import check_flags, parse_path
-from visbehavior.errors import BadValue, brief_repr
+from visbehavior.errors import BadValue
 from visbehavior.project.files import ReleaseFiles, open_cache_folder
 from visbehavior.project.manifest import check_manifest_name, describe_changes, manifest_file_name
 from visbehavior.project.release import Release
@@ -34,11 +35,15 @@ class ProjectCache:
     parent has used it: start processes with ``multiprocessing.get_context("spawn")``.
     """
 
-    def __init__(self, files: ReleaseFiles, allensdk_version: str, version: str | None) -> None:
+    def __init__(
+        self,
+        files: ReleaseFiles | None = None,
+        allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
+        version: str | None = None,
+    ) -> None:
         if not isinstance(files, ReleaseFiles):
-            raise BadValue(
-                f"{type(self).__name__}({brief_repr(files)}): open the data set with from_s3_cache() or from_local_cache()."
-            )
+            name = type(self).__name__
+            raise BadValue(f"Open the data set with {name}.from_s3_cache() or {name}.from_local_cache(folder).")
         self._files = files
         self._convention = parse_convention(allensdk_version)
         self.load_manifest(files.manifests.choose(version))
@@ -168,16 +173,16 @@ class ProjectCache:
         Parameters
         ----------
         manifest_name : str
-            One of `list_manifest_file_names`.
+            One of `list_manifest_file_names`, or a version such as "1.1.0".
 
         Raises
         ------
         NotFound, NotCached
             If there is no such release, or it is not cached and there is no network.
         """
-        manifest = self._files.manifests.load(check_manifest_name(manifest_name))
-        self._release = Release(self._files, manifest, self._convention)
-        self._files.manifests.record_last_used(manifest_name)
+        name = check_manifest_name(manifest_name)
+        self._release = Release(self._files, self._files.manifests.load(name), self._convention)
+        self._files.manifests.record_last_used(name)
 
     def load_latest_manifest(self) -> None:
         """Make the newest release the current one."""
@@ -187,6 +192,11 @@ class ProjectCache:
         """Return a text that lists the changes from one release to another."""
         names = (manifest_0_name, manifest_1_name)
         return describe_changes(*(self._files.manifests.load(check_manifest_name(name)) for name in names))
+
+    @property
+    def cache_dir(self) -> Path:
+        """Folder in which the files are kept."""
+        return self._files.folder
 
     @property
     def traffic(self) -> Traffic:
