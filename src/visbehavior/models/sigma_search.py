@@ -27,15 +27,22 @@ _ENOUGH = 1e-4
 
 def find_best_sigma(walk: Walk, names: pd.Index) -> Posterior:
     """Find the sigmas with the greatest evidence from several starts, and warn if a weight runs away."""
-    first = find_sigma(walk)
-    second = find_sigma(walk, np.full(len(names), SECOND_SIGMA), first.weights)
-    best = max(first, second, key=lambda posterior: posterior.log_evidence)
+    count = len(names)
+    best = find_sigma_from(walk, [np.full(count, FIRST_SIGMA), np.full(count, SECOND_SIGMA)])
     for name in names[np.isclose(best.sigma, SIGMA_LIMITS[1])]:
         warn(
             f"The weight of {brief_repr(name)} runs away: its sigma reached the limit of {SIGMA_LIMITS[1]:g}. "
             "The responses do not determine it."
         )
     return best
+
+
+def find_sigma_from(walk: Walk, starts: list[Floats], weights: Floats | None = None) -> Posterior:
+    """Search from each of several sigmas, and return the result with the greatest evidence."""
+    found: list[Posterior] = []
+    for start in starts:
+        found.append(find_sigma(walk, start, found[-1].weights if found else weights))
+    return max(found, key=lambda posterior: posterior.log_evidence)
 
 
 def find_sigma(
