@@ -27,7 +27,7 @@ FIRST_WEIGHT_SD = 16.0
 """Prior standard deviation of each weight at the first flash (log-odds per unit of the regressor)."""
 _MAX_NEWTON_STEPS = 200
 _MAX_HALVINGS = 40
-_NEWTON_DECREMENT = 1e-6
+_NEWTON_DECREMENT = 1e-8
 """Newton's method ends with the step that raises the log posterior by less than this."""
 
 
