@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from benchmarks import raw, simulation, wire
+from benchmarks import raw, simulation, strategy, wire
 
 ROOT = pathlib.Path(__file__).parents[1]
 GOLDEN = pathlib.Path(os.environ.get("VISBEHAVIOR_GOLDEN", ROOT.parent / "shared" / "golden"))
@@ -36,6 +36,7 @@ def main() -> None:
         report(ours, bare, allensdk)
         many_sessions(path)
         raw.measure(pathlib.Path(folder), GOLDEN, ORACLE)
+        strategy.measure(pathlib.Path(folder))
         wire.measure(pathlib.Path(folder), GOLDEN)
 
 

@@ -21,7 +21,7 @@ SIGMA_LIMITS = (1e-4, 64.0)
 _MAX_STEP = 1.0
 _MAX_ITERATIONS = 100
 _MAX_HALVINGS = 12
-_ENOUGH = 1e-4
+_ENOUGH = 1e-3
 """The search ends when the next step would raise the evidence by less than this."""
 
 
