@@ -18,6 +18,8 @@ SECOND_SIGMA = 2.0**-6
 """Sigma at which it begins again, because the evidence has several maxima."""
 SIGMA_LIMITS = (1e-4, 64.0)
 """Smallest and largest sigma. Over 5,000 flashes, a weight with the smallest one moves by 0.007."""
+RUNAWAY_SIGMA = 16.0
+"""A weight with a greater sigma runs away: each step can turn a certain response into a certain absence."""
 _MAX_STEP = 1.0
 _MAX_ITERATIONS = 100
 _MAX_HALVINGS = 12
@@ -29,11 +31,12 @@ def find_best_sigma(walk: Walk, names: pd.Index) -> Posterior:
     """Find the sigmas with the greatest evidence from several starts, and warn if a weight runs away."""
     count = len(names)
     best = find_sigma_from(walk, [np.full(count, FIRST_SIGMA), np.full(count, SECOND_SIGMA)])
-    for name in names[np.isclose(best.sigma, SIGMA_LIMITS[1])]:
-        warn(
-            f"The weight of {brief_repr(name)} runs away: its sigma reached the limit of {SIGMA_LIMITS[1]:g}. "
-            "The responses do not determine it."
-        )
+    for name, sigma in zip(names, best.sigma, strict=True):
+        if sigma > RUNAWAY_SIGMA:
+            warn(
+                f"The weight of {brief_repr(name)} runs away: its sigma is {sigma:.3g}, more than {RUNAWAY_SIGMA:g} log-odds "
+                "a flash. The responses do not determine it."
+            )
     return best
 
 
