@@ -21,6 +21,8 @@ SIGMA_LIMITS = (1e-4, 64.0)
 RUNAWAY_SIGMA = 16.0
 """A weight with a greater sigma runs away: each step can turn a certain response into a certain absence."""
 _MAX_STEP = 1.0
+_FLAT = 1e-6
+"""Gradients below this are rounding errors."""
 _MAX_ITERATIONS = 100
 _MAX_HALVINGS = 12
 _ENOUGH = 1e-3
@@ -70,7 +72,8 @@ def find_sigma(
     """
     first = np.full(walk.x.shape[1], FIRST_SIGMA) if start is None else np.clip(start, *SIGMA_LIMITS)
     current = find_weights(walk, first, weights)
-    inverse = np.eye(len(first))
+    # The first step is of full length also where the evidence is nearly flat, which it is for small regressors.
+    inverse = np.eye(len(first)) / np.clip(np.abs(current.gradient + prior_power).max(), _FLAT, 1)
     for _ in range(_MAX_ITERATIONS):
         gradient = current.gradient + prior_power
         step = _step(current.sigma, gradient, inverse)
