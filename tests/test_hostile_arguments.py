@@ -338,6 +338,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "dropouts": visbehavior.compute_dropout_scores(**i.regressors),
         "ax": i.axes(),
     },
+    "plot_states": lambda i: {"evaluation": i.states.sessions[0], "ax": i.axes()},
     "plot_strategy": lambda i: {
         "fit": i.strategy,
         "ax": i.axes(),

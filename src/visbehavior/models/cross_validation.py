@@ -28,7 +28,7 @@ NOT_HELD_OUT = -1
 _HELDOUT = ("previous", "next")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class CrossValidation:
     """How well a model predicts flashes that it was not fitted to, as `cross_validate_strategy` returns it.
 

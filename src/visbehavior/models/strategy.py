@@ -23,7 +23,7 @@ from visbehavior.models.regressors import compute_strategy_regressors
 from visbehavior.models.sigma_search import find_best_sigma
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class StrategyFit:
     """The weights of a session, as `fit_strategy` returns them.
 
