@@ -148,6 +148,20 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         **EVENTS,
     },
     "BehaviorOphysExperiment.get_cell_specimen_indices": lambda i: {"cell_specimen_ids": i.cell_ids()},
+    "BehaviorOphysExperiment.traces": lambda i: {"kind": "dff"},
+    "BehaviorOphysExperiment.dff_trace": lambda i: {
+        "cell_specimen_id": None,
+        "cell_roi_id": i.experiment().cell_specimen_table["cell_roi_id"].iloc[0],
+        "start": 5.0,
+        "stop": 6.0,
+    },
+    "ImagingParameters": lambda i: visbehavior.ImagingParameters().__dict__,
+    "simulate_imaging": lambda i: {
+        "session": i.session(),
+        "cells": 2,
+        "seed": 0,
+        "parameters": visbehavior.ImagingParameters(height=16, width=16),
+    },
     "BehaviorOphysExperiment.get_dff_traces": lambda i: {"cell_specimen_ids": i.cell_ids()},
     "Image": lambda i: {"data": np.zeros((2, 3)), "spacing": [1.0, 1.0], "unit": "mm"},
     "Mouse": lambda i: Mouse(seen=(FIRST_STAGE,)).__dict__,
@@ -399,6 +413,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "path": i.new_folder(),
         "templates": False,
         "compress_templates": False,
+        "include_imaging": True,
         "overwrite": False,
     },
 }
@@ -475,6 +490,7 @@ def make_call(name: str, inputs: Inputs, arguments: dict[str, Any]) -> Callable[
     return functools.partial(getattr(value, method) if method else value, **arguments)
 
 
+@pytest.mark.filterwarnings("ignore:pandas 3")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_valid_arguments_are_accepted(name: str, inputs: Inputs) -> None:
     arguments = valid_arguments(name, inputs)

@@ -16,6 +16,7 @@ _PUBLIC = {
     "BehaviorOphysExperiment": "experiment",
     "BehaviorSession": "session",
     "Image": "image",
+    "ImagingParameters": "simulation.imaging",
     "Mouse": "simulation.mouse",
     "ResponseMatrix": "analysis.response_matrix",
     "Source": "reader",
@@ -71,6 +72,7 @@ _PUBLIC = {
     "plot_triggered": "plots.responses",
     "select_events": "analysis.event_kinds",
     "simulate": "simulation.simulate",
+    "simulate_imaging": "simulated_experiment",
     "simulate_mouse": "simulation.simulate",
     "write_nwb": "nwb.writer",
     "AllenSDKImported": "errors",
@@ -199,6 +201,8 @@ if TYPE_CHECKING:
     from visbehavior.publish.check import check_release as check_release
     from visbehavior.reader import Source as Source
     from visbehavior.session import BehaviorSession as BehaviorSession
+    from visbehavior.simulated_experiment import simulate_imaging as simulate_imaging
+    from visbehavior.simulation.imaging import ImagingParameters as ImagingParameters
     from visbehavior.simulation.mouse import Mouse as Mouse
     from visbehavior.simulation.simulate import simulate as simulate, simulate_mouse as simulate_mouse
 

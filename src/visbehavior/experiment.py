@@ -281,7 +281,8 @@ class BehaviorOphysExperiment(BehaviorSession):
         BadValue
             If there is no such cell, or none or both ids are given.
         """
-        return self._plane_traces.dff_trace(cell_specimen_id, cell_roi_id, start, stop)
+        with self._reader.opened():
+            return self._plane_traces.dff_trace(cell_specimen_id, cell_roi_id, start, stop)
 
     @property
     @documented(schema.MOTION_CORRECTION)

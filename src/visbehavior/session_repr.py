@@ -76,7 +76,7 @@ def _rows(reader: SessionReader, convention: str, once: Once) -> list[tuple[str,
     frames = counts[schema.EYE_TRACKING.name]
     return [
         ("session", entry("behavior_session_id")),
-        ("mouse", entry("mouse_id", f"{{}} ({sex}, {age} days, {genotype})")),
+        ("mouse", entry("mouse_id") + ("" if entries.get("mouse_id") is None else f" ({sex}, {age} days, {genotype})")),
         ("type", entry("session_type")),
         ("date", f"{entry('date_of_acquisition', '{:%Y-%m-%d %H:%M}')}, rig {entry('equipment_name')}"),
         (

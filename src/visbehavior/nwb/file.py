@@ -210,7 +210,7 @@ class NwbFile:
             return
         self._warn_once(
             f"{os.path.basename(self.path)} is streamed, and this needs at least {missing / 1e6:,.0f} MB of its "
-            f"{remote.size / 1e6:,.0f} MB. get_behavior_session(id, download=True) downloads the whole file."
+            f"{remote.size / 1e6:,.0f} MB. Opened with download=True, the whole file is downloaded first."
         )
         with progress_bar(True, total=missing, unit="B", unit_scale=True, leave=False) as bar:
             remote.fetch(bar.update)
