@@ -93,11 +93,6 @@ class Inputs:
         return visbehavior.compute_performance_table([self.file])
 
     @functools.cached_property
-    def shared_experiment(self) -> BehaviorOphysExperiment:
-        """An imaging plane for functions that only read it."""
-        return self.experiment()
-
-    @functools.cached_property
     def regressors(self) -> dict[str, Any]:
         return dict(zip(("X", "y"), make_mouse(seed=1, flashes=120), strict=True))
 
@@ -113,6 +108,11 @@ class Inputs:
         path = self.new_folder().with_suffix(".npz")
         self.strategy.save(path)
         return path
+
+    @functools.cached_property
+    def shared_experiment(self) -> BehaviorOphysExperiment:
+        """An imaging plane for functions that only read it."""
+        return self.experiment()
 
     @functools.cached_property
     def release(self) -> pathlib.Path:
@@ -363,6 +363,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "dropouts": visbehavior.compute_dropout_scores(**i.regressors),
         "ax": i.axes(),
     },
+    "plot_states": lambda i: {"evaluation": i.states.sessions[0], "ax": i.axes()},
     "plot_strategy": lambda i: {
         "fit": i.strategy,
         "ax": i.axes(),
@@ -527,11 +528,11 @@ MISSING = {
         "plot_lick_raster",
         "plot_response_matrix",
         "plot_triggered",
+        "plot_strategy",
+        "StrategyFit.plot",
         "plot_plane",
         "plot_traces",
         "plot_population",
-        "plot_strategy",
-        "StrategyFit.plot",
     ),
     "xarray": ("compute_event_triggered", "compute_session_response", "compute_tensor"),
     "pynwb": ("write_nwb", "BehaviorSession.to_nwb", "convert_raw", "build_release"),

@@ -67,6 +67,7 @@ _PUBLIC = {
     "plot_plane": "plots.plane",
     "plot_population": "plots.traces",
     "plot_response_matrix": "plots.responses",
+    "plot_states": "plots.strategy",
     "plot_strategy": "plots.strategy",
     "plot_stretch": "plots.timeline",
     "plot_timeline": "plots.timeline",
@@ -195,7 +196,11 @@ if TYPE_CHECKING:
     from visbehavior.plots.performance import plot_max_dprime as plot_max_dprime
     from visbehavior.plots.plane import plot_plane as plot_plane
     from visbehavior.plots.traces import plot_population as plot_population, plot_traces as plot_traces
-    from visbehavior.plots.strategy import plot_dropouts as plot_dropouts, plot_strategy as plot_strategy
+    from visbehavior.plots.strategy import (
+        plot_dropouts as plot_dropouts,
+        plot_states as plot_states,
+        plot_strategy as plot_strategy,
+    )
     from visbehavior.plots.timeline import plot_stretch as plot_stretch, plot_timeline as plot_timeline
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache as VisualBehaviorOphysProjectCache
     from visbehavior.publish.build import build_release as build_release

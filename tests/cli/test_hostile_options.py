@@ -72,7 +72,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("inputs")
     make_bucket_tree(folder)
     shutil.rmtree(folder / "cache")
-    write_session(folder / "session.nwb", make_session(seed=1, trials=12))
+    write_session(folder / "session.nwb", make_session(seed=1, trials=30))
     raw = simulate(FIRST_STAGE, minutes=1, seed=1)
     write_raw(folder / "990400001.pkl", raw)
     build_release([raw], folder / "release")

@@ -79,7 +79,14 @@ def _record(argument: str, known: dict[str, Any], output: Path | None, cache: Ca
     """Return the record of a session: a known one, or a new one, which is appended to the output."""
     if argument in known:
         return dict(known[argument])
-    record = {ARGUMENT: argument, **_fit(argument, cache)}
+    record: dict[str, Any] = {ARGUMENT: argument}
+    try:
+        record |= _fit(argument, cache)
+    except BadValue as error:
+        record["error"] = f"{argument}: {error}"
+    except VisBehaviorError as error:
+        # Not recorded, because it may succeed next time: a missing file, or no network.
+        return record | {"error": f"{argument}: {error}"}
     if output is not None:
         _append(output, record)
     return record
@@ -88,16 +95,9 @@ def _record(argument: str, known: dict[str, Any], output: Path | None, cache: Ca
 def _fit(argument: str, cache: CacheOptions) -> dict[str, Any]:
     from visbehavior.models.strategy_record import compute_strategy_record
 
-    try:
-        session = open_session(argument, cache, DEFAULT_ALLENSDK_VERSION)
-        described = {name: session.metadata[name] for name in _DESCRIPTION}
-        return {
-            INDEX: session.behavior_session_id,
-            **described,
-            **compute_strategy_record(session.get_flash_table()),
-        }
-    except VisBehaviorError as error:
-        return {"error": f"{argument}: {error}"}
+    session = open_session(argument, cache, DEFAULT_ALLENSDK_VERSION)
+    described = {name: session.metadata[name] for name in _DESCRIPTION}
+    return {INDEX: session.behavior_session_id, **described, **compute_strategy_record(session.get_flash_table())}
 
 
 def _append(output: Path, record: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ MIN_FRACTION = 0.05
 """Mean weights of engaged or disengaged flashes are NaN if fewer flashes than this fraction are of the kind."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DropoutScores:
     """What each regressor contributes to the model of a session, as `compute_dropout_scores` returns it.
 
