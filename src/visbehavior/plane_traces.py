@@ -13,9 +13,9 @@ from visbehavior.cells import row_of_cell
 from visbehavior.errors import BadValue, MissingData
 from visbehavior.extras import import_extra
 from visbehavior.nwb.reader import NwbReader
+from visbehavior.read_once import Once
 from visbehavior.schema import imaging as schema
 from visbehavior.schema.columns import Table
-from visbehavior.session_repr import Once
 
 if TYPE_CHECKING:
     from xarray import DataArray

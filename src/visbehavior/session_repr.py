@@ -9,6 +9,7 @@ from textwrap import indent
 from typing import Any, TypeVar
 
 from visbehavior.errors import MissingData, VisBehaviorError
+from visbehavior.read_once import Once
 from visbehavior.reader import SessionReader
 from visbehavior.schema import session as schema
 from visbehavior.schema.columns import Table
@@ -16,8 +17,6 @@ from visbehavior.schema.columns import Table
 ABSENT = "not in this file"
 
 T = TypeVar("T")
-Once = Callable[[str, Callable[[], Any]], Any]
-"""Calls a function the first time, and returns its result each time."""
 
 _COUNTED = (
     schema.STIMULUS_TIMESTAMPS,
