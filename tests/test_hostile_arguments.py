@@ -124,6 +124,13 @@ class Inputs:
 BLINKS = {"eye_tracking_z_threshold": 3.0, "eye_tracking_dilation_frames": 2}
 EVENTS = {"exclude_invalid_rois": True, "events_filter_scale_seconds": 0.065, "events_filter_n_time_steps": 20}
 WINDOW = {"response_window_start": 0.15}
+TENSOR = {
+    "align": "changes",
+    "window": (-0.2, 0.2),
+    "rate": 10.0,
+    "streams": ("running", "licks"),
+    "max_bytes": 10_000_000,
+}
 BOOTSTRAP = {"draws": 5, "seed": 0, "level": 0.9}
 
 VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
@@ -163,6 +170,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "parameters": visbehavior.ImagingParameters(height=16, width=16),
     },
     "BehaviorOphysExperiment.get_dff_traces": lambda i: {"cell_specimen_ids": i.cell_ids()},
+    "BehaviorOphysExperiment.tensor": lambda i: {"align": "flashes", "streams": ("dff", "running")},
     "Image": lambda i: {"data": np.zeros((2, 3)), "spacing": [1.0, 1.0], "unit": "mm"},
     "Mouse": lambda i: Mouse(seen=(FIRST_STAGE,)).__dict__,
     "Mouse.after": lambda i: {"session_type": FIRST_STAGE},
@@ -230,6 +238,9 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "progress": False,
     },
     "check_release": lambda i: {"out_dir": i.release, "progress": False},
+    "SessionTensor": lambda i: dict.fromkeys(("values", "time", "features", "labels", "excluded")),
+    "compute_tensor": lambda i: {**TENSOR, "sessions": i.session()},
+    "iterate_tensor": lambda i: {**TENSOR, "sessions": i.session()},
     "ResponseMatrix": lambda i: dict.fromkeys(("mean", "count", "dprime"), pd.DataFrame()),
     "compare_engagement": lambda i: {"session": i.session()},
     "compute_confidence_band": lambda i: {"response": i.response, **BOOTSTRAP},
@@ -523,7 +534,7 @@ MISSING = {
         "plot_traces",
         "plot_population",
     ),
-    "xarray": ("compute_event_triggered", "compute_session_response"),
+    "xarray": ("compute_event_triggered", "compute_session_response", "compute_tensor"),
     "pynwb": ("write_nwb", "BehaviorSession.to_nwb", "convert_raw", "build_release"),
     "scipy": ("fit_strategy", "compute_dropout_scores"),
     "PIL": ("VisualBehaviorOphysProjectCache.get_natural_movie_template",),

@@ -19,6 +19,7 @@ _PUBLIC = {
     "ImagingParameters": "simulation.imaging",
     "Mouse": "simulation.mouse",
     "ResponseMatrix": "analysis.response_matrix",
+    "SessionTensor": "session_tensor",
     "Source": "reader",
     "StateFit": "models.states",
     "StrategyFit": "models.strategy",
@@ -49,6 +50,7 @@ _PUBLIC = {
     "compute_session_rates": "analysis.performance",
     "compute_session_response": "session_responses",
     "compute_strategy_regressors": "models.regressors",
+    "compute_tensor": "session_tensor",
     "compute_weights_by_engagement": "models.dropouts",
     "compute_wide_bands": "models.wide_bands",
     "convert_raw": "convert",
@@ -57,6 +59,7 @@ _PUBLIC = {
     "fit_states": "models.states",
     "fit_strategy": "models.strategy",
     "install_as_allensdk": "allensdk",
+    "iterate_tensor": "session_tensor",
     "plot_dropouts": "plots.strategy",
     "plot_engagement": "plots.engagement",
     "plot_lick_raster": "plots.responses",
@@ -144,6 +147,11 @@ if TYPE_CHECKING:
         plot_lick_raster as plot_lick_raster,
         plot_response_matrix as plot_response_matrix,
         plot_triggered as plot_triggered,
+    )
+    from visbehavior.session_tensor import (
+        SessionTensor as SessionTensor,
+        compute_tensor as compute_tensor,
+        iterate_tensor as iterate_tensor,
     )
     from visbehavior.session_responses import (
         compare_engagement as compare_engagement,
