@@ -332,7 +332,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "folds": 2,
         "seed": 0,
     },
-    "compute_dropout_scores": lambda i: i.regressors,
+    "compute_dropout_scores": lambda i: {**i.regressors, "folds": None, "seed": 0},
     "compute_recovery": lambda i: {
         "source": make_flash_table(1, flashes=130, licks=60)[list(USED_COLUMNS)],
         "mice": 2,

@@ -105,7 +105,14 @@ def cross_validate_strategy(
         )
     check_seed(seed)
     responses = check_responses(X, y)
-    fold = make_folds(len(responses.x), folds, seed)
+    return cross_validate(responses, make_folds(len(responses.x), folds, seed), heldout, sigma)
+
+
+def cross_validate(
+    responses: Responses, fold: NDArray[np.int64], heldout: str = "previous", sigma: Any = None
+) -> CrossValidation:
+    """Predict the flashes of each fold, from `make_folds`. Other arguments as `cross_validate_strategy`."""
+    folds = int(fold.max()) + 1
     whole = find_posterior(responses, sigma)
     posteriors = [_train(responses, fold, held, whole, search=sigma is None) for held in range(folds)]
     log_odds = np.full(len(fold), np.nan)
