@@ -17,6 +17,7 @@ _PUBLIC = {
     "Image": "image",
     "Mouse": "simulation.mouse",
     "Source": "reader",
+    "VisualBehaviorNeuropixelsProjectCache": "project.neuropixels_cache",
     "VisualBehaviorOphysProjectCache": "project.cache",
     "build_release": "publish.build",
     "check_release": "publish.check",
@@ -88,6 +89,9 @@ if TYPE_CHECKING:
     from visbehavior.plots.performance import plot_max_dprime as plot_max_dprime
     from visbehavior.plots.timeline import plot_stretch as plot_stretch, plot_timeline as plot_timeline
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache as VisualBehaviorOphysProjectCache
+    from visbehavior.project.neuropixels_cache import (
+        VisualBehaviorNeuropixelsProjectCache as VisualBehaviorNeuropixelsProjectCache,
+    )
     from visbehavior.publish.build import build_release as build_release
     from visbehavior.experiment import BehaviorOphysExperiment as BehaviorOphysExperiment
     from visbehavior.image import Image as Image

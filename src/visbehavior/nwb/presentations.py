@@ -38,7 +38,9 @@ def read_presentations(
     """
     with file.opened():
         columns = _read_groups(file, wanted)
-        stored: dict[str, Any] = {name: columns[name] for name in ("omitted", "is_image_novel", "rewarded") if name in columns}
+        stored: dict[str, Any] = {
+            name: columns[name] for name in ("omitted", "is_image_novel", "rewarded") if name in columns
+        }
         check_booleans(file, STIMULUS_PRESENTATIONS, stored)
         add_computed_columns(columns, wanted, lambda: read_trials(file, _NEEDED_OF_TRIALS.__contains__))
     return columns

@@ -9,23 +9,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from visbehavior.analysis.performance import check_threshold
-from visbehavior.arguments import check_failures, check_flags, check_jobs, parse_id
-from visbehavior.errors import BadValue, NotFound, VisBehaviorError, brief_repr
+from visbehavior.arguments import check_flags, check_jobs, parse_id
+from visbehavior.errors import BadValue, VisBehaviorError
 from visbehavior.experiment import BehaviorOphysExperiment
-from visbehavior.project.ids import Ids, list_ids, parse_ids
+from visbehavior.project.ids import Ids, list_ids
 from visbehavior.project.manifest import MOVIE
-from visbehavior.project.metrics_cache import MetricsCache, compute_metrics, join_metrics
+from visbehavior.project.ophys import DATA_SET
 from visbehavior.project.project_cache import ProjectCache
-from visbehavior.project.tables import select_mouse
+from visbehavior.project.tables import check_columns
 from visbehavior.schema.project import (
     BEHAVIOR_SESSION_TABLE,
     OPHYS_CELLS_TABLE,
     OPHYS_EXPERIMENT_TABLE,
     OPHYS_SESSION_TABLE,
 )
-from visbehavior.session import BehaviorSession
-from visbehavior.settings import ENGAGED_REWARD_RATE
 from visbehavior.store.download import JOBS
 
 
@@ -40,7 +37,7 @@ class VisualBehaviorOphysProjectCache(ProjectCache):
     parent has used it: start processes with ``multiprocessing.get_context("spawn")``.
     """
 
-    _session_class: ClassVar[type[BehaviorSession]] = BehaviorSession
+    _data_set = DATA_SET
     _experiment_class: ClassVar[type[BehaviorOphysExperiment]] = BehaviorOphysExperiment
 
     def get_behavior_session_table(self, **_: Any) -> pd.DataFrame:
@@ -59,58 +56,9 @@ class VisualBehaviorOphysProjectCache(ProjectCache):
         """Return the table of cells (regions of interest), `visbehavior.schema.project.OPHYS_CELLS_TABLE`. Releases 0.x have none."""
         return self._release.table(OPHYS_CELLS_TABLE)
 
-    def get_mouse(self, mouse_id: int | str) -> pd.DataFrame:
-        """Return the sessions of a mouse in order of acquisition.
-
-        Parameters
-        ----------
-        mouse_id : int or str
-
-        Returns
-        -------
-        pandas.DataFrame
-            The mouse's rows of the behavior session table with two more columns: ``day``, counted from the first session (0),
-            and ``has_imaging``, because not every OPHYS_ session has imaging data.
-
-        Raises
-        ------
-        NotFound
-            If there is no such mouse.
-        """
-        mouse = select_mouse(self.get_behavior_session_table(), mouse_id)
-        if mouse.empty:
-            raise NotFound(
-                f"Release {self._release.version} has no mouse {brief_repr(mouse_id)}. get_behavior_session_table()['mouse_id'] lists them.",
-                mouse_id=mouse_id,
-            )
-        return mouse
-
-    def get_behavior_session(self, behavior_session_id: int | str, download: bool = False) -> BehaviorSession:
-        """Open a behavior session. The behavior data of an imaging session are read from the file of one of its planes.
-
-        The session is streamed: an attribute fetches only the parts of the file that it reads, and these are kept in the cache.
-
-        Parameters
-        ----------
-        behavior_session_id : int or str
-        download : bool
-            Whether to download the complete file first, verified by the release's hash.
-
-        Raises
-        ------
-        NotFound
-            If there is no such session. If the id is of another kind, the message gives the ids of its behavior sessions.
-        NotCached
-            If the session's file is not cached and there is no network.
-        TransferFailed, CorruptFile, DiskFull
-            If the file cannot be downloaded.
-        """
-        check_flags(download=download)
-        entries = self._release.session_files(parse_id(behavior_session_id))
-        if download:
-            cached = [entry for entry in entries if self._release.find(entry) is not None]
-            self._release.download([*cached, *entries][:1])
-        return self._session_class(self._release.open_reader(entries), allensdk_version=self._convention)
+    def _add_kind(self, mouse: pd.DataFrame) -> pd.DataFrame:
+        check_columns(mouse, ["ophys_session_id"], BEHAVIOR_SESSION_TABLE)
+        return mouse.assign(has_imaging=mouse["ophys_session_id"].notna().astype(bool))
 
     def get_behavior_ophys_experiment(
         self, ophys_experiment_id: int | str, download: bool = False
@@ -176,58 +124,12 @@ class VisualBehaviorOphysProjectCache(ProjectCache):
             If the files do not fit on the disk; nothing is downloaded.
         NotFound, NotCached, TransferFailed, CorruptFile
         """
-        check_jobs("jobs", jobs)
-        check_flags(progress=progress)
-        check_failures(failures)
         session_ids, plane_ids = list_ids(behavior_session_ids), list_ids(ophys_experiment_ids)
         if not session_ids and not plane_ids:
             raise BadValue(
                 "download() was given no ids. Name behavior_session_ids or ophys_experiment_ids: a complete release has 1.5 TB."
             )
-        entries = self._release.select_files(session_ids, plane_ids, failures)
-        self._release.download(entries, jobs, progress, failures)
-        return [path for entry in entries if (path := self._release.find(entry)) is not None]
-
-    def get_performance_table(
-        self,
-        ids: Ids | None = None,
-        engaged_trial_reward_rate_threshold: float = ENGAGED_REWARD_RATE,
-        *,
-        progress: bool = True,
-        failures: dict[int, VisBehaviorError] | None = None,
-    ) -> pd.DataFrame:
-        """Return the behavior session table joined with the performance metrics of its sessions.
-
-        Many sessions are streamed at once. The metrics are stored in the cache, by the hash of the session's file and the
-        version of the code, and are not computed again.
-
-        Parameters
-        ----------
-        ids : int, str, iterable of them, or None
-            Behavior sessions; None: all sessions of the release, for which some 6 GB are streamed once.
-        engaged_trial_reward_rate_threshold : float
-            Rewards per minute above which the mouse counts as engaged.
-        progress : bool
-            Whether to show a progress bar.
-        failures : dict or None
-            Receives the error of each session whose metrics could not be computed, by id; None: the first one is raised, after
-            the metrics of the other sessions were computed and stored.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Index behavior_session_id, in the order of `ids`; the columns of `get_behavior_session_table`, then the metrics of
-            `BehaviorSession.get_performance_metrics` in their order. Where both have a count, the metrics' value is used.
-        """
-        check_threshold(engaged_trial_reward_rate_threshold)
-        check_flags(progress=progress)
-        check_failures(failures)
-        table = self.get_behavior_session_table()
-        numbers = table.index.tolist() if ids is None else parse_ids(ids)
-        files = self._release.select_session_files(numbers, failures)
-        stored = MetricsCache(self._files.records_folder, float(engaged_trial_reward_rate_threshold))
-        metrics = compute_metrics(files, self._release, stored, failures, progress)
-        return join_metrics(table, numbers, metrics)
+        return self._download(session_ids, plane_ids, jobs, progress, failures)
 
     def get_raw_natural_movie(self) -> NDArray[np.uint8]:
         """Return the natural movie before it was warped for the monitor; its file (166 MB) is downloaded once.

@@ -169,9 +169,10 @@ OMITTED = "omitted"
 """Image name of an omission."""
 
 
-
 def _in_recordings(name: str, dtype: str, meaning: str, unit: str = "") -> Column:
-    return Column(name=name, dtype=dtype, unit=unit, absent_2_10=True, required=False, meaning=f"{meaning} Recordings only.")
+    return Column(
+        name=name, dtype=dtype, unit=unit, absent_2_10=True, required=False, meaning=f"{meaning} Recordings only."
+    )
 
 
 _RECORDING_STIMULI = (
@@ -180,7 +181,9 @@ _RECORDING_STIMULI = (
     _in_recordings("position_y", "float64", "Vertical position of the Gabor patch.", "deg"),
     _in_recordings("contrast", "float64", "Contrast of the Gabor patch or full-field flash."),
     _in_recordings("color", "float64", "-1 for a dark, 1 for a bright full-field flash."),
-    _in_recordings("rewarded", "boolean", "True if the image change was rewarded. Missing outside the blocks of images."),
+    _in_recordings(
+        "rewarded", "boolean", "True if the image change was rewarded. Missing outside the blocks of images."
+    ),
     _in_recordings("stimulus_index", "int64", "0 for Gabor patches, 1 for full-field flashes, else -99."),
 )
 """Columns of the stimuli that only recordings of Visual Behavior Neuropixels have."""

@@ -1,0 +1,134 @@
+"""The Visual Behavior Neuropixels data set: its project tables, and the behavior of its sessions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NoReturn, Self
+
+import pandas as pd
+
+from visbehavior.arguments import check_flags
+from visbehavior.errors import BadValue, VisBehaviorError
+from visbehavior.project.ids import Ids, list_ids
+from visbehavior.project.neuropixels import DATA_SET
+from visbehavior.project.project_cache import ProjectCache
+from visbehavior.project.tables import check_columns
+from visbehavior.schema.neuropixels import BEHAVIOR_SESSIONS, CHANNELS, ECEPHYS_SESSIONS, PROBES, UNITS
+from visbehavior.settings import DEFAULT_ALLENSDK_VERSION, NEUROPIXELS_BUCKET
+from visbehavior.store.download import JOBS
+
+_ABNORMALITIES = ["abnormal_histology", "abnormal_activity"]
+
+
+class VisualBehaviorNeuropixelsProjectCache(ProjectCache):
+    """The Visual Behavior Neuropixels data set: its behavior, without spikes and local field potentials.
+
+    Open it with `from_s3_cache`, which downloads what is needed into a cache folder, or with `from_local_cache`. The tables are
+    those of the current release; each is read on first use, and the same object is returned from then on.
+
+    A recording is a file of 2 to 3 GB. The behavior is streamed from it: a session needs a few MB.
+
+    Threads may share a cache. It can be pickled: the folder, the bucket and the release are pickled, but no tables.
+    Processes may share a folder, also while they fill it. A forked child can use cached files, but not the network if its
+    parent has used it: start processes with ``multiprocessing.get_context("spawn")``.
+    """
+
+    _data_set = DATA_SET
+
+    @classmethod
+    def from_s3_cache(
+        cls,
+        cache_dir: str | os.PathLike[str] | None = None,
+        bucket_name_override: str | os.PathLike[str] = NEUROPIXELS_BUCKET,
+        *,
+        allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
+        version: str | None = None,
+        endpoint: str | None = None,
+    ) -> Self:
+        """Open the public data set, as `VisualBehaviorOphysProjectCache.from_s3_cache` does, with the same parameters."""
+        return super().from_s3_cache(
+            cache_dir, bucket_name_override, allensdk_version=allensdk_version, version=version, endpoint=endpoint
+        )
+
+    def get_behavior_session_table(self) -> pd.DataFrame:
+        """Return the table of behavior sessions, `visbehavior.schema.neuropixels.BEHAVIOR_SESSIONS`."""
+        return self._release.table(BEHAVIOR_SESSIONS)
+
+    def get_ecephys_session_table(self, filter_abnormalities: bool = True) -> pd.DataFrame:
+        """Return the table of recordings, `visbehavior.schema.neuropixels.ECEPHYS_SESSIONS`.
+
+        Parameters
+        ----------
+        filter_abnormalities : bool
+            Whether to leave out recordings with abnormal tissue or activity. Their behavior can be opened all the same.
+        """
+        check_flags(filter_abnormalities=filter_abnormalities)
+        table = self._release.table(ECEPHYS_SESSIONS)
+        if not filter_abnormalities:
+            return table
+        check_columns(table, _ABNORMALITIES, ECEPHYS_SESSIONS)
+        return table[table[_ABNORMALITIES].isna().all(axis=1)]
+
+    def get_unit_table(self) -> pd.DataFrame:
+        """Return the table of units, `visbehavior.schema.neuropixels.UNITS` (132 MB in release 0.5.0)."""
+        return self._release.table(UNITS)
+
+    def get_probe_table(self) -> pd.DataFrame:
+        """Return the table of probes, `visbehavior.schema.neuropixels.PROBES`."""
+        return self._release.table(PROBES)
+
+    def get_channel_table(self) -> pd.DataFrame:
+        """Return the table of channels, `visbehavior.schema.neuropixels.CHANNELS` (28 MB in release 0.5.0)."""
+        return self._release.table(CHANNELS)
+
+    def download(
+        self,
+        behavior_session_ids: Ids = (),
+        *,
+        jobs: int = JOBS,
+        progress: bool = True,
+        failures: dict[str, VisBehaviorError] | None = None,
+    ) -> list[Path]:
+        """Download complete files, several at once, each verified by the release's hash. Cached files are not downloaded again.
+
+        An interrupted download is resumed by the next call. Parts that were streamed before are not downloaded again.
+
+        Parameters
+        ----------
+        behavior_session_ids : int, str, or iterable of them
+            Behavior sessions. For a session with a recording, the recording's file (2 to 3 GB) is downloaded.
+        jobs, progress, failures
+            As for `VisualBehaviorOphysProjectCache.download`.
+
+        Returns
+        -------
+        list of pathlib.Path
+            Paths of the files in the order of the ids, without those that could not be downloaded.
+
+        Raises
+        ------
+        DiskFull
+            If the files do not fit on the disk; nothing is downloaded.
+        NotFound, NotCached, TransferFailed, CorruptFile
+        """
+        session_ids = list_ids(behavior_session_ids)
+        if not session_ids:
+            raise BadValue("download() was given no ids. Name behavior_session_ids: a complete release has 1 TB.")
+        return self._download(session_ids, (), jobs, progress, failures)
+
+    def _add_kind(self, mouse: pd.DataFrame) -> pd.DataFrame:
+        """Add ``has_recording``; habituation sessions have the id of a recording that was not published."""
+        check_columns(mouse, ["ecephys_session_id"], BEHAVIOR_SESSIONS)
+        recordings = self._release.table(ECEPHYS_SESSIONS).index
+        return mouse.assign(has_recording=mouse["ecephys_session_id"].isin(recordings).astype(bool))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name == "get_ecephys_session":
+            raise AttributeError(
+                "visbehavior reads the behavior of recordings, not their spikes: get_behavior_session(id) opens it by the "
+                "behavior_session_id of get_ecephys_session_table(). AllenSDK has get_ecephys_session.",
+                name=name,
+                obj=self,
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
