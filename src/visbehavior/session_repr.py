@@ -12,6 +12,7 @@ from visbehavior.errors import VisBehaviorError
 from visbehavior.reader import SessionReader
 from visbehavior.schema import session as schema
 from visbehavior.schema.columns import Table
+from visbehavior.schema.neuropixels import RECORDED_PROBES, RECORDED_UNITS
 
 Once = Callable[[str, Callable[[], Any]], Any]
 """Calls a function the first time, and returns its result each time."""
@@ -24,6 +25,8 @@ _COUNTED = (
     schema.STIMULUS_PRESENTATIONS,
     schema.STIMULUS_TEMPLATES,
     schema.EYE_TRACKING,
+    RECORDED_PROBES,
+    RECORDED_UNITS,
 )
 
 
@@ -63,7 +66,8 @@ def _rows(reader: SessionReader, convention: str, once: Once) -> list[tuple[str,
         return int(counts[table.name] or 0)
 
     mouse, sex, age = metadata["mouse_id"], metadata["sex"] or "?", metadata["age_in_days"]
-    eye_frames = count(schema.EYE_TRACKING)
+    eye_frames, probes = count(schema.EYE_TRACKING), count(RECORDED_PROBES)
+    recording = [("recording", f"{probes} probes, {count(RECORDED_UNITS):,} units")] if probes else []
     return [
         ("session", str(metadata["behavior_session_id"])),
         ("mouse", f"{mouse} ({sex}, {age} days, {metadata['full_genotype']})"),
@@ -78,6 +82,7 @@ def _rows(reader: SessionReader, convention: str, once: Once) -> list[tuple[str,
             f"{count(schema.STIMULUS_PRESENTATIONS):,} rows; {count(schema.STIMULUS_TEMPLATES)} images",
         ),
         ("eye tracking", f"{eye_frames:,} frames" if eye_frames else "none"),
+        *recording,
         ("column names", f"AllenSDK {convention}"),
         ("file", reader.location),
     ]

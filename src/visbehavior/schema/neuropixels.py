@@ -173,5 +173,19 @@ UNITS = Table(
     ),
 )
 
+RECORDED_PROBES = Table(
+    name="recorded_probes",
+    summary="Probes in the file of a recording, which are counted only.",
+    group="general/extracellular_ephys",
+    optional=True,
+)
+RECORDED_UNITS = Table(
+    name="recorded_units",
+    summary="Units in the file of a recording, which are counted only.",
+    group="units",
+    optional=True,
+    columns=(Column(name="unit_id", dtype="int64", path="id", meaning="Unit."),),
+)
+
 NEUROPIXELS_TABLES = (BEHAVIOR_SESSIONS, ECEPHYS_SESSIONS, UNITS, PROBES, CHANNELS)
 """All project tables of Visual Behavior Neuropixels."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Blocks fetched for a small read, because HDF5 mostly continues after it. The first read after the file's first block finds
 # the groups, which are stored together. An object header is read with 512 bytes at first; the object's other parts are
 # stored after it, or a little before.
-_FIRST_WINDOW = 5
+_FIRST_WINDOW = 8
 _HEADER_WINDOW = 2
 _HEADER_READ = 512
 _BEFORE_HEADER = 16 << 10
