@@ -67,7 +67,9 @@ def _rows(reader: SessionReader, convention: str, once: Once) -> list[tuple[str,
 
     mouse, sex, age = metadata["mouse_id"], metadata["sex"] or "?", metadata["age_in_days"]
     eye_frames, probes = count(schema.EYE_TRACKING), count(RECORDED_PROBES)
-    recording = [("recording", f"{probes} probes, {count(RECORDED_UNITS):,} units")] if probes else []
+    recording = (
+        [("recording", f"{probes} probe{'s' * (probes != 1)}, {count(RECORDED_UNITS):,} units")] if probes else []
+    )
     return [
         ("session", str(metadata["behavior_session_id"])),
         ("mouse", f"{mouse} ({sex}, {age} days, {metadata['full_genotype']})"),

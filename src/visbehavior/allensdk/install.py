@@ -25,7 +25,8 @@ def install_as_allensdk(version: str = "2.16") -> None:
 
     Imports of AllenSDK's behavior session, imaging plane and project cache then return our classes, with the column names and types
     of that version. ``allensdk.__version__``, ``importlib.metadata`` and ``pkg_resources`` report its version number.
-    Sessions from the cache are downloaded as complete files, with progress bars, as in AllenSDK.
+    Sessions from the cache are downloaded as complete files, with progress bars, as in AllenSDK. Those of Visual Behavior
+    Neuropixels are streamed instead, because their files have up to 3 GB.
 
     AllenSDK need not be installed. An installed AllenSDK is not changed, but cannot be imported in this process.
 
@@ -96,7 +97,7 @@ class _Finder:
         if fullname.startswith(f"{PACKAGE}."):
             raise ModuleNotFoundError(
                 f"No module named {fullname!r}: visbehavior replaces AllenSDK {self._number} in this process, and has "
-                "only behavior sessions, imaging planes and their project cache. For the rest use AllenSDK in another environment.",
+                "only behavior sessions, imaging planes and their project caches. For the rest use AllenSDK in another environment.",
                 name=fullname,
             )
 

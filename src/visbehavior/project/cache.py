@@ -16,7 +16,6 @@ from visbehavior.project.ids import Ids, list_ids
 from visbehavior.project.manifest import MOVIE
 from visbehavior.project.ophys import DATA_SET
 from visbehavior.project.project_cache import ProjectCache
-from visbehavior.project.tables import check_columns
 from visbehavior.schema.project import (
     BEHAVIOR_SESSION_TABLE,
     OPHYS_CELLS_TABLE,
@@ -55,10 +54,6 @@ class VisualBehaviorOphysProjectCache(ProjectCache):
     def get_ophys_cells_table(self) -> pd.DataFrame:
         """Return the table of cells (regions of interest), `visbehavior.schema.project.OPHYS_CELLS_TABLE`. Releases 0.x have none."""
         return self._release.table(OPHYS_CELLS_TABLE)
-
-    def _add_kind(self, mouse: pd.DataFrame) -> pd.DataFrame:
-        check_columns(mouse, ["ophys_session_id"], BEHAVIOR_SESSION_TABLE)
-        return mouse.assign(has_imaging=mouse["ophys_session_id"].notna().astype(bool))
 
     def get_behavior_ophys_experiment(
         self, ophys_experiment_id: int | str, download: bool = False

@@ -27,6 +27,8 @@ class DataSet:
         Table of the behavior sessions.
     stored_order : bool
         Whether the columns of its tables are returned in the order of the CSV files, not in declared order.
+    mark_kind : function
+        Returns rows of the session table with one more column: whether a session has more than behavior.
     find_file_ids : function
         Returns the file ids of a behavior session of the table, any of which contains its data, best first.
     explain_unknown_id : function
@@ -36,5 +38,6 @@ class DataSet:
     project: Project
     session_table: Table
     stored_order: bool
+    mark_kind: Callable[[pd.DataFrame, ReadTable], pd.DataFrame]
     find_file_ids: Callable[[int, ReadTable], list[Any]]
     explain_unknown_id: Callable[[int, str, ReadTable], str]

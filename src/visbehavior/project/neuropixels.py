@@ -47,6 +47,16 @@ def find_file_ids(behavior_session_id: int, read_table: ReadTable) -> list[Any]:
     return [recordings.at[recording, "file_id"]]
 
 
+def mark_kind(sessions: pd.DataFrame, read_table: ReadTable) -> pd.DataFrame:
+    """Return rows of the session table with the column ``has_recording``.
+
+    It goes by the table of recordings, because habituation sessions have the id of a recording that was not published.
+    """
+    check_columns(sessions, ["ecephys_session_id"], BEHAVIOR_SESSIONS)
+    recordings = read_table(ECEPHYS_SESSIONS).index
+    return sessions.assign(has_recording=sessions["ecephys_session_id"].isin(recordings).astype(bool))
+
+
 def explain_unknown_id(number: int, expected: str, read_table: ReadTable) -> str:
     """Explain why there is no behavior session of an id: it may be a recording, a mouse, or of the other data set.
 
@@ -72,6 +82,7 @@ DATA_SET = DataSet(
     project=NEUROPIXELS,
     session_table=BEHAVIOR_SESSIONS,
     stored_order=True,
+    mark_kind=mark_kind,
     find_file_ids=find_file_ids,
     explain_unknown_id=explain_unknown_id,
 )

@@ -117,12 +117,6 @@ class VisualBehaviorNeuropixelsProjectCache(ProjectCache):
             raise BadValue("download() was given no ids. Name behavior_session_ids: a complete release has 1 TB.")
         return self._download(session_ids, (), jobs, progress, failures)
 
-    def _add_kind(self, mouse: pd.DataFrame) -> pd.DataFrame:
-        """Add ``has_recording``; habituation sessions have the id of a recording that was not published."""
-        check_columns(mouse, ["ecephys_session_id"], BEHAVIOR_SESSIONS)
-        recordings = self._release.table(ECEPHYS_SESSIONS).index
-        return mouse.assign(has_recording=mouse["ecephys_session_id"].isin(recordings).astype(bool))
-
     def __getattr__(self, name: str) -> NoReturn:
         if name == "get_ecephys_session":
             raise AttributeError(

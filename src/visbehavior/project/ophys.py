@@ -36,10 +36,17 @@ def find_file_ids(behavior_session_id: int, read_table: ReadTable) -> list[Any]:
     return [*file_ids.loc[first], *file_ids.drop(first)]
 
 
+def mark_kind(sessions: pd.DataFrame, read_table: ReadTable) -> pd.DataFrame:
+    """Return rows of the session table with the column ``has_imaging``, because not every OPHYS_ session has imaging data."""
+    check_columns(sessions, ["ophys_session_id"], BEHAVIOR_SESSION_TABLE)
+    return sessions.assign(has_imaging=sessions["ophys_session_id"].notna().astype(bool))
+
+
 DATA_SET = DataSet(
     project=OPHYS,
     session_table=BEHAVIOR_SESSION_TABLE,
     stored_order=False,
+    mark_kind=mark_kind,
     find_file_ids=find_file_ids,
     explain_unknown_id=explain_unknown_id,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
@@ -35,7 +34,7 @@ class Traffic(NamedTuple):
     bytes: int
 
 
-class ProjectCache(ABC):
+class ProjectCache:
     """A data set of releases. A subclass names the data set, and adds the tables and files that its releases have.
 
     Threads may share a cache. It can be pickled: the folder, the bucket and the release are pickled, but no tables.
@@ -162,7 +161,7 @@ class ProjectCache(ABC):
                 f"Release {self._release.version} has no mouse {brief_repr(mouse_id)}. get_behavior_session_table()['mouse_id'] lists them.",
                 mouse_id=mouse_id,
             )
-        return self._add_kind(mouse)
+        return self._data_set.mark_kind(mouse, self._release.table)
 
     def get_behavior_session(self, behavior_session_id: int | str, download: bool = False) -> BehaviorSession:
         """Open a behavior session.
@@ -312,10 +311,6 @@ class ProjectCache(ABC):
     @classmethod
     def _files_of(cls, folder: Path, source: ObjectSource) -> ReleaseFiles:
         return ReleaseFiles(folder.absolute(), source, project=cls._data_set.project)
-
-    @abstractmethod
-    def _add_kind(self, mouse: pd.DataFrame) -> pd.DataFrame:
-        """Return a mouse's rows of the session table with a column that tells which sessions have more than behavior."""
 
     def _download(
         self,
