@@ -38,6 +38,6 @@ class DataSet:
     project: Project
     session_table: Table
     stored_order: bool
-    mark_kind: Callable[[pd.DataFrame, ReadTable], pd.DataFrame]
+    mark_kind: Callable[[pd.DataFrame], pd.DataFrame]
     find_file_ids: Callable[[int, ReadTable], list[Any]]
     explain_unknown_id: Callable[[int, str, ReadTable], str]

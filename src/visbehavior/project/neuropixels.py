@@ -47,14 +47,13 @@ def find_file_ids(behavior_session_id: int, read_table: ReadTable) -> list[Any]:
     return [recordings.at[recording, "file_id"]]
 
 
-def mark_kind(sessions: pd.DataFrame, read_table: ReadTable) -> pd.DataFrame:
-    """Return rows of the session table with the column ``has_recording``.
+def mark_kind(sessions: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of the session table with the column ``has_recording``: whether a recording's file has the behavior.
 
-    It goes by the table of recordings, because habituation sessions have the id of a recording that was not published.
+    Habituation sessions have the id of a recording too, but files of their own.
     """
-    check_columns(sessions, ["ecephys_session_id"], BEHAVIOR_SESSIONS)
-    recordings = read_table(ECEPHYS_SESSIONS).index
-    return sessions.assign(has_recording=sessions["ecephys_session_id"].isin(recordings).astype(bool))
+    check_columns(sessions, ["file_id"], BEHAVIOR_SESSIONS)
+    return sessions.assign(has_recording=sessions["file_id"] == NO_FILE)
 
 
 def explain_unknown_id(number: int, expected: str, read_table: ReadTable) -> str:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import NoReturn, Self
 
 import pandas as pd
 
 from visbehavior.arguments import check_flags
-from visbehavior.errors import BadValue, VisBehaviorError
-from visbehavior.project.ids import Ids, list_ids
 from visbehavior.project.neuropixels import DATA_SET
 from visbehavior.project.project_cache import ProjectCache
 from visbehavior.project.tables import check_columns
-from visbehavior.schema.neuropixels import BEHAVIOR_SESSIONS, CHANNELS, ECEPHYS_SESSIONS, PROBES, UNITS
+from visbehavior.schema.neuropixels import CHANNELS, ECEPHYS_SESSIONS, PROBES, UNITS
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION, NEUROPIXELS_BUCKET
-from visbehavior.store.download import JOBS
 
 _ABNORMALITIES = ["abnormal_histology", "abnormal_activity"]
 
@@ -51,10 +47,6 @@ class VisualBehaviorNeuropixelsProjectCache(ProjectCache):
             cache_dir, bucket_name_override, allensdk_version=allensdk_version, version=version, endpoint=endpoint
         )
 
-    def get_behavior_session_table(self) -> pd.DataFrame:
-        """Return the table of behavior sessions, `visbehavior.schema.neuropixels.BEHAVIOR_SESSIONS`."""
-        return self._release.table(BEHAVIOR_SESSIONS)
-
     def get_ecephys_session_table(self, filter_abnormalities: bool = True) -> pd.DataFrame:
         """Return the table of recordings, `visbehavior.schema.neuropixels.ECEPHYS_SESSIONS`.
 
@@ -81,41 +73,6 @@ class VisualBehaviorNeuropixelsProjectCache(ProjectCache):
     def get_channel_table(self) -> pd.DataFrame:
         """Return the table of channels, `visbehavior.schema.neuropixels.CHANNELS` (28 MB in release 0.5.0)."""
         return self._release.table(CHANNELS)
-
-    def download(
-        self,
-        behavior_session_ids: Ids = (),
-        *,
-        jobs: int = JOBS,
-        progress: bool = True,
-        failures: dict[str, VisBehaviorError] | None = None,
-    ) -> list[Path]:
-        """Download complete files, several at once, each verified by the release's hash. Cached files are not downloaded again.
-
-        An interrupted download is resumed by the next call. Parts that were streamed before are not downloaded again.
-
-        Parameters
-        ----------
-        behavior_session_ids : int, str, or iterable of them
-            Behavior sessions. For a session with a recording, the recording's file (2 to 3 GB) is downloaded.
-        jobs, progress, failures
-            As for `VisualBehaviorOphysProjectCache.download`.
-
-        Returns
-        -------
-        list of pathlib.Path
-            Paths of the files in the order of the ids, without those that could not be downloaded.
-
-        Raises
-        ------
-        DiskFull
-            If the files do not fit on the disk; nothing is downloaded.
-        NotFound, NotCached, TransferFailed, CorruptFile
-        """
-        session_ids = list_ids(behavior_session_ids)
-        if not session_ids:
-            raise BadValue("download() was given no ids. Name behavior_session_ids: a complete release has 1 TB.")
-        return self._download(session_ids, (), jobs, progress, failures)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name == "get_ecephys_session":

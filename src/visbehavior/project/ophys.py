@@ -36,7 +36,7 @@ def find_file_ids(behavior_session_id: int, read_table: ReadTable) -> list[Any]:
     return [*file_ids.loc[first], *file_ids.drop(first)]
 
 
-def mark_kind(sessions: pd.DataFrame, read_table: ReadTable) -> pd.DataFrame:
+def mark_kind(sessions: pd.DataFrame) -> pd.DataFrame:
     """Return rows of the session table with the column ``has_imaging``, because not every OPHYS_ session has imaging data."""
     check_columns(sessions, ["ophys_session_id"], BEHAVIOR_SESSION_TABLE)
     return sessions.assign(has_imaging=sessions["ophys_session_id"].notna().astype(bool))

@@ -14,7 +14,7 @@ from visbehavior.arguments import check_failures, check_flags, check_jobs, parse
 from visbehavior.errors import BadValue, NotFound, VisBehaviorError, brief_repr
 from visbehavior.project.data_set import DataSet
 from visbehavior.project.files import ReleaseFiles, open_cache_folder
-from visbehavior.project.ids import Ids, parse_ids
+from visbehavior.project.ids import Ids, list_ids, parse_ids
 from visbehavior.project.manifest import check_manifest_name, describe_changes
 from visbehavior.project.metrics_cache import MetricsCache, compute_metrics, join_metrics
 from visbehavior.project.release import Release
@@ -24,6 +24,7 @@ from visbehavior.schema.convention import parse_convention
 from visbehavior.session import BehaviorSession
 from visbehavior.settings import BUCKET, DEFAULT_ALLENSDK_VERSION, ENGAGED_REWARD_RATE, default_cache_dir
 from visbehavior.store.address import parse_location
+from visbehavior.store.download import JOBS
 from visbehavior.store.source import ObjectSource
 
 
@@ -136,6 +137,10 @@ class ProjectCache:
         files = open_cache_folder(folder.absolute(), use_static_cache, project)
         return cls(files, allensdk_version, version)
 
+    def get_behavior_session_table(self) -> pd.DataFrame:
+        """Return the table of behavior sessions of the release."""
+        return self._release.table(self._data_set.session_table)
+
     def get_mouse(self, mouse_id: int | str) -> pd.DataFrame:
         """Return the sessions of a mouse in order of acquisition.
 
@@ -154,14 +159,13 @@ class ProjectCache:
         NotFound
             If there is no such mouse.
         """
-        table = self._data_set.session_table
-        mouse = select_mouse(self._release.table(table), mouse_id, table)
+        mouse = select_mouse(self.get_behavior_session_table(), mouse_id, self._data_set.session_table)
         if mouse.empty:
             raise NotFound(
                 f"Release {self._release.version} has no mouse {brief_repr(mouse_id)}. get_behavior_session_table()['mouse_id'] lists them.",
                 mouse_id=mouse_id,
             )
-        return self._data_set.mark_kind(mouse, self._release.table)
+        return self._data_set.mark_kind(mouse)
 
     def get_behavior_session(self, behavior_session_id: int | str, download: bool = False) -> BehaviorSession:
         """Open a behavior session.
@@ -191,6 +195,48 @@ class ProjectCache:
             cached = [entry for entry in entries if self._release.find(entry) is not None]
             self._release.download([*cached, *entries][:1])
         return self._session_class(self._release.open_reader(entries), allensdk_version=self._convention)
+
+    def download(
+        self,
+        behavior_session_ids: Ids = (),
+        *,
+        jobs: int = JOBS,
+        progress: bool = True,
+        failures: dict[str, VisBehaviorError] | None = None,
+    ) -> list[Path]:
+        """Download complete files, several at once, each verified by the release's hash. Cached files are not downloaded again.
+
+        An interrupted download is resumed by the next call. Parts that were streamed before are not downloaded again.
+
+        Parameters
+        ----------
+        behavior_session_ids : int, str, or iterable of them
+            Behavior sessions. For a session with a Neuropixels recording, the recording's file (2 to 3 GB) is downloaded.
+        jobs : int
+            Number of connections.
+        progress : bool
+            Whether to show one progress bar for all files (on stderr, or in the notebook).
+        failures : dict or None
+            Receives the error of each file that could not be downloaded, by its key in the bucket, and of each unknown id. None:
+            the first error is raised, for an id before any download begins, for a file after all downloads have ended.
+
+        Returns
+        -------
+        list of pathlib.Path
+            Paths of the files in the order of the ids, without those that could not be downloaded.
+
+        Raises
+        ------
+        DiskFull
+            If the files do not fit on the disk; nothing is downloaded.
+        NotFound, NotCached, TransferFailed, CorruptFile
+        """
+        session_ids = list_ids(behavior_session_ids)
+        if not session_ids:
+            raise BadValue(
+                "download() was given no ids. Name behavior_session_ids: a complete release has more than 1 TB."
+            )
+        return self._download(session_ids, (), jobs, progress, failures)
 
     def get_performance_table(
         self,
@@ -226,7 +272,7 @@ class ProjectCache:
         check_threshold(engaged_trial_reward_rate_threshold)
         check_flags(progress=progress)
         check_failures(failures)
-        table = self._release.table(self._data_set.session_table)
+        table = self.get_behavior_session_table()
         numbers = table.index.tolist() if ids is None else parse_ids(ids)
         files = self._release.select_session_files(numbers, failures)
         stored = MetricsCache(self._files.records_folder, float(engaged_trial_reward_rate_threshold))
