@@ -33,6 +33,8 @@ SESSION_TYPES = {
     "OPHYS_4_images_H": ("OPHYS", 4, "H", "images_H", False, False),
     "OPHYS_5_images_B_passive": ("OPHYS", 5, "B", "images_B", True, False),
     "OPHYS_6_images_B": ("OPHYS", 6, "B", "images_B", False, False),
+    "HABITUATION_5_images_G_handoff_ready_3uL_reward": ("HABITUATION", 5, "G", "images_G", False, True),
+    "EPHYS_1_images_H_3uL_reward": ("EPHYS", 1, "H", "images_H", False, False),
 }
 ODD_TEXTS = {
     "": ("", None, None, None, False, False),
