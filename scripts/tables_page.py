@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from visbehavior.schema.columns import DTYPES, Column, Table
 from visbehavior.schema.imaging import IMAGING_TABLES
+from visbehavior.schema.neuropixels import NEUROPIXELS_TABLES
 from visbehavior.schema.project import PROJECT_TABLES
 from visbehavior.schema.session import SESSION_TABLES
 from visbehavior.schema.session_data import SESSION_DATA
@@ -33,6 +34,13 @@ PROJECT_HEAD = """
 
 The tables of `VisualBehaviorOphysProjectCache`, one row per session, imaging plane or cell. A release may lack some columns. In the convention of 2.10 the columns have
 the order of the release's CSV files, integer columns with missing values are float64, and dates are text.
+"""
+
+NEUROPIXELS_HEAD = """
+# The project tables of Visual Behavior Neuropixels
+
+The tables of `VisualBehaviorNeuropixelsProjectCache`, one row per session, recording, probe, channel or unit, named as the CSV files. They are returned as stored: dates and lists are text, `mouse_id`
+is a number, and more columns than these can exist.
 """
 
 PICKLE_HEAD = """
@@ -62,6 +70,7 @@ def page() -> str:
     session = "".join(section(table) for table in SESSION_TABLES)
     imaging = IMAGING_HEAD + "".join(section(table) for table in IMAGING_TABLES)
     project = PROJECT_HEAD + "".join(section(table) for table in PROJECT_TABLES)
+    neuropixels = NEUROPIXELS_HEAD + "".join(section(table) for table in NEUROPIXELS_TABLES)
     entries = "".join(
         f"| `{entry.path}` | {entry.value_type} | {entry.unit} | {entry.meaning} | {entry.required_for or 'optional'} |\n"
         for entry in ENTRIES
@@ -70,7 +79,7 @@ def page() -> str:
         f"| `{entry.key}` | {entry.value_type} | {entry.meaning} | {code(entry.option)} | {code(entry.column)} |\n"
         for entry in SESSION_DATA
     )
-    return HEAD + session + imaging + project + PICKLE_HEAD + entries + SESSION_DATA_HEAD + session_data
+    return HEAD + session + imaging + project + neuropixels + PICKLE_HEAD + entries + SESSION_DATA_HEAD + session_data
 
 
 def code(text: str) -> str:

@@ -96,8 +96,8 @@ def test_api_page_lists_every_public_name() -> None:
     import visbehavior
 
     page = (ROOT / "docs" / "api.md").read_text()
-    classes = (visbehavior.BehaviorSession, visbehavior.VisualBehaviorOphysProjectCache)
-    members = [name for cls in classes for name in vars(cls) if not name.startswith("_")]
+    caches = (visbehavior.VisualBehaviorOphysProjectCache, visbehavior.VisualBehaviorNeuropixelsProjectCache)
+    members = [name for cls in (visbehavior.BehaviorSession, *caches) for name in dir(cls) if not name.startswith("_")]
     names = {*visbehavior.__all__, *members} - {"__version__"}
     assert not [name for name in names if not re.search(rf"\b{name}\b", page)]
 
