@@ -10,7 +10,6 @@ import pandas as pd
 from visbehavior.arguments import check_flags
 from visbehavior.project.neuropixels import DATA_SET
 from visbehavior.project.project_cache import ProjectCache
-from visbehavior.project.tables import check_columns
 from visbehavior.schema.neuropixels import CHANNELS, ECEPHYS_SESSIONS, PROBES, UNITS
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION, NEUROPIXELS_BUCKET
 
@@ -59,8 +58,9 @@ class VisualBehaviorNeuropixelsProjectCache(ProjectCache):
         table = self._release.table(ECEPHYS_SESSIONS)
         if not filter_abnormalities:
             return table
-        check_columns(table, _ABNORMALITIES, ECEPHYS_SESSIONS)
-        return table[table[_ABNORMALITIES].isna().all(axis=1)]
+        # Releases may lack a column, and then know no such abnormalities.
+        present = [name for name in _ABNORMALITIES if name in table]
+        return table[table[present].isna().all(axis=1)]
 
     def get_unit_table(self) -> pd.DataFrame:
         """Return the table of units, `visbehavior.schema.neuropixels.UNITS` (132 MB in release 0.5.0)."""

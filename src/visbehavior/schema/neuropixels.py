@@ -14,12 +14,12 @@ def _column(name: str, dtype: str, meaning: str, unit: str = "") -> Column:
     return Column(name=name, dtype=dtype, unit=unit, meaning=meaning)
 
 
-_RECORDING = _column("ecephys_session_id", "int64", "Recording.")
-_PROBE = _column("ecephys_probe_id", "int64", "Probe of the recording.")
+_RECORDING = _column("ecephys_session_id", "number", "Recording.")
+_PROBE = _column("ecephys_probe_id", "number", "Probe of the recording.")
 _GENOTYPE = _column("genotype", "text", "Genotype; wt/wt for mice without driver and reporter lines.")
 _MOUSE_ID = _column("mouse_id", "int64", "Mouse, a number. In the metadata of a session it is text.")
 _SEX = _column("sex", "text", "M or F.")
-_AGE = _column("age_in_days", "int64", "Age on the day of the session.", "days")
+_AGE = _column("age_in_days", "number", "Age on the day of the session.", "days")
 _EQUIPMENT = _column("equipment_name", "text", "Rig: BEH.* training boxes, NP.* recording rigs.")
 _DATE = _column(
     "date_of_acquisition",
@@ -31,7 +31,7 @@ _IMAGE_SET = _column("image_set", "text", "Letter of the image set, G or H. Miss
 _EXPOSURES = _column(
     "prior_exposures_to_image_set", "Int64", "Earlier sessions with this image set. Missing for gratings.", "sessions"
 )
-_OMISSIONS = _column("prior_exposures_to_omissions", "int64", "Earlier sessions with omissions.", "sessions")
+_OMISSIONS = _column("prior_exposures_to_omissions", "number", "Earlier sessions with omissions.", "sessions")
 _STRUCTURES = _column("structure_acronyms", "text", "Brain structures, as text of a list.")
 
 
@@ -65,8 +65,8 @@ BEHAVIOR_SESSIONS = Table(
         _MOUSE_ID,
         _SEX,
         _AGE,
-        _column("session_number", "int64", "Number of the session among all sessions of the mouse."),
-        _column("prior_exposures_to_session_type", "int64", "Earlier sessions of this type.", "sessions"),
+        _column("session_number", "number", "Number of the session among all sessions of the mouse."),
+        _column("prior_exposures_to_session_type", "number", "Earlier sessions of this type.", "sessions"),
         _EXPOSURES,
         _OMISSIONS,
         _column(
@@ -77,7 +77,7 @@ BEHAVIOR_SESSIONS = Table(
         _DATE,
         _SESSION_TYPE,
         _IMAGE_SET,
-        _column("file_id", "int64", "File in the release's manifest; -999 if the session is in the recording's file."),
+        _column("file_id", "number", "File in the release's manifest; -999 if the session is in the recording's file."),
     ),
 )
 ECEPHYS_SESSIONS = Table(
@@ -87,7 +87,7 @@ ECEPHYS_SESSIONS = Table(
     index_meaning="recording.",
     index_dtype="Int64",
     columns=(
-        _column("behavior_session_id", "int64", "Behavior session: the argument of get_behavior_session."),
+        _column("behavior_session_id", "number", "Behavior session: the argument of get_behavior_session."),
         _DATE,
         _EQUIPMENT,
         _SESSION_TYPE,
@@ -102,10 +102,10 @@ ECEPHYS_SESSIONS = Table(
         _STRUCTURES,
         _IMAGE_SET,
         _EXPOSURES,
-        _column("session_number", "int64", "Day of recording, 1 or 2."),
+        _column("session_number", "number", "Day of recording, 1 or 2."),
         _column("experience_level", "text", "Familiar or Novel."),
         _OMISSIONS,
-        _column("file_id", "int64", "File in the release's manifest."),
+        _column("file_id", "number", "File in the release's manifest."),
         _column("abnormal_histology", "text", "Structures with abnormal tissue, as text of a list. Missing if none."),
         _column(
             "abnormal_activity",
@@ -127,10 +127,10 @@ PROBES = Table(
         _column("lfp_sampling_rate", "float64", "Sampling rate of the local field potential.", "Hz"),
         _column("phase", "float64", "Type of the probe."),
         _column("has_lfp_data", "bool", "True if the local field potential was published."),
-        _unit_count("int64"),
-        _channel_count("int64"),
+        _unit_count("number"),
+        _channel_count("number"),
         _STRUCTURES,
-        _column("file_id", "int64", "File of the local field potential in the release's manifest; -999 if none."),
+        _column("file_id", "number", "File of the local field potential in the release's manifest; -999 if none."),
     ),
 )
 CHANNELS = Table(
@@ -141,12 +141,12 @@ CHANNELS = Table(
     columns=(
         _PROBE,
         _RECORDING,
-        _column("probe_channel_number", "int64", "Number of the channel on its probe."),
+        _column("probe_channel_number", "number", "Number of the channel on its probe."),
         _column("probe_vertical_position", "float64", "Position along the probe, from the tip.", "um"),
         _column("probe_horizontal_position", "float64", "Position across the probe.", "um"),
         *_COORDINATES,
         _STRUCTURE,
-        _unit_count("int64"),
+        _unit_count("number"),
         _VALID,
     ),
 )
@@ -156,7 +156,7 @@ UNITS = Table(
     index="unit_id",
     index_meaning="unit.",
     columns=(
-        _column("ecephys_channel_id", "int64", "Channel with the largest waveform."),
+        _column("ecephys_channel_id", "number", "Channel with the largest waveform."),
         _PROBE,
         _RECORDING,
         *_COORDINATES,
