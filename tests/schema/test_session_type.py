@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visbehavior.schema.session_type import SessionType, parse_cre_line, parse_indicator, parse_session_type
-from visbehavior.simulation.stages import CURRICULUM, IMAGES
+from visbehavior.simulation.stages import CURRICULUM, IMAGES, NEUROPIXELS_CURRICULUM
 
 # Session type: phase, number, letter of the image set, image set, passive, habituation.
 SESSION_TYPES = {
@@ -60,10 +60,10 @@ def test_session_types_and_other_texts_are_parsed(text: str, parts: tuple[object
     assert parse_session_type(text) == SessionType(text, *parts)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("session_type", [session_type for session_type, _ in CURRICULUM])
+@pytest.mark.parametrize("session_type", [name for name, _ in (*CURRICULUM, *NEUROPIXELS_CURRICULUM)])
 def test_session_types_of_the_simulation_are_parsed(session_type: str) -> None:
     parsed = parse_session_type(session_type)
-    assert parsed.phase in ("TRAINING", "OPHYS")
+    assert parsed.phase in ("TRAINING", "OPHYS", "HABITUATION", "EPHYS")
     assert parsed.number is not None
     assert session_type.startswith(f"{parsed.phase}_{parsed.number}_{parsed.image_set}")
     assert parsed.image_set == "gratings" or parsed.image_set_letter in IMAGES

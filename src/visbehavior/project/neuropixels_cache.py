@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 import pandas as pd
 
@@ -13,6 +13,10 @@ from visbehavior.project.project_cache import ProjectCache
 from visbehavior.schema.neuropixels import CHANNELS, ECEPHYS_SESSIONS, PROBES, UNITS
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION, NEUROPIXELS_BUCKET
 
+_NO_RECORDINGS = (
+    "visbehavior reads the behavior of recordings, not their spikes: get_behavior_session(id) opens it by the behavior_session_id of "
+    "get_ecephys_session_table(). AllenSDK has get_ecephys_session."
+)
 _ABNORMALITIES = ["abnormal_histology", "abnormal_activity"]
 
 
@@ -74,12 +78,12 @@ class VisualBehaviorNeuropixelsProjectCache(ProjectCache):
         """Return the table of channels, `visbehavior.schema.neuropixels.CHANNELS` (28 MB in release 0.5.0)."""
         return self._release.table(CHANNELS)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name == "get_ecephys_session":
-            raise AttributeError(
-                "visbehavior reads the behavior of recordings, not their spikes: get_behavior_session(id) opens it by the "
-                "behavior_session_id of get_ecephys_session_table(). AllenSDK has get_ecephys_session.",
-                name=name,
-                obj=self,
+    if not TYPE_CHECKING:
+        # Type checkers would accept every name.
+        def __getattr__(self, name: str) -> NoReturn:
+            text = (
+                _NO_RECORDINGS
+                if name == "get_ecephys_session"
+                else f"{type(self).__name__!r} has no attribute {name!r}"
             )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            raise AttributeError(text, name=name, obj=self)
