@@ -217,6 +217,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "bucket": "a-bucket",
         "jobs": 1,
         "progress": False,
+        "project": "ophys",
     },
     "check_release": lambda i: {"out_dir": i.release, "progress": False},
     "compute_performance_metrics": lambda i: {

@@ -49,7 +49,7 @@ def make_nwb_file(session: Any) -> Any:
     source = getattr(getattr(session, "source", None), "location", type(session).__name__)
     file = pynwb.NWBFile(
         session_description="Visual Behavior: change detection task",
-        identifier=str(metadata["behavior_session_id"]),
+        identifier=str(getattr(session, "ecephys_session_id", metadata["behavior_session_id"])),
         session_start_time=metadata["date_of_acquisition"],
         experiment_description="Mice detect changes of flashed images and lick for water.",
         institution=INSTITUTION if str(metadata["project_code"]).startswith(INSTITUTION_PROJECTS) else None,

@@ -173,11 +173,11 @@ def parse_manifest(content: bytes, location: str, project: Project = OPHYS) -> M
     return Manifest(version, tables, files, project)
 
 
-def published_manifests(root: Path) -> list[Manifest]:
+def published_manifests(root: Path, project: Project = OPHYS) -> list[Manifest]:
     """Return the manifests in a project's folder of a bucket, newest release first."""
     folder = root / MANIFESTS
-    names = newest_first(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    return [parse_manifest(read_file(folder / name), str(folder / name)) for name in names]
+    names = newest_first((path.name for path in folder.iterdir()), project) if folder.is_dir() else []
+    return [parse_manifest(read_file(folder / name), str(folder / name), project) for name in names]
 
 
 def describe_changes(older: Manifest, newer: Manifest) -> str:

@@ -17,7 +17,7 @@ def _column(name: str, dtype: str, meaning: str, unit: str = "") -> Column:
 _RECORDING = _column("ecephys_session_id", "number", "Recording.")
 _PROBE = _column("ecephys_probe_id", "number", "Probe of the recording.")
 _GENOTYPE = _column("genotype", "text", "Genotype; wt/wt for mice without driver and reporter lines.")
-_MOUSE_ID = _column("mouse_id", "int64", "Mouse, a number. In the metadata of a session it is text.")
+_MOUSE_ID = _column("mouse_id", "number", "Mouse, a number. In the metadata of a session it is text.")
 _SEX = _column("sex", "text", "M or F.")
 _AGE = _column("age_in_days", "number", "Age on the day of the session.", "days")
 _EQUIPMENT = _column("equipment_name", "text", "Rig: BEH.* training boxes, NP.* recording rigs.")
@@ -173,6 +173,12 @@ UNITS = Table(
     ),
 )
 
+RECORDING_METADATA = Table(
+    name="recording_metadata",
+    summary="Identity of the file of a recording.",
+    kind="dictionary",
+    columns=(Column(name="ecephys_session_id", dtype="text", path="/identifier", meaning="Recording."),),
+)
 RECORDED_PROBES = Table(
     name="recorded_probes",
     summary="Probes in the file of a recording, which are counted only.",

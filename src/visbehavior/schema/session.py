@@ -219,6 +219,7 @@ STIMULUS_PRESENTATIONS = Table(
         Column(
             name="image_index",
             dtype="int64",
+            required=False,
             meaning=(
                 "Position of the image in its set and in `stimulus_templates`. For an omission the number of images in the "
                 "set, for gray and movie -99. Not in recordings (Neuropixels)."
@@ -441,9 +442,10 @@ TRIALS = Table(
             name="change_time",
             dtype="float64",
             unit="s",
+            required=False,
             meaning=(
                 "Onset of the change or sham change on the monitor. Includes the monitor delay, unlike lick times. NaN on "
-                "aborted trials."
+                "aborted trials. Not in recordings (Neuropixels)."
             ),
         ),
         Column(
