@@ -121,6 +121,19 @@ def test_demo_reuses_its_release_when_it_runs_again(tmp_path: pathlib.Path) -> N
     assert size < MAX_DEMO_SIZE
 
 
+def test_demo_of_the_other_data_set(tmp_path: pathlib.Path) -> None:
+    command = [sys.executable, "-m", "visbehavior", "demo", "--project", "neuropixels", "--output-dir", "here"]
+    process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "EPHYS_1_images_H_5uL_reward" in process.stdout
+    assert "30 sessions of 3 mice" in process.stdout
+    assert {path.name for path in (tmp_path / "here").glob("*.png")} == {"timeline.png", "mouse.png"}
+    (next_step,) = re.findall(r"^ *visbehavior (performance .*)$", process.stdout, re.M)
+    command = [sys.executable, "-m", "visbehavior", *next_step.split(), "--cache-dir", "cache"]
+    measured = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "EPHYS_1_images_H_5uL_reward" in measured.stdout
+
+
 def test_citation_and_changelog_have_the_version() -> None:
     from visbehavior import __version__
 

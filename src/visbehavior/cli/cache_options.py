@@ -67,7 +67,7 @@ class CacheOptions:
     def open(self, allensdk_version: str = DEFAULT_ALLENSDK_VERSION) -> ProjectCache:
         """Return the cache, opened once for each version of AllenSDK's column names."""
         if allensdk_version not in self._caches:
-            self._caches[allensdk_version] = _cache_class(self.project).from_s3_cache(
+            self._caches[allensdk_version] = cache_class(self.project).from_s3_cache(
                 self._cache_dir,
                 self._bucket or BUCKETS[self.project],
                 allensdk_version=allensdk_version,
@@ -77,7 +77,8 @@ class CacheOptions:
         return self._caches[allensdk_version]
 
 
-def _cache_class(project: str) -> type[ProjectCache]:
+def cache_class(project: str) -> type[ProjectCache]:
+    """Return the class that opens a data set."""
     # Imported here, because commands that open files need no cache.
     if project == NEUROPIXELS:
         from visbehavior.project.neuropixels_cache import VisualBehaviorNeuropixelsProjectCache
