@@ -50,10 +50,9 @@ def fetch(ids: tuple[str, ...], mouse: str | None, planes: tuple[str, ...], jobs
       visbehavior fetch 891635659
       visbehavior fetch --mouse 445002 --jobs 16
     """
-    opened = cache.open()
     sessions = list_sessions(ids, mouse, cache) if ids or mouse or not planes else []
     failures: dict[str, VisBehaviorError] = {}
-    for path in _download(opened, sessions, planes, jobs, failures):
+    for path in _download(cache.open(), sessions, planes, jobs, failures):
         click.echo(path)
     for error in failures.values():
         print_message(f"Error: {error}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from visbehavior.arguments import check_flags, parse_path
 from visbehavior.errors import NotFound, VisBehaviorError
 from visbehavior.progress import progress_bar
 from visbehavior.project.manifest import MANIFESTS, SESSIONS, FileEntry, Manifest, published_manifests
+from visbehavior.project.projects import OPHYS
 from visbehavior.project.tables import check_columns, read_project_table
 from visbehavior.publish.build import session_rows
 from visbehavior.publish.layouts import LAYOUTS, Layout
@@ -30,7 +30,7 @@ def check_release(out_dir: str | os.PathLike[str], *, progress: bool = False) ->
     """Check the newest release in a folder, and return a description of each problem; an empty list if there is none.
 
     Every file is hashed and opened. The behavior session table is compared with the files, and its columns that depend on other
-    sessions are computed again.
+    sessions are computed again; the tables of a release with recordings are made again as a whole.
 
     Parameters
     ----------
@@ -53,7 +53,9 @@ def check_release(out_dir: str | os.PathLike[str], *, progress: bool = False) ->
         raise NotFound(f"There is no release in {out_dir}: {root / MANIFESTS} contains no manifest.", path=str(out_dir))
     entries = progress_bar(progress, manifest.entries(), unit="file", leave=False)
     problems = [problem for entry in entries if (problem := _check_file(root, entry))]
-    return problems or (_check_table if layout is LAYOUTS["ophys"] else partial(_check_tables, layout))(root, manifest)
+    if problems:
+        return problems
+    return _check_table(root, manifest) if layout.project == OPHYS else _check_tables(layout, root, manifest)
 
 
 def _check_file(root: Path, entry: FileEntry) -> str:
