@@ -87,7 +87,7 @@ number = int(cache.get_ecephys_session_table()["behavior_session_id"].iloc[0])
 session = cache.get_behavior_session(number)
 table = session.stimulus_presentations
 columns = ["stimulus_block", "is_change", "flashes_since_change", "trials_id", "start_frame"]
-print(json.dumps([number, session.get_performance_metrics(), {name: table[name].astype(int).tolist() for name in columns}]))
+print(json.dumps([number, {k: float(v) for k, v in session.get_performance_metrics().items()}, {name: table[name].astype(int).tolist() for name in columns}]))
 """
 
 
