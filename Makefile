@@ -53,7 +53,7 @@ oracle: $(ORACLE)/installed
 $(DEMO)/installed: $(SOURCES)
 	@echo "Making an environment for the demo, once ..."
 	@test -d $(DEMO) || $(PYTHON) -m venv $(DEMO)
-	@$(DEMO)/$(BIN)/python -m pip install --quiet --disable-pip-version-check ".[nwb,plots,raw]"
+	@$(DEMO)/$(BIN)/python -m pip install --quiet --disable-pip-version-check ".[all]"
 	@$(DEMO)/$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps .
 	@touch $@
 

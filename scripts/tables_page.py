@@ -6,6 +6,7 @@ Usage: ``python scripts/tables_page.py > docs/tables.md``.
 from __future__ import annotations
 
 from visbehavior.schema.columns import DTYPES, Column, Table
+from visbehavior.schema.flashes import FLASHES
 from visbehavior.schema.imaging import IMAGING_TABLES
 from visbehavior.schema.neuropixels import NEUROPIXELS_TABLES
 from visbehavior.schema.project import PROJECT_TABLES
@@ -20,6 +21,13 @@ those of AllenSDK 2.16. The column "in 2.10" gives the name in AllenSDK 2.10 if 
 IPython, `session.trials?` shows the same text.
 
 For an introduction see [The task and its tables](task_and_tables.md). Terms are defined in the [glossary](glossary.md).
+"""
+
+FLASHES_HEAD = """
+# The flash table
+
+`session.get_flash_table()` computes this table, which AllenSDK does not have. It has the same columns in both conventions. [Flashes, engagement and responses](responses.md)
+shows how to use it.
 """
 
 IMAGING_HEAD = """
@@ -68,6 +76,7 @@ with the same value.
 def page() -> str:
     """Return the page."""
     session = "".join(section(table) for table in SESSION_TABLES)
+    flashes = FLASHES_HEAD + section(FLASHES)
     imaging = IMAGING_HEAD + "".join(section(table) for table in IMAGING_TABLES)
     project = PROJECT_HEAD + "".join(section(table) for table in PROJECT_TABLES)
     neuropixels = NEUROPIXELS_HEAD + "".join(section(table) for table in NEUROPIXELS_TABLES)
@@ -79,7 +88,18 @@ def page() -> str:
         f"| `{entry.key}` | {entry.value_type} | {entry.meaning} | {code(entry.option)} | {code(entry.column)} |\n"
         for entry in SESSION_DATA
     )
-    return HEAD + session + imaging + project + neuropixels + PICKLE_HEAD + entries + SESSION_DATA_HEAD + session_data
+    return (
+        HEAD
+        + session
+        + flashes
+        + imaging
+        + project
+        + neuropixels
+        + PICKLE_HEAD
+        + entries
+        + SESSION_DATA_HEAD
+        + session_data
+    )
 
 
 def code(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import pickle
 from typing import Any
@@ -14,6 +15,7 @@ from scipy import stats
 
 from tests.imagingfiles import CELLS, OPHYS, RESOLUTION, SIZE, SyntheticPlane, make_plane, write_plane
 from tests.nwbfiles import write_session
+from tests.synthetic_session import make_eye_tracking, make_session
 from visbehavior import (
     BadValue,
     BehaviorOphysExperiment,
@@ -326,3 +328,129 @@ def test_events_of_unknown_rows_are_reported(path: pathlib.Path, tmp_path: pathl
         file[f"{OPHYS}/event_detection/rois"][-1] = 99
     with pytest.raises(BadValue, match=r"events refers to row 99 .+ 5 rows"):
         _ = BehaviorOphysExperiment.from_nwb_path(damaged).events
+
+
+KINDS = {
+    "dff": "dff",
+    "corrected": "corrected_fluorescence",
+    "demixed": "demixed_trace",
+    "neuropil": "neuropil_trace",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_traces_are_labelled_by_cell_and_time(
+    experiment: BehaviorOphysExperiment, plane: SyntheticPlane, kind: str
+) -> None:
+    traces, valid = experiment.traces(kind), plane.valid
+    assert (traces.dims, traces.name) == (("cell", "time"), kind)
+    np.testing.assert_array_equal(traces.values, plane.traces[KINDS[kind]].T[valid])
+    np.testing.assert_array_equal(traces["time"], plane.timestamps)
+    assert traces["time"].attrs["units"] == "s"
+    assert traces["cell_roi_id"].values.tolist() == plane.roi_ids[valid].tolist()
+    assert traces["cell_specimen_id"].values.tolist() == plane.specimen_ids[valid].tolist()
+    np.testing.assert_array_equal(traces["x"], experiment.cell_specimen_table["x"])
+    assert traces.attrs["pixel_size"] == experiment.max_projection.spacing[0]
+    one = traces.sel(cell_specimen_id=plane.specimen_ids[3]).sel(time=slice(6, 7))
+    in_range = (plane.timestamps >= 6) & (plane.timestamps <= 7)
+    np.testing.assert_array_equal(one, plane.traces[KINDS[kind]][in_range, 3])
+
+
+INDEXES = [
+    (slice(None), slice(50, 60)),
+    (1, slice(None)),
+    (slice(None), 5),
+    (slice(None, None, -1), slice(60, 50, -3)),
+    (slice(0, 0), slice(None)),
+    (slice(None), slice(7, 7)),
+    ([2, 0], slice(0, 30)),
+    (2, 199),
+]
+
+
+@pytest.mark.parametrize("index", INDEXES, ids=str)
+def test_filtered_events_do_not_depend_on_what_is_indexed(experiment: BehaviorOphysExperiment, index: Any) -> None:
+    expected = np.stack(experiment.events["filtered_events"].tolist())
+    np.testing.assert_allclose(experiment.traces("filtered_events")[index], expected[index], atol=1e-15)
+    events = np.stack(experiment.events["events"].tolist())
+    np.testing.assert_array_equal(experiment.traces("events")[index], events[index])
+
+
+def test_cell_without_specimen_id_can_be_selected_by_roi(tmp_path: pathlib.Path) -> None:
+    plane = make_plane()
+    plane.specimen_ids[:3] = -1
+    experiment = opened(tmp_path, plane)
+    traces = experiment.traces("dff")
+    assert traces["cell_specimen_id"].values.tolist()[:2] == [-1, -1]
+    np.testing.assert_array_equal(experiment.dff_trace(cell_roi_id=1002), plane.traces["dff"][:, 2])
+    np.testing.assert_array_equal(
+        experiment.dff_trace(int(plane.specimen_ids[4]), start=6, stop=6.5),
+        plane.traces["dff"][(plane.timestamps >= 6) & (plane.timestamps <= 6.5), 4],
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "needs cell_specimen_id or cell_roi_id, and not both"),
+        ({"cell_specimen_id": 1, "cell_roi_id": 1000}, "and not both"),
+        ({"cell_roi_id": 5}, "There is no cell 5"),
+        ({"cell_roi_id": 1000, "start": "a"}, "start is 'a'; expected a number"),
+    ],
+)
+def test_bad_cell_or_time_is_reported(
+    experiment: BehaviorOphysExperiment, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(BadValue, match=message):
+        experiment.dff_trace(**arguments)
+
+
+def test_unknown_and_absent_kinds_of_traces_are_reported(
+    experiment: BehaviorOphysExperiment, tmp_path: pathlib.Path, plane: SyntheticPlane
+) -> None:
+    with pytest.raises(BadValue, match="kind is 'speed'; expected one of dff, events"):
+        experiment.traces("speed")
+    older = BehaviorOphysExperiment.from_nwb_path(write_plane(tmp_path / "old.nwb", plane, "1.0"))
+    with pytest.raises(MissingData, match="has no neuropil traces"):
+        older.traces("neuropil")
+
+
+def with_eye_tracking(folder: pathlib.Path) -> BehaviorOphysExperiment:
+    plane = make_plane()
+    return opened(folder, dataclasses.replace(plane, session=plane.session.replace(eye=make_eye_tracking())))
+
+
+def test_pupil_diameter_is_that_of_a_circle(tmp_path: pathlib.Path) -> None:
+    experiment = with_eye_tracking(tmp_path)
+    pupil, eye = experiment.pupil_diameter, experiment.eye_tracking
+    np.testing.assert_allclose(pupil["pupil_diameter"], [2 * (area / np.pi) ** 0.5 for area in eye["pupil_area"]])
+    assert pupil["timestamps"].tolist() == eye["timestamps"].tolist()
+    assert pupil["pupil_diameter"].isna().tolist() == eye["likely_blink"].tolist()
+    without = BehaviorSession.from_nwb_path(write_session(tmp_path / "s.nwb", make_session(passive=True)))
+    with pytest.warns(VisBehaviorWarning, match="without eye tracking"):
+        assert without.pupil_diameter.shape == (0, 2)
+
+
+def test_pynapple_objects_have_the_values_of_the_tables(tmp_path: pathlib.Path) -> None:
+    pytest.importorskip("pynapple")
+    experiment = with_eye_tracking(tmp_path)
+    made = experiment.to_pynapple()
+    assert list(made) == [
+        "licks",
+        "rewards",
+        "running_speed",
+        "pupil_diameter",
+        "trials",
+        "stimulus_presentations",
+        "dff",
+        "events",
+    ]
+    np.testing.assert_allclose(made["licks"].t, experiment.licks["timestamps"], atol=1e-9)
+    np.testing.assert_allclose(made["running_speed"].d, experiment.running_speed["speed"])
+    np.testing.assert_allclose(made["trials"].start, experiment.trials["start_time"], atol=1e-9)
+    assert made["trials"]["hit"].tolist() == experiment.trials["hit"].tolist()
+    np.testing.assert_array_equal(made["dff"].d, experiment.traces("dff").values.T)
+    assert list(made["dff"].columns) == experiment.traces("dff")["cell_roi_id"].values.tolist()
+    assert list(experiment.to_pynapple("neuropil", "licks")) == ["neuropil", "licks"]
+    with pytest.raises(BadValue, match="names is 'speed'; expected one of licks"):
+        experiment.to_pynapple("speed")

@@ -18,6 +18,7 @@ from visbehavior.extras import import_extra
         ("matplotlib.figure", "matplotlib", "plots"),
         ("scipy.ndimage", "scipy", "raw"),
         ("PIL.Image", "pillow", "raw"),
+        ("xarray", "xarray", "imaging"),
     ],
 )
 def test_the_error_names_the_extra_that_installs_the_library(

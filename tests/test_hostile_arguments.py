@@ -20,6 +20,8 @@ import pytest
 import visbehavior
 from tests.hostile import find_problems, is_one_line
 from tests.imagingfiles import make_plane, write_plane
+from tests.models.sessions import make_session as make_mouse
+from tests.models.test_regressors import USED_COLUMNS, make_flash_table
 from tests.nwbfiles import write_session
 from tests.project import neuropixels_release
 from tests.project.synthetic_release import FILES, PROJECT, UNREACHABLE, make_bucket_tree
@@ -46,7 +48,7 @@ class Inputs:
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
-        self.synthetic = make_session(seed=1, trials=12).replace(eye=make_eye_tracking())
+        self.synthetic = make_session(seed=1, trials=30).replace(eye=make_eye_tracking())
         self.tables = as_session(self.synthetic, templates=False)
         self.file = write_session(folder / "session.nwb", self.synthetic)
         self.raw = simulate(FIRST_STAGE, minutes=1, seed=1)
@@ -85,8 +87,38 @@ class Inputs:
         return Figure().add_subplot()
 
     @functools.cached_property
+    def flashes(self) -> pd.DataFrame:
+        return self.session().get_flash_table()
+
+    @functools.cached_property
+    def response(self) -> Any:
+        return visbehavior.compute_session_response(self.session(), "running", "changes", (-0.5, 0.5))
+
+    @functools.cached_property
     def performance(self) -> pd.DataFrame:
         return visbehavior.compute_performance_table([self.file])
+
+    @functools.cached_property
+    def shared_experiment(self) -> BehaviorOphysExperiment:
+        """An imaging plane for functions that only read it."""
+        return self.experiment()
+
+    @functools.cached_property
+    def regressors(self) -> dict[str, Any]:
+        return dict(zip(("X", "y"), make_mouse(seed=1, flashes=120), strict=True))
+
+    @functools.cached_property
+    def strategy(self) -> visbehavior.StrategyFit:
+        return visbehavior.fit_strategy(**self.regressors, sigma=0.1)
+
+    @functools.cached_property
+    def states(self) -> visbehavior.StateFit:
+        return visbehavior.fit_states([tuple(self.regressors.values())], n_states=2)
+
+    def strategy_file(self) -> pathlib.Path:
+        path = self.new_folder().with_suffix(".npz")
+        self.strategy.save(path)
+        return path
 
     @functools.cached_property
     def release(self) -> pathlib.Path:
@@ -98,10 +130,11 @@ class Inputs:
 BLINKS = {"eye_tracking_z_threshold": 3.0, "eye_tracking_dilation_frames": 2}
 EVENTS = {"exclude_invalid_rois": True, "events_filter_scale_seconds": 0.065, "events_filter_n_time_steps": 20}
 WINDOW = {"response_window_start": 0.15}
+BOOTSTRAP = {"draws": 5, "seed": 0, "level": 0.9}
 
 VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     "BehaviorSession": lambda i: {"reader": i.session()._reader, "allensdk_version": "2.16", **BLINKS},
-    "BehaviorSession.from_nwb_path": lambda i: {"path": i.file, "allensdk_version": "2.16", **BLINKS},
+    "BehaviorSession.from_nwb_path": lambda i: {"nwb_path": i.file, "allensdk_version": "2.16", **BLINKS},
     "BehaviorSession.from_json": lambda i: {
         "session_data": {**dict.fromkeys(SESSION_DATA_BY_KEY), **session_data(i.pickle)},
         "allensdk_version": "2.16",
@@ -115,17 +148,36 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         **EVENTS,
     },
     "BehaviorOphysExperiment.from_nwb_path": lambda i: {
-        "path": i.plane,
+        "nwb_path": i.plane,
         "allensdk_version": "2.16",
         **BLINKS,
         **EVENTS,
     },
     "BehaviorOphysExperiment.get_cell_specimen_indices": lambda i: {"cell_specimen_ids": i.cell_ids()},
+    "BehaviorOphysExperiment.traces": lambda i: {"kind": "dff"},
+    "BehaviorOphysExperiment.dff_trace": lambda i: {
+        "cell_specimen_id": None,
+        "cell_roi_id": i.experiment().cell_specimen_table["cell_roi_id"].iloc[0],
+        "start": 5.0,
+        "stop": 6.0,
+    },
+    "ImagingParameters": lambda i: visbehavior.ImagingParameters().__dict__,
+    "simulate_imaging": lambda i: {
+        "session": i.session(),
+        "cells": 2,
+        "seed": 0,
+        "parameters": visbehavior.ImagingParameters(height=16, width=16),
+    },
     "BehaviorOphysExperiment.get_dff_traces": lambda i: {"cell_specimen_ids": i.cell_ids()},
     "Image": lambda i: {"data": np.zeros((2, 3)), "spacing": [1.0, 1.0], "unit": "mm"},
     "Mouse": lambda i: Mouse(seen=(FIRST_STAGE,)).__dict__,
     "Mouse.after": lambda i: {"session_type": FIRST_STAGE},
     "Source": lambda i: i.session().source.__dict__,
+    "StateFit": lambda i: vars(i.states),
+    "StrategyFit": lambda i: vars(i.strategy),
+    "StrategyFit.plot": lambda i: {"ax": i.axes()},
+    "StrategyFit.save": lambda i: {"path": i.new_folder()},
+    "StrategyFit.load": lambda i: {"path": i.strategy_file()},
     "VisualBehaviorOphysProjectCache": lambda i: {
         "files": i.cache()._files,
         "allensdk_version": "2.16",
@@ -144,6 +196,12 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "allensdk_version": "2.16",
         "version": "1.1.0",
     },
+    "BehaviorSession.get_rolling_performance_df": lambda i: {"engaged": True},
+    "VisualBehaviorOphysProjectCache.get_behavior_session_table": lambda i: {"suppress": ["mouse_id"]},
+    "VisualBehaviorOphysProjectCache.get_ophys_session_table": lambda i: {"suppress": ["mouse_id"]},
+    "VisualBehaviorOphysProjectCache.get_ophys_experiment_table": lambda i: {"suppress": ["mouse_id"]},
+    "VisualBehaviorOphysProjectCache.get_ophys_cells_table": lambda i: {"suppress": ["cell_specimen_id"]},
+    "VisualBehaviorOphysProjectCache.file_path": lambda i: {"behavior_session_or_experiment_id": 11},
     "VisualBehaviorOphysProjectCache.get_mouse": lambda i: {"mouse_id": 457841},
     "VisualBehaviorOphysProjectCache.get_behavior_session": lambda i: {"behavior_session_id": 11, "download": False},
     "VisualBehaviorOphysProjectCache.get_behavior_ophys_experiment": lambda i: {
@@ -188,6 +246,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "version": neuropixels_release.VERSION,
     },
     "VisualBehaviorNeuropixelsProjectCache.get_ecephys_session_table": lambda i: {"filter_abnormalities": False},
+    "VisualBehaviorNeuropixelsProjectCache.file_path": lambda i: {"behavior_session_id": 11},
     "VisualBehaviorNeuropixelsProjectCache.get_mouse": lambda i: {"mouse_id": 530862},
     "VisualBehaviorNeuropixelsProjectCache.get_behavior_session": lambda i: {
         "behavior_session_id": 11,
@@ -220,6 +279,66 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "project": "ophys",
     },
     "check_release": lambda i: {"out_dir": i.release, "progress": False},
+    "ResponseMatrix": lambda i: dict.fromkeys(("mean", "count", "dprime"), pd.DataFrame()),
+    "compare_engagement": lambda i: {"session": i.session()},
+    "compute_confidence_band": lambda i: {"response": i.response, **BOOTSTRAP},
+    "compute_could_change": lambda i: {
+        "flash_table": i.flashes,
+        "licks": i.tables.licks,
+        "trials": i.tables.trials,
+        "method": "vba",
+    },
+    "compute_engaged_periods": lambda i: {"flash_table": i.flashes, "engaged": i.flashes["is_change"]},
+    "compute_engagement": lambda i: {"flash_table": i.flashes, "method": "bou", "trials": i.tables.trials},
+    "compute_event_triggered": lambda i: {
+        "times": i.tables.running_speed["timestamps"],
+        "values": i.tables.running_speed["speed"],
+        "event_times": [20.0, 30.0],
+        "window": (-1.0, 1.0),
+        "sampling_rate": 10.0,
+        "method": "interpolate",
+        "baseline": (-1.0, 0.0),
+    },
+    "compute_flash_reward_rate": lambda i: {"flash_table": i.flashes, "method": "sdk", "trials": i.tables.trials},
+    "compute_flash_table": lambda i: {
+        **{name: getattr(i.tables, name) for name in ("stimulus_presentations", "licks", "rewards", "trials")},
+        **{name: getattr(i.tables, name) for name in ("running_speed", "eye_tracking")},
+    },
+    "compute_image_selectivity": lambda i: {"mean_response": np.ones((3, 2)), "image_names": ["a", "b", "a"]},
+    "compute_lick_bouts": lambda i: {"licks": i.tables.licks, "threshold": 0.7, "rewards": i.tables.rewards},
+    "compute_mean_response": lambda i: {"response": i.response, "duration": 0.5},
+    "compute_modulation": lambda i: {"first": np.ones((3, 2)), "second": np.ones((4, 2)), **BOOTSTRAP},
+    "compute_response_matrix": lambda i: {
+        "flash_table": i.flashes,
+        "licks": i.tables.licks,
+        "trials": i.tables.trials,
+        "method": "bou",
+        "engaged": i.flashes["is_change"],
+    },
+    "compute_response_p_values": lambda i: {
+        "times": np.arange(50.0),
+        "values": np.ones((50, 2)),
+        "mean_response": np.ones((3, 2)),
+        "first_flash": 20.0,
+        "duration": 2.0,
+        "draws": 10,
+        "seed": 0,
+    },
+    "compute_session_response": lambda i: {
+        "session": i.session(),
+        "stream": "running",
+        "events": "changes",
+        "window": (-0.5, 0.5),
+        "sampling_rate": 10.0,
+        "method": "interpolate",
+        "baseline": None,
+    },
+    "select_events": lambda i: {
+        "flash_table": i.flashes,
+        "kind": "licks",
+        "licks": i.tables.licks,
+        "rewards": i.tables.rewards,
+    },
     "compute_performance_metrics": lambda i: {
         "trials": i.tables.trials,
         "rewards": i.tables.rewards,
@@ -245,16 +364,81 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "progress": False,
         "failures": None,
     },
+    "compare_state_counts": lambda i: {
+        "sessions": [tuple(i.regressors.values())] * 2,
+        "n_states": [1],
+        "folds": 2,
+        "seed": 0,
+    },
+    "compute_dropout_scores": lambda i: i.regressors,
+    "compute_recovery": lambda i: {
+        "source": make_flash_table(1, flashes=130, licks=60)[list(USED_COLUMNS)],
+        "mice": 2,
+        "seed": 0,
+    },
+    "compute_wide_bands": lambda i: {**i.regressors, "fit": i.strategy, "seed": 0},
+    "compute_strategy_regressors": lambda i: {"flash_table": make_flash_table(1)[list(USED_COLUMNS)]},
+    "compute_weights_by_engagement": lambda i: {
+        "weights": i.strategy.weights,
+        "engaged": i.regressors["y"],
+    },
+    "cross_validate_strategy": lambda i: {**i.regressors, "heldout": "next", "folds": 3, "seed": 0, "sigma": 0.1},
+    "evaluate_states": lambda i: {
+        **i.regressors,
+        "initial": i.states.initial,
+        "transition": i.states.transition,
+        "weights": i.states.weights,
+    },
+    "fit_states": lambda i: {
+        "sessions": [tuple(i.regressors.values())],
+        "n_states": 2,
+        "start": i.states,
+        "seed": 0,
+    },
+    "fit_strategy": lambda i: {**i.regressors, "sigma": {"bias": 0.1, "omissions": 0.1, "task0": 0.1, "timing1D": 0.1}},
     "install_as_allensdk": lambda i: {"version": "2.16"},
+    "plot_dropouts": lambda i: {
+        "dropouts": visbehavior.compute_dropout_scores(**i.regressors),
+        "ax": i.axes(),
+    },
+    "plot_strategy": lambda i: {
+        "fit": i.strategy,
+        "ax": i.axes(),
+    },
+    "plot_engagement": lambda i: {"flash_table": i.flashes, "trials": i.tables.trials, "ax": i.axes()},
+    "plot_lick_raster": lambda i: {
+        "licks": i.tables.licks,
+        "event_times": [20.0, 30.0],
+        "ax": i.axes(),
+        "window": (-1.0, 1.0),
+    },
+    "plot_response_matrix": lambda i: {"matrix": pd.DataFrame(np.eye(2)), "ax": i.axes(), "label": "rate"},
+    "plot_triggered": lambda i: {
+        "responses": {"changes": i.response},
+        "ax": i.axes(),
+        "ylabel": "speed",
+        "draws": 5,
+        "seed": 0,
+    },
     "plot_max_dprime": lambda i: {
         "sessions": i.performance,
         "ax": i.axes(),
     },
+    "plot_plane": lambda i: {"experiment": i.shared_experiment, "ax": i.axes()},
+    "plot_population": lambda i: {"experiment": i.shared_experiment, "ax": i.axes(), "start": 6.0, "stop": 8.0},
     "plot_timeline": lambda i: {
         **{name: getattr(i.tables, name) for name in ("running_speed", "licks", "rewards", "stimulus_presentations")},
         "ax": i.axes(),
         "start": 12.0,
         "stop": 20.0,
+        "trials": i.tables.trials,
+    },
+    "plot_traces": lambda i: {
+        "experiment": i.shared_experiment,
+        "cell_specimen_ids": i.cell_ids(),
+        "ax": i.axes(),
+        "start": 6.0,
+        "stop": 8.0,
     },
     "simulate": lambda i: {
         "session_type": FIRST_STAGE,
@@ -277,6 +461,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "path": i.new_folder(),
         "templates": False,
         "compress_templates": False,
+        "include_imaging": True,
         "overwrite": False,
     },
 }
@@ -287,6 +472,7 @@ INSTANCES: dict[str, Callable[[Inputs], Any]] = {
     "BehaviorSession": Inputs.session,
     "Mouse": lambda _: Mouse(),
     "VisualBehaviorNeuropixelsProjectCache": Inputs.neuropixels_cache,
+    "StrategyFit": lambda i: i.strategy,
     "VisualBehaviorOphysProjectCache": Inputs.cache,
 }
 """Makes the object of a class whose methods are called."""
@@ -362,6 +548,7 @@ def make_call(name: str, inputs: Inputs, arguments: dict[str, Any]) -> Callable[
     return functools.partial(getattr(value, method) if method else value, **arguments)
 
 
+@pytest.mark.filterwarnings("ignore:pandas 3")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_valid_arguments_are_accepted(name: str, inputs: Inputs) -> None:
     arguments = valid_arguments(name, inputs)
@@ -381,8 +568,22 @@ def test_hostile_arguments_are_reported_in_one_line(
 
 
 MISSING = {
-    "matplotlib": ("plot_timeline", "plot_max_dprime"),
+    "matplotlib": (
+        "plot_timeline",
+        "plot_max_dprime",
+        "plot_engagement",
+        "plot_lick_raster",
+        "plot_response_matrix",
+        "plot_triggered",
+        "plot_plane",
+        "plot_traces",
+        "plot_population",
+        "plot_strategy",
+        "StrategyFit.plot",
+    ),
+    "xarray": ("compute_event_triggered", "compute_session_response"),
     "pynwb": ("write_nwb", "BehaviorSession.to_nwb", "convert_raw", "build_release"),
+    "scipy": ("fit_strategy", "compute_dropout_scores"),
     "PIL": ("VisualBehaviorOphysProjectCache.get_natural_movie_template",),
     "obstore": ("VisualBehaviorOphysProjectCache.from_s3_cache",),
 }

@@ -64,3 +64,19 @@ def test_public_functions_and_classes_have_docstrings() -> None:
         for member, value in vars(public).items() if isinstance(public, type) else ():
             if not member.startswith("_") and callable(getattr(value, "__func__", value)):
                 assert value.__doc__, f"{name}.{member}"
+
+
+def test_type_checkers_report_names_that_do_not_exist(tmp_path: pathlib.Path) -> None:
+    snippet = tmp_path / "snippet.py"
+    snippet.write_text(
+        "import visbehavior\n"
+        "visbehavior.plot_timeline\n"
+        "visbehavior.plot_strech\n"
+        "session = visbehavior.BehaviorSession.from_nwb_path('x.nwb')\n"
+        "session.licks\n"
+        "session.lick\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--no-incremental", "--config-file", "", str(snippet)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    reported = [line.split(":")[1] for line in done.stdout.splitlines() if ": error:" in line]
+    assert reported == ["3", "6"], done.stdout

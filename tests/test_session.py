@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from tests.nwb.damaged_files import damaged_copy, delete
+from tests.nwb.damaged_files import damaged_copy, delete, delete_column
 from tests.nwbfiles import write_session
 from tests.synthetic_session import make_session
 from visbehavior import (
@@ -354,3 +354,34 @@ def test_session_named_passive_has_no_dprime_in_2_10_only(newer_file: pathlib.Pa
     assert (older.get_rolling_performance_df()["rolling_dprime"].dropna() == 0).all()
     expected = BehaviorSession.from_nwb_path(newer_file).get_performance_metrics()["max_dprime"]
     assert current.get_performance_metrics()["max_dprime"] == expected
+
+
+def test_attribute_of_an_imaging_plane_says_what_has_it(session: BehaviorSession) -> None:
+    with pytest.raises(
+        AttributeError, match=r"no attribute 'dff_traces', which belongs to an imaging plane: open it with"
+    ):
+        _ = session.dff_traces  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"'BehaviorSession' object has no attribute 'lick'$"):
+        _ = session.lick  # type: ignore[attr-defined]
+
+
+def test_rolling_performance_appends_engaged_if_asked(session: BehaviorSession) -> None:
+    plain, engaged = session.get_rolling_performance_df(), session.get_rolling_performance_df(engaged=True)
+    pd.testing.assert_frame_equal(engaged.drop(columns="engaged"), plain)
+    assert engaged["engaged"].tolist() == (plain["reward_rate"] > 2).tolist()
+    assert engaged["engaged"].sum() == session.get_performance_metrics()["engaged_trial_count"]
+
+
+@pytest.mark.parametrize(
+    "method", ["get_performance_metrics", "get_rolling_performance_df", "get_session_rates", "get_reward_rate"]
+)
+def test_missing_column_that_a_metric_needs_is_reported_with_the_file(
+    newer_file: pathlib.Path, tmp_path: pathlib.Path, method: str
+) -> None:
+    names = {"get_session_rates": "hit", "get_reward_rate": "start_time"}
+    name = names.get(method, "false_alarm")
+    path = damaged_copy(newer_file, tmp_path / "s.nwb", delete_column("intervals/trials", name))
+    with pytest.raises(MissingData, match=name) as caught:
+        getattr(BehaviorSession.from_nwb_path(path), method)()
+    assert str(path) in str(caught.value)
+    assert caught.value.name == name

@@ -6,11 +6,12 @@ import pathlib
 
 import pytest
 
-from tests.nwb.damaged_files import DamageFile, damage_file, delete, opened
+from tests.nwb.damaged_files import damage_file, damaged_copy, delete, opened
 from tests.nwbfiles import write_session
 from tests.synthetic_session import make_session
-from visbehavior import BehaviorSession, MissingData
+from visbehavior import BehaviorSession
 from visbehavior.nwb.hdf5 import Hdf5File
+from visbehavior.session_repr import ABSENT
 
 __all__ = ["damage_file"]
 
@@ -61,6 +62,30 @@ def test_absent_tables_have_no_rows(tmp_path: pathlib.Path) -> None:
     assert (rows["licks"], rows["rewards"], rows["eye"]) == ("0", "0", "none")
 
 
+@pytest.mark.parametrize(
+    ("group", "absent"),
+    [
+        ("intervals/trials", {"trials": ABSENT}),
+        ("stimulus/templates", {"presentations": f"473 rows; images {ABSENT}"}),
+        ("general/subject", {"mouse": ABSENT}),
+        ("processing/stimulus", {"duration": ABSENT}),
+        ("session_start_time", {"date": f"{ABSENT}, rig BEH.D-Box2"}),
+    ],
+)
+def test_missing_parts_are_named_and_the_others_described(
+    newer_file: pathlib.Path, tmp_path: pathlib.Path, group: str, absent: dict[str, str]
+) -> None:
+    whole = described_rows(opened(newer_file))
+    rows = described_rows(opened(damaged_copy(newer_file, tmp_path / "s.nwb", delete(group))))
+    del whole["file"], rows["file"]
+    assert rows == whole | absent
+
+
+def described_rows(session: BehaviorSession) -> dict[str, str]:
+    rows = (line.split("  ", 1) for line in session.describe().splitlines())
+    return {label: text.strip() for label, text in rows}
+
+
 def test_description_reads_no_table(session: BehaviorSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Hdf5File, "_values", None)
     monkeypatch.setattr(Hdf5File, "ragged", None)
@@ -91,10 +116,3 @@ def test_repr_of_a_deleted_file_is_the_reason(tmp_path: pathlib.Path) -> None:
     assert session._repr_html_() == (
         f"<p><b>BehaviorSession</b> {path}: {path} no longer exists. Restore it, or open another file.</p>"
     )
-
-
-def test_describe_raises_for_a_damaged_file(damage_file: DamageFile) -> None:
-    session = opened(damage_file(delete("general/subject")))
-    assert "has no /general/subject" in repr(session)
-    with pytest.raises(MissingData, match="has no /general/subject"):
-        session.describe()

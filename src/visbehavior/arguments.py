@@ -75,6 +75,13 @@ def check_whole_number(name: str, value: Any, least: int, most: float = inf, uni
         )
 
 
+def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
+    """Raise BadValue unless an argument is one of several texts."""
+    allowed = tuple(choices)
+    if not isinstance(value, str) or value not in allowed:
+        raise BadValue(f"{name} is {brief_repr(value)}; expected one of {', '.join(allowed)}.", name=name, value=value)
+
+
 def check_jobs(name: str, value: Any) -> None:
     """Raise BadValue unless an argument is a number of processes, threads or connections."""
     check_whole_number(name, value, 1, MAX_JOBS)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from visbehavior.arguments import as_iterable, parse_id
 from visbehavior.errors import BadValue, brief_repr, warn
@@ -18,9 +20,9 @@ def list_cell_ids(cell_specimen_ids: Iterable[int]) -> list[int]:
     return [parse_id(number) for number in numbers]
 
 
-def row_of_cell(index: pd.Index, number: int) -> int:
+def row_of_cell(index: pd.Index | NDArray[Any], number: Any) -> int:
     """Return the row of a cell; BadValue unless there is exactly one."""
-    rows = np.flatnonzero(index == number)
+    rows = np.flatnonzero(np.asarray(index) == parse_id(number))
     if len(rows) != 1:
         raise BadValue(
             f"There is no cell {brief_repr(number)} in this imaging plane. get_cell_specimen_ids() lists its cells.",

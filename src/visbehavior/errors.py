@@ -29,6 +29,8 @@ import re
 import reprlib
 import sys
 import warnings
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -55,6 +57,17 @@ def brief_repr(value: object) -> str:
     """Return the repr of any value for a message: one line of at most about 80 characters. It never raises."""
     text = _brief_repr.repr(value)
     return one_line(text, _MAX_VALUE)
+
+
+def did_you_mean(name: object, known: Collection[str]) -> str:
+    """Return a question with the known name that is most like an unknown one, after a space; "" if none is like it."""
+    # Rarely needed, and takes 2 ms to import.
+    from difflib import get_close_matches
+
+    if not isinstance(name, str):
+        return ""
+    matches = get_close_matches(name[:_MAX_VALUE], known, n=1, cutoff=0.5)
+    return f" Did you mean {matches[0]}?" if matches else ""
 
 
 def one_line(text: str, limit: int = MAX_MESSAGE) -> str:
@@ -152,6 +165,18 @@ class MissingExtra(VisBehaviorError, ImportError):
 
 class AllenSDKImported(VisBehaviorError, ImportError):
     """AllenSDK was imported before visbehavior could replace it."""
+
+
+@contextmanager
+def naming_file(location: str) -> Iterator[None]:
+    """Add the file to the errors of functions that know only its tables."""
+    try:
+        yield
+    except (MissingData, BadValue) as error:
+        if location in error.message:
+            raise
+        facts = {name: value for name, value in error.__dict__.items() if name != "message"}
+        raise type(error)(f"{location}: {error.message}", **{"path": location, **facts}) from error
 
 
 class VisBehaviorWarning(UserWarning):

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from visbehavior.analysis.events import filter_events
 from visbehavior.arguments import check_flags, check_number, check_whole_number
 from visbehavior.cells import list_cell_ids, row_of_cell, select_cells
-from visbehavior.errors import BadValue, UnsupportedFile
-from visbehavior.frames import documented, object_column
+from visbehavior.errors import UnsupportedFile
+from visbehavior.frames import documented
 from visbehavior.image import Image
 from visbehavior.nwb.reader import NwbReader
+from visbehavior.plane_tables import make_cell_table, make_events_table, make_trace_table
+from visbehavior.plane_traces import NOT_MATCHED, PlaneTraces
+from visbehavior.pynapple_objects import to_pynapple
 from visbehavior.schema import imaging as schema
 from visbehavior.schema.columns import Table
 from visbehavior.schema.convention import LISTED_EXPERIMENT
@@ -30,12 +32,8 @@ from visbehavior.settings import (
     EYE_TRACKING_Z_THRESHOLD,
 )
 
-NOT_MATCHED = -1
-"""Stored id of a cell that was not matched; None in the tables."""
-
-
-NO_GROUP = -1
-"""Stored imaging_plane_group of a single plane."""
+if TYPE_CHECKING:
+    import xarray
 
 
 class BehaviorOphysExperiment(BehaviorSession):
@@ -89,7 +87,7 @@ class BehaviorOphysExperiment(BehaviorSession):
     @classmethod
     def from_nwb_path(
         cls,
-        path: str | os.PathLike[str],
+        nwb_path: str | os.PathLike[str],
         *,
         allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
         exclude_invalid_rois: bool = True,
@@ -102,7 +100,7 @@ class BehaviorOphysExperiment(BehaviorSession):
 
         Parameters
         ----------
-        path : str or os.PathLike
+        nwb_path : str or os.PathLike
             ``behavior_ophys_experiment_<id>.nwb``; release 1.0.x or 1.1.0.
         exclude_invalid_rois : bool
             Whether to leave out ROIs that were found not to be cells.
@@ -119,7 +117,7 @@ class BehaviorOphysExperiment(BehaviorSession):
             As `BehaviorSession.from_nwb_path`; UnsupportedFile also for the file of a behavior session.
         """
         return cls(
-            NwbReader(path),
+            NwbReader(nwb_path),
             allensdk_version=allensdk_version,
             exclude_invalid_rois=exclude_invalid_rois,
             events_filter_scale_seconds=events_filter_scale_seconds,
@@ -200,7 +198,9 @@ class BehaviorOphysExperiment(BehaviorSession):
     @property
     @documented(schema.EVENTS)
     def events(self) -> pd.DataFrame:
-        return self._once(schema.EVENTS.name, self._read_events)
+        return self._once(
+            schema.EVENTS.name, lambda: make_events_table(self._plane_traces, self._cells_of, self._convention)
+        )
 
     def get_dff_traces(
         self, cell_specimen_ids: Iterable[int] | None = None
@@ -223,6 +223,65 @@ class BehaviorOphysExperiment(BehaviorSession):
         frames = len(self.ophys_timestamps)
         traces = np.vstack(list(table["dff"])) if len(table) else np.empty((0, frames))
         return self.ophys_timestamps, traces
+
+    def traces(self, kind: str = "dff") -> xarray.DataArray:
+        """Return traces that are read when they are indexed.
+
+        Parameters
+        ----------
+        kind : str
+            "dff", "events", "filtered_events", "corrected", "demixed" or "neuropil".
+
+        Returns
+        -------
+        xarray.DataArray
+            Dimensions cell and time (s). ``cell_roi_id`` and ``cell_specimen_id`` (-1 for a cell that was not matched) are
+            indexes: ``traces.sel(cell_roi_id=1080884173)``. Other coordinates are columns of `cell_specimen_table`; the
+            attribute pixel_size is in mm.
+
+        Raises
+        ------
+        BadValue
+            If there is no such kind, or the file's traces do not fit its cells and frames.
+        MissingData
+            If the file has no such traces.
+        MissingExtra
+            If xarray is not installed.
+
+        Notes
+        -----
+        A file stores frame after frame: of a streamed file, a range of times needs little, and one cell as much as all cells.
+        """
+        return self._plane_traces.lazy(kind)
+
+    def dff_trace(
+        self,
+        cell_specimen_id: int | None = None,
+        *,
+        cell_roi_id: int | None = None,
+        start: float | None = None,
+        stop: float | None = None,
+    ) -> xarray.DataArray:
+        """Return the dF/F of one cell.
+
+        Parameters
+        ----------
+        cell_specimen_id, cell_roi_id : int or None
+            The cell, by one of its ids.
+        start, stop : float or None
+            Range of times (s), both ends included. None: from the first, and to the last frame.
+
+        Returns
+        -------
+        xarray.DataArray
+            Dimension time (s).
+
+        Raises
+        ------
+        BadValue
+            If there is no such cell, or none or both ids are given.
+        """
+        return self._plane_traces.dff_trace(cell_specimen_id, cell_roi_id, start, stop)
 
     @property
     @documented(schema.MOTION_CORRECTION)
@@ -254,7 +313,24 @@ class BehaviorOphysExperiment(BehaviorSession):
         """Return the sorted names of attributes and methods that return data, as AllenSDK of the convention lists them."""
         return sorted({*super().list_data_attributes_and_methods(), *LISTED_EXPERIMENT[self._convention]})
 
+    def with_all_rois(self) -> Self:
+        """Return the plane with its invalid ROIs, which are otherwise left out."""
+        (z_threshold, frames), (scale, steps) = self._blink_options, self._events_filter
+        return type(self)(
+            self._reader,
+            allensdk_version=self._convention,
+            exclude_invalid_rois=False,
+            events_filter_scale_seconds=scale,
+            events_filter_n_time_steps=steps,
+            eye_tracking_z_threshold=z_threshold,
+            eye_tracking_dilation_frames=frames,
+        )
+
     # Reading
+
+    def to_pynapple(self, *names: str) -> dict[str, Any]:
+        """Return tables, epochs and traces as objects of pynapple: see `BehaviorSession.to_pynapple`."""
+        return to_pynapple(self, names, tuple(schema.TRACE_KINDS) if names else schema.DEFAULT_TRACES)
 
     def _imaging_metadata(self) -> dict[str, Any]:
         table = schema.IMAGING_METADATA
@@ -267,7 +343,7 @@ class BehaviorOphysExperiment(BehaviorSession):
         metadata = super()._read_metadata()
         stored = self._imaging_metadata() | self._reader.read(schema.IMAGING_PLANE)
         stored["indicator"] = parse_indicator(metadata["reporter_line"])
-        if stored.get("imaging_plane_group") == NO_GROUP:
+        if stored.get("imaging_plane_group") == schema.NO_GROUP:
             stored["imaging_plane_group"] = None
         if self._convention == "2.10":
             return metadata | stored
@@ -300,82 +376,22 @@ class BehaviorOphysExperiment(BehaviorSession):
         return pd.DataFrame({"cell_roi_id": stored["cell_roi_id"][rows]}, index=index)
 
     def _read_cell_specimen_table(self) -> pd.DataFrame:
-        table, stored, rows = schema.CELL_SPECIMEN_TABLE, self._stored_cells(), self._selected()
-        masks = self._reader.read(table, "roi_mask".__eq__)["roi_mask"]
-        frame = self._cells().copy()
-        for column in table:
-            if column.name not in (*frame, "roi_mask"):
-                frame[column.name] = stored[column.name][rows]
-        frame["roi_mask"] = object_column(masks[row] for row in rows)
-        return frame
+        masks = self._reader.read(schema.CELL_SPECIMEN_TABLE, "roi_mask".__eq__)["roi_mask"]
+        return make_cell_table(self._plane_traces, self._cells(), masks)
 
     def _traces(self, table: Table) -> Any:
-        return self._once(table.name, lambda: self._read_traces(table))
-
-    def _read_traces(self, table: Table) -> pd.DataFrame | None:
-        columns = self._reader.read(table)
-        if not columns:
-            return None
-        name, *others = (column.name for column in table if column.path is not None)
-        matrix, rows = columns[name], self._selected()
-        self._check_matrix(table, matrix, len(self._stored_cells()["cell_roi_id"]))
-        frame = self._cells().copy()
-        traces = [matrix[:, row] for row in rows]
-        frame[name] = (
-            object_column(trace.tolist() for trace in traces) if self._convention == "2.10" else object_column(traces)
+        return self._once(
+            table.name, lambda: make_trace_table(self._plane_traces, table, self._cells(), self._convention)
         )
-        for other in others:
-            if other in columns:
-                frame[other] = columns[other][rows]
-        return frame
 
-    def _read_events(self) -> pd.DataFrame:
-        columns = self._reader.read(schema.EVENTS)
-        rows = columns[schema.EVENT_ROWS]
-        self._check_matrix(schema.EVENTS, columns["events"], len(rows))
-        count = len(self._stored_cells()["cell_roi_id"])
-        unknown = rows[(rows < 0) | (rows >= count)]
-        if len(unknown):
-            raise BadValue(
-                f"{self._reader.location}: events refers to row {unknown[0]} of the cell table, which has {count} rows. The file was changed "
-                "or is damaged. Download or copy it again.",
-                path=self._reader.location,
-            )
-        selected = np.arange(count)
-        if self._convention == "2.16":
-            # AllenSDK 2.10 keeps the events of invalid ROIs.
-            selected = self._selected()
-        kept = np.flatnonzero(np.isin(rows, selected))
-        frame = self._cells_of(rows[kept])
-        rate, (scale, count) = self._frame_rate(), self._events_filter
-        events = [columns["events"][:, column] for column in kept]
-        frame["events"] = object_column(events)
-        frame["filtered_events"] = object_column(filter_events(trace, rate, scale, count) for trace in events)
-        for name in ("lambda", "noise_std"):
-            frame[name] = columns[name][kept]
-        return frame
-
-    def _frame_rate(self) -> float:
-        name = "ophys_frame_rate"
-        return self._once(name, lambda: float(self._reader.read(schema.IMAGING_PLANE, name.__eq__)[name]))
-
-    def _check_matrix(self, table: Table, matrix: NDArray[Any], cells: int) -> None:
-        """Raise BadValue unless a matrix has a row per frame and a column per cell."""
-        expected = len(self.ophys_timestamps), cells
-        if matrix.shape != expected:
-            raise BadValue(
-                f"{self._reader.location}: {table.name} has the shape {matrix.shape}; expected {expected}, frames x cells. The file was "
-                "changed or is damaged. Download or copy it again.",
-                path=self._reader.location,
-                name=table.name,
-            )
+    @property
+    def _plane_traces(self) -> PlaneTraces:
+        return PlaneTraces(
+            self._reader, self._once, self._stored_cells(), self._selected(), self.ophys_timestamps, self._events_filter
+        )
 
     def _image(self, name: str) -> Image:
-        def read() -> Image:
-            pixels, size = self._reader.read_image(name)
-            return Image(pixels, [size, size])
-
-        return self._once(f"image {name}", read)
+        return self._once(f"image {name}", lambda: self._reader.read_image(name))
 
     def _union_of_masks(self) -> Image:
         masks = self._reader.read(schema.CELL_SPECIMEN_TABLE, "roi_mask".__eq__)["roi_mask"]

@@ -7,8 +7,18 @@ from typing import Any
 
 from visbehavior.errors import MissingExtra
 
-_EXTRAS = {"pynwb": "nwb", "hdmf": "nwb", "matplotlib": "plots", "scipy": "raw", "PIL": "raw", "obstore": ""}
-"""The extra that installs each library; "" for a required one, which an incomplete installation may lack."""
+_EXTRAS = {
+    "pynwb": "nwb",
+    "hdmf": "nwb",
+    "matplotlib": "plots",
+    "scipy": "raw",
+    "scipy.linalg": "models",
+    "PIL": "raw",
+    "xarray": "imaging",
+    "pynapple": "",
+    "obstore": "",
+}
+"""The extra that installs each library or module; "" for a required one, which an incomplete installation may lack."""
 _PACKAGES = {"PIL": "pillow"}
 """Package of each library whose package has another name."""
 
@@ -33,10 +43,11 @@ def import_extra(module: str) -> Any:
         if error.name is None or error.name.split(".")[0] != library:
             raise
         package = _PACKAGES.get(library, library)
-        requirement = f'"visbehavior[{_EXTRAS[library]}]"' if _EXTRAS[library] else package
+        extra = _EXTRAS.get(module, _EXTRAS[library])
+        requirement = f'"visbehavior[{extra}]"' if extra else package
         raise MissingExtra(
             f"This needs {package}, which is not installed. Install it with: pip install {requirement} "
             f"(or: conda install -c conda-forge {package})",
             library=library,
-            extra=_EXTRAS[library],
+            extra=extra,
         ) from None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from numbers import Integral
 from typing import Any
 
 import pandas as pd
 
 from visbehavior.analysis.performance import check_threshold
 from visbehavior.arguments import as_iterable, check_failures, check_flags, check_jobs, parse_path
-from visbehavior.errors import VisBehaviorError
+from visbehavior.errors import BadValue, VisBehaviorError, brief_repr
 from visbehavior.processes import map_in_processes
 from visbehavior.progress import progress_bar
 from visbehavior.raw.file import is_raw, read_session_data
@@ -61,14 +62,22 @@ def compute_performance_table(
     -------
     pandas.DataFrame
         One row per session in the order of `paths`, index behavior_session_id; mouse_id, session_type,
-        date_of_acquisition, then the metrics of `BehaviorSession.get_performance_metrics` in their order.
+        date_of_acquisition, the metrics of `BehaviorSession.get_performance_metrics` in their order, and the plain rates and
+        d' of `compute_session_rates`.
 
     Raises
     ------
     VisBehaviorError
         If a file cannot be read and `failures` is None.
     """
-    items = as_iterable("paths", paths, (str, os.PathLike), "the path of a file, or several")
+    items = list(as_iterable("paths", paths, (str, os.PathLike), "the path of a file, or several"))
+    if items and isinstance(items[0], Integral):
+        raise BadValue(
+            f"paths has the number {brief_repr(items[0])}; expected paths of files. The metrics of ids are in the table that "
+            "VisualBehaviorOphysProjectCache.from_s3_cache().get_performance_table(ids) returns.",
+            name="paths",
+            value=items[0],
+        )
     files = [str(parse_path("path", path)) for path in items]
     parse_convention(allensdk_version)
     check_threshold(engaged_trial_reward_rate_threshold)
@@ -92,7 +101,8 @@ def _compute_row(path: str, allensdk_version: str, threshold: float) -> dict[str
     try:
         with open_file(path, allensdk_version) as session:
             described = {name: session.metadata[name] for name in SESSION_COLUMNS}
-            return {INDEX: session.behavior_session_id, **described, **session.get_performance_metrics(threshold)}
+            metrics = session.get_performance_metrics(threshold) | session.get_session_rates()
+            return {INDEX: session.behavior_session_id, **described, **metrics}
     except VisBehaviorError as error:
         return error
 

@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior._version import __version__
-from visbehavior.analysis.eye_tracking import checked_blink_options, compute_eye_tracking
+from visbehavior.analysis.eye_tracking import checked_blink_options
 from visbehavior.analysis.presentations import to_nullable
-from visbehavior.analysis.running import correct_polarity
-from visbehavior.errors import BadValue, brief_repr, warn
-from visbehavior.frames import documented, make_frame, make_templates
+from visbehavior.analysis.pupil import compute_pupil_diameter
+from visbehavior.arguments import check_flags
+from visbehavior.errors import BadValue, brief_repr
+from visbehavior.frames import documented, make_templates
+from visbehavior.models.strategy import StrategyFit, fit_flash_table
 from visbehavior.nwb.reader import NwbReader
 from visbehavior.nwb.writer import to_nwb
+from visbehavior.pynapple_objects import to_pynapple
 from visbehavior.raw.reader import RawReader
-from visbehavior.read_once import ReadOnce
 from visbehavior.reader import SessionReader, Source
 from visbehavior.schema import session as schema
-from visbehavior.schema.columns import Table
 from visbehavior.schema.convention import (
     LISTED_2_10,
     LISTED_2_16,
-    absent_table,
-    dictionary_to_convention,
-    is_in_convention,
-    mouse_id_2_10,
+    LISTED_EXPERIMENT,
     parse_convention,
-    to_convention,
 )
-from visbehavior.schema.imaging import IMAGING_METADATA
-from visbehavior.schema.ragged import Ragged
-from visbehavior.session_metrics import SessionMetrics, kept_for_metrics
+from visbehavior.schema.flashes import FLASHES
+from visbehavior.schema.pupil import PUPIL_DIAMETER
+from visbehavior.session_flashes import read_flash_table
+from visbehavior.session_metrics import SessionMetrics
 from visbehavior.session_repr import describe, describe_html, to_repr
+from visbehavior.session_tables import SessionTables
 from visbehavior.settings import (
     DEFAULT_ALLENSDK_VERSION,
     ENGAGED_REWARD_RATE,
@@ -45,7 +43,7 @@ from visbehavior.settings import (
 )
 
 
-class BehaviorSession(ReadOnce):
+class BehaviorSession(SessionTables):
     """One session of one mouse in the change detection task.
 
     Open it with `from_nwb_path`. Opening reads no data: each attribute reads its own part of the file when it is first
@@ -84,15 +82,13 @@ class BehaviorSession(ReadOnce):
                 "stimulus pickle with BehaviorSession.from_json(session_data).",
                 path=reader,
             )
-        super().__init__(reader.location)
-        self._reader = reader
-        self._convention = parse_convention(allensdk_version)
-        self._blink_options = checked_blink_options(eye_tracking_z_threshold, eye_tracking_dilation_frames)
+        blink_options = checked_blink_options(eye_tracking_z_threshold, eye_tracking_dilation_frames)
+        super().__init__(reader, parse_convention(allensdk_version), blink_options)
 
     @classmethod
     def from_nwb_path(
         cls,
-        path: str | os.PathLike[str],
+        nwb_path: str | os.PathLike[str],
         *,
         allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
         eye_tracking_z_threshold: float = EYE_TRACKING_Z_THRESHOLD,
@@ -102,7 +98,7 @@ class BehaviorSession(ReadOnce):
 
         Parameters
         ----------
-        path : str or os.PathLike
+        nwb_path : str or os.PathLike
             ``behavior_session_<id>.nwb``, or for the behavior of an imaging session or a Neuropixels recording
             ``behavior_ophys_experiment_<id>.nwb`` or ``ecephys_session_<id>.nwb``.
         allensdk_version : str
@@ -131,7 +127,7 @@ class BehaviorSession(ReadOnce):
             If a threshold is out of range.
         """
         return cls(
-            NwbReader(path),
+            NwbReader(nwb_path),
             allensdk_version=allensdk_version,
             eye_tracking_z_threshold=eye_tracking_z_threshold,
             eye_tracking_dilation_frames=eye_tracking_dilation_frames,
@@ -257,6 +253,11 @@ class BehaviorSession(ReadOnce):
         return self._table(schema.EYE_TRACKING, self._compute_eye_tracking)
 
     @property
+    @documented(PUPIL_DIAMETER)
+    def pupil_diameter(self) -> pd.DataFrame:
+        return self._once(PUPIL_DIAMETER.name, lambda: compute_pupil_diameter(self.eye_tracking))
+
+    @property
     @documented(schema.EYE_TRACKING_RIG_GEOMETRY)
     def eye_tracking_rig_geometry(self) -> dict[str, Any]:
         return self._dictionary(schema.EYE_TRACKING_RIG_GEOMETRY)
@@ -285,20 +286,30 @@ class BehaviorSession(ReadOnce):
         Returns
         -------
         dict
-            The 23 counts, rates and d' values of `compute_performance_metrics`. NaN if there is no trial to compute a
-            rate from.
+            The 23 counts, rates and d' values of `compute_performance_metrics`. NaN without trials to compute from.
         """
         return self._metrics.compute(engaged_trial_reward_rate_threshold)
 
-    def get_rolling_performance_df(self) -> pd.DataFrame:
+    def get_session_rates(self) -> dict[str, float]:
+        """Compute the plain rates of the session, such as hits / go trials: see `compute_session_rates`."""
+        return self._metrics.compute_rates()
+
+    def get_rolling_performance_df(self, engaged: bool = False) -> pd.DataFrame:
         """Compute reward rate, hit rate, false alarm rate and d' around each trial.
+
+        Parameters
+        ----------
+        engaged : bool
+            Whether to append the column ``engaged``: True where the reward rate is above 2 rewards per minute.
 
         Returns
         -------
         pandas.DataFrame
             As `compute_rolling_performance` returns it, index trials_id; a new frame at each call.
         """
-        return self._metrics.compute_rolling()
+        check_flags(engaged=engaged)
+        rolling = self._metrics.compute_rolling()
+        return rolling.assign(engaged=rolling["reward_rate"] > ENGAGED_REWARD_RATE) if engaged else rolling
 
     def get_reward_rate(self) -> NDArray[np.float64]:
         """Compute rewards per minute around each trial.
@@ -309,6 +320,14 @@ class BehaviorSession(ReadOnce):
             float64, one value per trial, as `compute_reward_rate` returns it; NaN for the first 10.
         """
         return self._metrics.compute_reward_rate()
+
+    @documented(FLASHES)
+    def get_flash_table(self) -> pd.DataFrame:
+        return read_flash_table(self._reader, self._convention, self._blink_options)
+
+    def fit_strategy(self) -> StrategyFit:
+        """Fit how the mouse decides to lick: the function `fit_strategy` with the regressors of the flash table."""
+        return fit_flash_table(self.get_flash_table())
 
     @property
     def _metrics(self) -> SessionMetrics:
@@ -335,55 +354,44 @@ class BehaviorSession(ReadOnce):
         """
         return to_nwb(self)
 
+    def to_pynapple(self, *names: str) -> dict[str, Any]:
+        """Return tables and epochs as objects of pynapple, which must be installed.
+
+        Parameters
+        ----------
+        *names : str
+            "licks" (Ts), "rewards", "running_speed", "pupil_diameter" (Tsd), "trials", "stimulus_presentations" (IntervalSet
+            with columns of the table). An imaging plane also has the kinds of `BehaviorOphysExperiment.traces` (TsdFrame, a
+            column per cell_roi_id). Without names: all of them, of traces the dF/F and the events.
+
+        Returns
+        -------
+        dict
+            Objects by name. A session without eye tracking has no pupil_diameter.
+        """
+        return to_pynapple(self, names)
+
     def describe(self) -> str:
         """Describe the session in a few lines: mouse, stage, date, duration, and numbers of rows."""
         return describe(self._reader, self._convention, self._once)
+
+    # Type checkers would accept every name.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):
+                # A property raised an AttributeError: raise it again.
+                return object.__getattribute__(self, name)
+            text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name in LISTED_EXPERIMENT[DEFAULT_ALLENSDK_VERSION]:
+                text += (
+                    ", which belongs to an imaging plane: open it with BehaviorOphysExperiment.from_nwb_path(path), or "
+                )
+                text += "from the cache with get_behavior_ophys_experiment(id)."
+            raise AttributeError(text, name=name, obj=self)
 
     def __repr__(self) -> str:
         return to_repr(type(self).__name__, self._reader, self._convention, self._once)
 
     def _repr_html_(self) -> str:
         return describe_html(type(self).__name__, self._reader, self._convention, self._once)
-
-    def _table(self, table: Table, compute: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> pd.DataFrame:
-        """Return a table: read, computed where needed, and renamed to the convention."""
-
-        def make() -> pd.DataFrame:
-            columns = self._columns(table)
-            if not columns:
-                if table is schema.EYE_TRACKING:
-                    # The same text for all sessions, so that a loop over thousands shows it once.
-                    warn("A session without eye tracking: its eye_tracking table is empty.")
-                return absent_table(table, self._convention)
-            layout = self._reader.layout if self._convention == "2.10" else ""
-            return to_convention(table, make_frame(table, compute(columns)), self._convention, layout)
-
-        return self._once(table.name, make)
-
-    def _compute_eye_tracking(self, columns: dict[str, Any]) -> dict[str, Any]:
-        return compute_eye_tracking(columns, *self._blink_options, keep_shapes=self._convention == "2.10")
-
-    def _running(self, table: Table) -> pd.DataFrame:
-        return self._table(table, correct_polarity if self._convention == "2.16" else dict)
-
-    def _columns(self, table: Table) -> dict[str, Any]:
-        """Return the stored columns of a table. Those that metrics use are copies, since users may change tables."""
-        known = self._cache.get(kept_for_metrics(table), {})
-        columns = self._reader.read(table, lambda name: is_in_convention(table, self._convention, name), known)
-        if table in (schema.TRIALS, schema.REWARDS):
-            self._once(kept_for_metrics(table), lambda: columns)
-            return {name: values if isinstance(values, Ragged) else values.copy() for name, values in columns.items()}
-        return columns
-
-    def _dictionary(self, table: Table) -> dict[str, Any]:
-        return self._once(
-            table.name, lambda: dictionary_to_convention(table, self._reader.read(table), self._convention)
-        )
-
-    def _read_metadata(self) -> dict[str, Any]:
-        entries = self._reader.read(schema.METADATA)
-        if self._convention == "2.16":
-            return dictionary_to_convention(schema.METADATA, entries, self._convention)
-        entries["mouse_id"] = mouse_id_2_10(entries["mouse_id"])
-        imaging = self._reader.read(IMAGING_METADATA)
-        return imaging | dictionary_to_convention(schema.METADATA, entries, self._convention)

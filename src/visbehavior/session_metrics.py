@@ -13,7 +13,9 @@ from visbehavior.analysis.performance import (
     compute_performance_metrics,
     compute_reward_rate,
     compute_rolling_performance,
+    compute_session_rates,
 )
+from visbehavior.errors import naming_file
 from visbehavior.reader import SessionReader
 from visbehavior.schema import session as schema
 from visbehavior.schema.columns import Table
@@ -39,18 +41,28 @@ class SessionMetrics(NamedTuple):
             self.reader.prefetch(self.trials, self.rewards, self.response_window_start, self.is_passive)
             trials, rewards = self.trials(), self.rewards()
             options = self.response_window_start(), self.is_passive()
-        return compute_performance_metrics(trials, rewards, engaged_reward_rate, *options)
+        with naming_file(self.reader.location):
+            return compute_performance_metrics(trials, rewards, engaged_reward_rate, *options)
+
+    def compute_rates(self) -> dict[str, float]:
+        """Return the plain rates."""
+        trials = self.trials()
+        with naming_file(self.reader.location):
+            return compute_session_rates(trials)
 
     def compute_rolling(self) -> pd.DataFrame:
         """Return the rolling performance, with the index of the trials."""
-        trials = self.trials()
-        rolling = compute_rolling_performance(trials, self.response_window_start(), self.is_passive())
+        trials, options = self.trials(), (self.response_window_start(), self.is_passive())
+        with naming_file(self.reader.location):
+            rolling = compute_rolling_performance(trials, *options)
         rolling.index = pd.Index(trials[schema.TRIALS.index].copy(), name=schema.TRIALS.index)
         return rolling
 
     def compute_reward_rate(self) -> NDArray[np.float64]:
         """Return rewards per minute around each trial."""
-        return compute_reward_rate(self.trials(), self.response_window_start())
+        trials, start = self.trials(), self.response_window_start()
+        with naming_file(self.reader.location):
+            return compute_reward_rate(trials, start)
 
     def trials(self) -> dict[str, Any]:
         """Return the columns of trials that metrics need, and the index."""

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from functools import partial
 from html import escape
 from textwrap import indent
-from typing import Any
+from typing import Any, TypeVar
 
-from visbehavior.errors import VisBehaviorError
+from visbehavior.errors import MissingData, VisBehaviorError
 from visbehavior.reader import SessionReader
 from visbehavior.schema import session as schema
 from visbehavior.schema.columns import Table
 from visbehavior.schema.neuropixels import RECORDED_PROBES, RECORDED_UNITS
 
+ABSENT = "not in this file"
+
+T = TypeVar("T")
 Once = Callable[[str, Callable[[], Any]], Any]
 """Calls a function the first time, and returns its result each time."""
 
@@ -57,40 +60,74 @@ def describe_html(name: str, reader: SessionReader, convention: str, once: Once)
 
 
 def _rows(reader: SessionReader, convention: str, once: Once) -> list[tuple[str, str]]:
-    """Return labels and texts."""
-    metadata = once("metadata to describe", lambda: reader.read(schema.METADATA))
-    counts = once("counts to describe", lambda: _counts(reader))
-    minutes = once("duration to describe", reader.read_duration) / 60
+    """Return labels and texts. A part that the file lacks is said to be absent; the others are described."""
+    entries = once("metadata to describe", lambda: _read_entries(reader))
+    counts = once("counts to describe", lambda: _count_rows(reader))
+    minutes = once("duration to describe", lambda: _or_none(reader.read_duration))
 
-    def count(table: Table) -> int:
-        return int(counts[table.name] or 0)
+    def count(table: Table, unit: str = "") -> str:
+        number = counts[table.name]
+        is_absent = number is None and not table.optional
+        return f"{unit} {ABSENT}".lstrip() if is_absent else f"{number or 0:,} {unit}".rstrip()
 
-    mouse, sex, age = metadata["mouse_id"], metadata["sex"] or "?", metadata["age_in_days"]
-    eye_frames, probes = count(schema.EYE_TRACKING), count(RECORDED_PROBES)
+    def entry(name: str, text: str = "{}") -> str:
+        value = entries.get(name)
+        return ABSENT if value is None else text.format(value)
+
+    about_mouse = (entries.get("sex"), entries.get("age_in_days"), entries.get("full_genotype"))
+    sex, age, genotype = ("?" if value is None else value for value in about_mouse)
+    frames, probes = counts[schema.EYE_TRACKING.name], counts[RECORDED_PROBES.name]
     recording = (
-        [("recording", f"{probes} probe{'s' * (probes != 1)}, {count(RECORDED_UNITS):,} units")] if probes else []
+        [("recording", f"{probes} probe{'s' * (probes != 1)}, {count(RECORDED_UNITS, 'units')}")] if probes else []
     )
     return [
-        ("session", str(metadata["behavior_session_id"])),
-        ("mouse", f"{mouse} ({sex}, {age} days, {metadata['full_genotype']})"),
-        ("type", metadata["session_type"]),
-        ("date", f"{metadata['date_of_acquisition']:%Y-%m-%d %H:%M}, rig {metadata['equipment_name']}"),
-        ("duration", f"{minutes:.1f} min, {count(schema.STIMULUS_TIMESTAMPS):,} stimulus frames"),
-        ("trials", f"{count(schema.TRIALS):,}"),
-        ("licks", f"{count(schema.LICKS):,}"),
-        ("rewards", f"{count(schema.REWARDS):,}"),
+        ("session", entry("behavior_session_id")),
+        ("mouse", entry("mouse_id") + ("" if entries.get("mouse_id") is None else f" ({sex}, {age} days, {genotype})")),
+        ("type", entry("session_type")),
+        ("date", f"{entry('date_of_acquisition', '{:%Y-%m-%d %H:%M}')}, rig {entry('equipment_name')}"),
+        (
+            "duration",
+            ABSENT
+            if minutes is None
+            else f"{minutes / 60:.1f} min, {count(schema.STIMULUS_TIMESTAMPS, 'stimulus frames')}",
+        ),
+        ("trials", count(schema.TRIALS)),
+        ("licks", count(schema.LICKS)),
+        ("rewards", count(schema.REWARDS)),
         (
             "presentations",
-            f"{count(schema.STIMULUS_PRESENTATIONS):,} rows; {count(schema.STIMULUS_TEMPLATES)} images",
+            f"{count(schema.STIMULUS_PRESENTATIONS, 'rows')}; {count(schema.STIMULUS_TEMPLATES, 'images')}",
         ),
-        ("eye tracking", f"{eye_frames:,} frames" if eye_frames else "none"),
+        ("eye tracking", f"{frames:,} frames" if frames else "none"),
         *recording,
         ("column names", f"AllenSDK {convention}"),
         ("file", reader.location),
     ]
 
 
-def _counts(reader: SessionReader) -> dict[str, int | None]:
+def _read_entries(reader: SessionReader) -> dict[str, Any]:
+    """Return the metadata; if an entry is missing, the others, read one by one."""
+    entries = _or_none(lambda: reader.read(schema.METADATA))
+    if entries is not None:
+        return entries
+    names = schema.METADATA.names()
+    found = {name: _or_none(partial(_read_entry, reader, name)) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _read_entry(reader: SessionReader, name: str) -> Any:
+    return reader.read(schema.METADATA, name.__eq__).get(name)
+
+
+def _count_rows(reader: SessionReader) -> dict[str, int | None]:
     with reader.opened():
         reader.prefetch(*(partial(reader.count_rows, table) for table in _COUNTED))
-        return {table.name: reader.count_rows(table) for table in _COUNTED}
+        return {table.name: _or_none(partial(reader.count_rows, table)) for table in _COUNTED}
+
+
+def _or_none(read: Callable[[], T]) -> T | None:
+    """Return what a function reads; None if the file lacks it."""
+    try:
+        return read()
+    except MissingData:
+        return None

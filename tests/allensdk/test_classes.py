@@ -227,3 +227,33 @@ def test_calls_of_the_neuropixels_course(tmp_path: pathlib.Path, module: str) ->
     values = run_cells(cells, "2.16", tmp_path)
     assert values == [MANIFEST, [12, 14], [11, 13, 12], True, [0], True, METRICS, True, MANIFEST]
     assert not list((tmp_path / "cache").rglob("*.nwb"))
+
+
+@pytest.mark.usefixtures("public_data")
+def test_allensdks_keywords_and_members(tmp_path: pathlib.Path) -> None:
+    cells = [
+        "from allensdk.brain_observatory.behavior.behavior_project_cache import VisualBehaviorOphysProjectCache as Cache\n"
+        "cache = Cache.from_s3_cache('cache', bucket_name='visual-behavior-ophys-data', project_name='visual-behavior-ophys')\n"
+        "Cache.BUCKET_NAME, Cache.PROJECT_NAME",
+        "cache.load_manifest(file_name=cache.list_manifest_file_names()[0])\ncache.fetch_api.cache.version",
+        "from pathlib import Path\nsorted(path.name for path in Path(cache.fetch_api.cache._cache_dir).glob('*.json'))",
+        "cache.fetch_api.cache._manifest._cache_dir == str(cache.cache_dir) and cache.fetch_api.cache.latest_manifest_file",
+        "cache.fetch_api.cache.construct_local_manifest()\ncache.fetch_api.cache._downloaded_data_path.is_file()",
+        "len(cache.fetch_api.get_behavior_session_table())",
+        "session = cache.get_behavior_session(837658854)\n"
+        "from allensdk.brain_observatory.behavior.behavior_session import BehaviorSession\n"
+        "path = session.source.location\n"
+        "BehaviorSession.from_nwb_path(nwb_path=path, add_is_change_to_stimulus_presentations_table=True).behavior_session_id",
+        "import pynwb, visbehavior\nvisbehavior.write_nwb(session, 'copy.nwb')\nwith pynwb.NWBHDF5IO('copy.nwb', 'r', load_namespaces=True) as io:\n    opened = BehaviorSession.from_nwb(io.read())\n"
+        "opened.behavior_session_id",
+        "try:\n    BehaviorSession.from_nwb(object())\nexcept ValueError as error:\n    message = str(error)\nmessage",
+        "try:\n    BehaviorSession.from_nwb_path(path, z_threshold=3)\nexcept TypeError as error:\n    message = str(error)\nmessage",
+    ]
+    values = run_cells(cells, "2.16", tmp_path)
+    names = [f"visual-behavior-ophys_project_manifest_v{version}.json" for version in ("1.0.1", "1.1.0")]
+    assert values[:2] == ["('visual-behavior-ophys-data', 'visual-behavior-ophys')", "1.0.1"]
+    assert set(values[2]) >= {names[0]}  # type: ignore[call-overload]
+    assert values[3:6] == [names[1], True, 4]
+    assert values[6:8] == [837658854, 837658854]
+    assert "expected a file that pynwb read from disk" in str(values[8])
+    assert "z_threshold" in str(values[9])

@@ -11,9 +11,13 @@ import sys
 
 import pytest
 
+PANDAS_3 = "ignore:pandas 3:UserWarning"
+
 
 def run(code: str) -> str:
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-W", PANDAS_3, "-c", code], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -50,11 +54,8 @@ def test_last_installed_version_is_used() -> None:
         "from allensdk.brain_observatory.behavior.behavior_project_cache.utils import BehaviorCloudCacheVersionException as E\n"
         "from allensdk.brain_observatory.behavior.behavior_project_cache.behavior_project_cache import VisualBehaviorOphysProjectCache as C\n"
         "print(issubclass(b.BehaviorSession, v.BehaviorSession), b.BehaviorSession.__module__, issubclass(E, Exception), C.__name__)\n"
-        "print(b.BehaviorSession.from_nwb_path.__kwdefaults__['allensdk_version'])\n"
     )
-    assert output == (
-        "True allensdk.brain_observatory.behavior.behavior_session True VisualBehaviorOphysProjectCache\n2.16\n"
-    )
+    assert output == "True allensdk.brain_observatory.behavior.behavior_session True VisualBehaviorOphysProjectCache\n"
 
 
 def test_imported_allensdk_is_not_replaced(tmp_path: pathlib.Path) -> None:
@@ -79,7 +80,41 @@ def test_missing_module_raises_module_not_found() -> None:
         "try:\n    import allensdk.core.mouse_connectivity_cache\n"
         "except ModuleNotFoundError as error:\n    print(error.name, error)\n"
     )
-    assert output.startswith("allensdk.core No module named 'allensdk.core': visbehavior replaces AllenSDK 2.16.2")
+    assert output.startswith("allensdk No module or name 'allensdk.core': visbehavior replaces AllenSDK 2.16.2")
+
+
+def test_missing_attribute_says_what_to_use() -> None:
+    output = run(
+        "import visbehavior; visbehavior.install_as_allensdk('2.16')\n"
+        "import allensdk.brain_observatory.behavior as behavior\n"
+        "try:\n    behavior.write_nwb\n"
+        "except AttributeError as error:\n    print(error)\n"
+    )
+    assert output.endswith("visbehavior replaces AllenSDK in this process; use visbehavior.write_nwb.\n")
+
+
+def test_convention_is_stated_unless_it_was_chosen() -> None:
+    code = "import visbehavior; visbehavior.install_as_allensdk({})"
+    outputs = [
+        subprocess.run([sys.executable, "-c", code.format(version)], capture_output=True, text=True, check=True).stderr
+        for version in ("", "'2.10'")
+    ]
+    stated = "visbehavior: tables have the column names of AllenSDK 2.16; for those of 2.10 (2021) call"
+    assert [output.startswith(stated) for output in outputs] == [True, False]
+    assert outputs[0].splitlines()[0].endswith('install_as_allensdk("2.10").')
+
+
+@pytest.mark.parametrize(("number", "warns"), [("2.3.3", False), ("3.0.1", True)])
+def test_pandas_3_warns(number: str, warns: bool) -> None:
+    output = run(
+        "import importlib.metadata as m, warnings, visbehavior\n"
+        f"known = m.version; m.version = lambda name: {number!r} if name == 'pandas' else known(name)\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        "    visbehavior.install_as_allensdk('2.16')\n"
+        "print([str(warning.message) for warning in caught])\n"
+    )
+    assert ("pandas 3.0.1 is installed" in output) == warns
 
 
 def test_unknown_version_installs_nothing() -> None:

@@ -35,6 +35,7 @@ VALID: dict[str, dict[str, str]] = {
     "plot": {"session": "11", "start": "10", "stop": "20"},
     "plot-performance": {"sessions": "11"},
     "sessions": {},
+    "strategy": {"sessions": "session.nwb"},
     "fetch": {"ids": "11"},
     "verify": {},
     "versions": {},

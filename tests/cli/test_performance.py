@@ -17,7 +17,8 @@ def test_csv_has_all_digits(nwb_files: list[pathlib.Path]) -> None:
     rows = run_csv("performance", *nwb_files)
     assert [row["behavior_session_id"] for row in rows] == ["990200000", "990200001", "990200002"]
     for row, path in zip(rows, nwb_files, strict=True):
-        metrics = BehaviorSession.from_nwb_path(path).get_performance_metrics()
+        session = BehaviorSession.from_nwb_path(path)
+        metrics = session.get_performance_metrics() | session.get_session_rates()
         assert list(row)[-len(metrics) :] == list(metrics)
         assert float(row["mean_hit_rate"]) == metrics["mean_hit_rate"]
 
@@ -90,7 +91,8 @@ def test_mouse() -> None:
     assert [row["behavior_session_id"] for row in rows] == MOUSE_SESSIONS
     cache = VisualBehaviorOphysProjectCache.from_s3_cache()
     for row in rows:
-        metrics = cache.get_behavior_session(row["behavior_session_id"]).get_performance_metrics()
+        session = cache.get_behavior_session(row["behavior_session_id"])
+        metrics = session.get_performance_metrics() | session.get_session_rates()
         assert list(row)[-len(metrics) :] == list(metrics)
         assert float(row["max_dprime"]) == metrics["max_dprime"]
 

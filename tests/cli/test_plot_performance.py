@@ -10,7 +10,8 @@ from tests.faultserver import FaultServer
 
 def test_files(nwb_files: list[pathlib.Path], tmp_path: pathlib.Path) -> None:
     done = run("plot-performance", *nwb_files, "-o", tmp_path / "mouse.svg")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", f"Wrote {tmp_path / 'mouse.svg'}\n")
+    message = f"Wrote the maximum d' of 3 sessions of mouse 457841: {tmp_path / 'mouse.svg'}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", message)
     assert "<svg" in (tmp_path / "mouse.svg").read_text()
 
 

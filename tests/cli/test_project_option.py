@@ -75,7 +75,7 @@ def test_fetch_versions_and_verify(options: list[object], tmp_path: pathlib.Path
     assert run("verify", *options).returncode == 0
     planes = run("fetch", "--plane", 3, *options)
     assert planes.returncode == 2
-    assert "--plane selects imaging planes, which only --project ophys has." in planes.stderr
+    assert "There are imaging planes only with --project ophys." in planes.stderr
 
 
 def test_id_of_the_other_project_is_explained(options: list[object]) -> None:

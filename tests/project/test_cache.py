@@ -28,7 +28,7 @@ from tests.project.synthetic_release import (
     read_files,
 )
 from tests.servers import NGINX, RCLONE, moto_server, nginx, put_object, rclone
-from visbehavior import CorruptFile, NotCached, VisBehaviorWarning
+from visbehavior import BadValue, CorruptFile, NotCached, VisBehaviorWarning
 from visbehavior import VisualBehaviorOphysProjectCache as Cache
 from visbehavior.project import cache as cache_module
 from visbehavior.project import files as files_module
@@ -42,6 +42,26 @@ def test_newest_release_is_opened(cache: Cache) -> None:
 def test_cache_names_its_release_folder_and_bucket(cache: Cache, local_cache: Cache, tmp_path: pathlib.Path) -> None:
     assert f"release 1.1.0 in {tmp_path}, from http://127.0.0.1" in repr(cache)
     assert repr(local_cache).endswith("from local files only>")
+
+
+def test_class_explains_how_it_is_opened() -> None:
+    with pytest.raises(BadValue, match=r"Open the data set with VisualBehaviorOphysProjectCache\.from_s3_cache"):
+        Cache()
+
+
+def test_manifest_is_loaded_by_its_version(cache: Cache) -> None:
+    cache.load_manifest("1.0.1")
+    assert cache.current_manifest() == MANIFESTS[0]
+
+
+def test_paths_of_complete_files(local_cache: Cache, release_folder: pathlib.Path) -> None:
+    assert local_cache.cache_dir == release_folder
+    for number, name in ((11, "behavior_session_11"), ("22", "behavior_ophys_experiment_22"), (12.0, "experiment_22")):
+        path = local_cache.file_path(number)  # type: ignore[arg-type]
+        assert path.is_file()
+        assert name in path.name
+    with pytest.raises(NotCached, match=r"of 21, .*is not in .*download\(ophys_experiment_ids=21\) downloads it"):
+        local_cache.file_path(21)
 
 
 def test_reopening_requests_only_the_listing(cache: Cache, server: FaultServer, tmp_path: pathlib.Path) -> None:

@@ -25,8 +25,10 @@ def test_performance_table_joins_metrics_and_is_stored(
     assert table.index.tolist() == [13, 11, 12]
     assert table.index.name == "behavior_session_id"
     for number, file_id in ((13, "1942"), (11, "1941"), (12, "0")):
-        metrics = open_original(bucket, file_id).get_performance_metrics()
-        assert list(table) == [name for name in sessions if name not in metrics] + list(metrics)
+        original = open_original(bucket, file_id)
+        metrics = original.get_performance_metrics() | original.get_session_rates()
+        kept = [name for name in sessions if name not in metrics]
+        assert list(table) == [*kept, "day", "stage", *metrics]
         assert table.loc[number, list(metrics)].to_dict() == pytest.approx(metrics, nan_ok=True)
         assert table.loc[number, "mouse_id"] == sessions.loc[number, "mouse_id"]
     server.reset()

@@ -123,6 +123,21 @@ def test_sessions_of_a_mouse(local: Cache, mouse_id: int | str) -> None:
         local.get_mouse(7)
 
 
+def test_mice_are_summarized(local: Cache) -> None:
+    mice = local.get_mice()
+    assert mice.index.tolist() == [530862, 531237]
+    assert mice["recording_session_count"].tolist() == [1, 2]
+    assert mice["EPHYS_1"].tolist() == [1, 2]
+    assert mice["genotype"].tolist() == ["wt/wt", "Sst-IRES-Cre/wt"]
+
+
+def test_path_of_a_complete_file(local: Cache, release_folder: pathlib.Path) -> None:
+    assert local.cache_dir == release_folder
+    assert local.file_path("12") == release_folder / f"{PROJECT}-{VERSION}" / FILES["5006"][0]
+    with pytest.raises(NotFound, match="31 is a recording"):
+        local.file_path(31)
+
+
 def test_performance_of_several_sessions(local: Cache) -> None:
     failures: dict[int, Exception] = {}
     table = local.get_performance_table([12, 11, 15], progress=False, failures=failures)  # type: ignore[arg-type]

@@ -15,12 +15,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from visbehavior.allensdk.classes import ALLENSDK_VERSIONS, PACKAGE, module_contents
-from visbehavior.errors import AllenSDKImported
+from visbehavior.allensdk.modules import ALLENSDK_VERSIONS, PACKAGE, advise, module_contents
+from visbehavior.errors import AllenSDKImported, warn
 from visbehavior.schema.convention import parse_convention
+from visbehavior.settings import DEFAULT_ALLENSDK_VERSION
+
+_FIRST_PANDAS_WITH_COPIES = 3
+"""Major version of pandas whose ``df[column]`` is a copy."""
 
 
-def install_as_allensdk(version: str = "2.16") -> None:
+def install_as_allensdk(version: str | None = None) -> None:
     """Make ``import allensdk`` return visbehavior's classes in this process.
 
     Imports of AllenSDK's behavior session, imaging plane and project cache then return our classes, with the column names and types
@@ -32,9 +36,14 @@ def install_as_allensdk(version: str = "2.16") -> None:
 
     Parameters
     ----------
-    version : str
+    version : str or None
         AllenSDK version to replace: "2.16" (2023 and later) or "2.10" (the published notebook of 2021). Further digits
-        are ignored.
+        are ignored. None: "2.16", with a line on stderr that says so.
+
+    Warns
+    -----
+    VisBehaviorWarning
+        With pandas 3, under which some notebooks written for AllenSDK silently do something else.
 
     Raises
     ------
@@ -49,12 +58,29 @@ def install_as_allensdk(version: str = "2.16") -> None:
     >>> visbehavior.install_as_allensdk("2.10")
     >>> import allensdk.brain_observatory.behavior.behavior_project_cache as bpc
     """
-    convention = parse_convention(version)
+    convention = parse_convention(DEFAULT_ALLENSDK_VERSION if version is None else version)
     _check_not_imported()
     _add_modules(module_contents(convention))
     number = ALLENSDK_VERSIONS[convention]
     sys.meta_path[:] = [_Finder(number), *(finder for finder in sys.meta_path if not isinstance(finder, _Finder))]
     _add_to_pkg_resources(number)
+    if version is None:
+        other = next(known for known in ALLENSDK_VERSIONS if known != convention)
+        sys.stderr.write(
+            f"visbehavior: tables have the column names of AllenSDK {convention}; for those of {other} (2021) call "
+            f'install_as_allensdk("{other}").\n'
+        )
+    _warn_about_pandas()
+
+
+def _warn_about_pandas() -> None:
+    number = importlib.metadata.version("pandas")
+    if int(number.partition(".")[0]) >= _FIRST_PANDAS_WITH_COPIES:
+        warn(
+            f"pandas {number} is installed. Notebooks written for AllenSDK expect pandas 2: under pandas 3 some of their lines raise, and "
+            "others, such as df[column].replace(..., inplace=True), silently change nothing. To run them, install "
+            '"visbehavior[allensdk]" or "pandas<3".'
+        )
 
 
 class _ReplacementModule(ModuleType):
@@ -65,6 +91,13 @@ class _ReplacementModule(ModuleType):
         self.__path__: list[str] = []
         self.__spec__ = ModuleSpec(name, None, is_package=True)
         self.__dict__.update(contents)
+
+    def __getattr__(self, name: str) -> Any:
+        full_name = f"{self.__name__}.{name}"
+        advice = (
+            "" if name.startswith("_") else f": visbehavior replaces AllenSDK in this process; {advise(full_name)}."
+        )
+        raise AttributeError(f"No module or name {full_name!r}{advice}", name=name, obj=self)
 
 
 class _Distribution(importlib.metadata.Distribution):
@@ -96,9 +129,9 @@ class _Finder:
         """Raise for modules of AllenSDK: the modules that we provide are in `sys.modules` and never searched for."""
         if fullname.startswith(f"{PACKAGE}."):
             raise ModuleNotFoundError(
-                f"No module named {fullname!r}: visbehavior replaces AllenSDK {self._number} in this process, and has "
-                "only behavior sessions, imaging planes and their project caches. For the rest use AllenSDK in another environment.",
-                name=fullname,
+                f"No module or name {fullname!r}: visbehavior replaces AllenSDK {self._number} in this process; {advise(fullname)}.",
+                # With its own name, `from module import name` would discard the message.
+                name=PACKAGE,
             )
 
     def find_distributions(self, context: Any) -> Iterator[_Distribution]:

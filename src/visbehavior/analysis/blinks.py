@@ -34,11 +34,12 @@ def compute_likely_blinks(
         bool, one per frame.
     """
     blink = np.isnan(eye_area) | np.isnan(pupil_area)
-    blink |= (np.abs(_z_score(eye_area)) > z_threshold) | (np.abs(_z_score(pupil_area)) > z_threshold)
-    return _dilate(blink, dilation_frames)
+    blink |= (np.abs(z_score(eye_area)) > z_threshold) | (np.abs(z_score(pupil_area)) > z_threshold)
+    return dilate(blink, dilation_frames)
 
 
-def _z_score(values: Floats) -> Floats:
+def z_score(values: Floats) -> Floats:
+    """Return the distance of each value from the mean, in standard deviations (ddof 0); NaN for missing values."""
     present = values[~np.isnan(values)]
     if not len(present) or (present == present[0]).all():
         # A constant has no z-score; rounding of the mean would make it infinite.
@@ -48,7 +49,7 @@ def _z_score(values: Floats) -> Floats:
     return z
 
 
-def _dilate(mask: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
+def dilate(mask: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
     """Return a mask that is true within `frames` frames of each true value."""
     count = len(mask)
     frames = min(frames, count)

@@ -90,6 +90,22 @@ def get_booleans(table: Columns, name: str, table_name: str = "trials") -> NDArr
     return numbers.astype(np.bool_)
 
 
+def get_texts(table: Columns, name: str, table_name: str = "trials") -> NDArray[np.object_]:
+    """Return a column of texts as objects, None where a text is missing. Raises as `get_numbers`."""
+    column = _get_column(table, name)
+    try:
+        values = list(column)
+    except _CONVERSION_ERRORS as error:
+        raise _wrong_column(table_name, name, str(error), "a text in each row") from error
+    texts = np.empty(len(values), dtype=object)
+    for row, value in enumerate(values):
+        is_missing = value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value))
+        if not is_missing and not isinstance(value, str):
+            raise _wrong_column(table_name, name, f"it contains {brief_repr(value)}", "a text in each row")
+        texts[row] = None if is_missing else str(value)
+    return texts
+
+
 def get_times(table: Columns, name: str, table_name: str = "trials") -> Ragged:
     """Return a column that has an array of times in each row. Raises as `get_numbers`."""
     column = _get_column(table, name)

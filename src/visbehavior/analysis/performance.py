@@ -27,15 +27,12 @@ from visbehavior.analysis.rates import (
     compute_rolling_rate,
     correct_for_trial_count,
     fraction,
+    rolling_reward_rate,
 )
 from visbehavior.arguments import check_flags, check_number
 from visbehavior.schema.metrics import PERFORMANCE_METRICS, ROLLING_METRICS, SESSION_RATES, lists_metrics
 from visbehavior.settings import ENGAGED_REWARD_RATE
 
-REWARD_RATE_WINDOW = 25
-"""The reward rate covers this many trials before the current trial, and as many from the current trial on."""
-REWARD_RATE_FIRST_TRIAL = 10
-"""Position of the first trial with a reward rate."""
 RESPONSE_WINDOW = (0.15, 0.75)
 """Start and end of the response window after the change (s); both ends are excluded."""
 
@@ -209,19 +206,8 @@ def compute_reward_rate(trials: Columns, response_window_start: float = RESPONSE
 
 
 def _compute_reward_rate(trials: Columns, response_window_start: float) -> Floats:
-    start_time = get_numbers(trials, "start_time")
-    count = len(start_time)
-    rewarded = np.concatenate([[0], np.cumsum(_responded_in_window(trials, response_window_start))])
-    trial = np.arange(REWARD_RATE_FIRST_TRIAL, max(count, REWARD_RATE_FIRST_TRIAL))
-    first = np.maximum(trial - REWARD_RATE_WINDOW, 0)
-    stop = np.minimum(trial + REWARD_RATE_WINDOW, count)
-    rate = np.full(count, np.nan)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rate[REWARD_RATE_FIRST_TRIAL:] = (
-            (rewarded[stop] - rewarded[first]) / (start_time[stop - 1] - start_time[first]) * 60
-        )
-    rate[np.isinf(rate)] = np.nan
-    return rate
+    responded = _responded_in_window(trials, response_window_start)
+    return rolling_reward_rate(responded, get_numbers(trials, "start_time"))
 
 
 @lists_metrics(*SESSION_RATES)
@@ -304,7 +290,7 @@ def _compute_rolling(trials: Columns, response_window_start: float, is_passive: 
 
 def _responded_in_window(trials: Columns, response_window_start: float) -> Booleans:
     """Return the trials whose first lick after the start of the response window is before its end."""
-    change_time = _change_time(trials)
+    change_time = get_change_time(trials)
     licks = get_times(trials, "lick_times")
     latency = licks.flat - change_time[licks.row]
     after_start = np.flatnonzero(latency > response_window_start)
@@ -314,7 +300,7 @@ def _responded_in_window(trials: Columns, response_window_start: float) -> Boole
     return responded
 
 
-def _change_time(trials: Columns) -> Floats:
+def get_change_time(trials: Columns) -> Floats:
     """Return the change times; without them, as AllenSDK does, those without the monitor delay."""
     lacks_delay = "change_time" not in trials and CHANGE_TIME_WITHOUT_DELAY in trials
     return get_numbers(trials, CHANGE_TIME_WITHOUT_DELAY if lacks_delay else "change_time")

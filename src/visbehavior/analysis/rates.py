@@ -16,25 +16,68 @@ ROLLING_WINDOW = 100
 DPRIME_LIMITS = (0.01, 0.99)
 """Rates are clipped to this range before d' is computed."""
 
+REWARD_RATE_WINDOW = 25
+"""The reward rate covers this many trials before the current trial, and as many from the current trial on."""
+REWARD_RATE_FIRST_TRIAL = 10
+"""Position of the first trial with a reward rate."""
+
 Floats: TypeAlias = NDArray[np.float64]
 Booleans: TypeAlias = NDArray[np.bool_]
 
 _inverse_normal = NormalDist().inv_cdf
 
 
-def compute_rolling_rate(response: Booleans, no_response: Booleans) -> tuple[Floats, Floats]:
+def compute_rolling_rate(
+    response: Booleans, no_response: Booleans, window: int = ROLLING_WINDOW
+) -> tuple[Floats, Floats]:
     """Return the fraction of responses in each rolling window, raw and corrected for the trial count."""
     # AllenSDK assigns no_response last, so it wins where both are true.
-    responses = _rolling_count(response & ~no_response)
-    count = _rolling_count(response | no_response)
+    responses = _rolling_count(response & ~no_response, window)
+    count = _rolling_count(response | no_response, window)
     rate = fraction(responses, count)
     return rate, correct_for_trial_count(rate, count)
 
 
-def _rolling_count(flags: Booleans) -> NDArray[np.int64]:
+def rolling_reward_rate(
+    rewarded: Booleans, start_time: Floats, window: int = REWARD_RATE_WINDOW, first_trial: int = REWARD_RATE_FIRST_TRIAL
+) -> Floats:
+    """Return rewarded trials per minute around each trial; NaN before the first trial with a rate."""
+    rate = compute_rate_around_trials(start_time, rewarded, window, first_trial)
+    rate[np.isinf(rate)] = np.nan
+    return rate
+
+
+def compute_rate_around_trials(
+    start_time: Floats, rewarded: Booleans, window: int = REWARD_RATE_WINDOW, first_trial: int = REWARD_RATE_FIRST_TRIAL
+) -> Floats:
+    """Return the rewarded trials per minute in the window around each trial; infinite before the first trial with a rate.
+
+    Parameters
+    ----------
+    start_time : numpy.ndarray
+        Start of each trial (s).
+    rewarded : numpy.ndarray
+        bool: the trials that count.
+    window : int
+        Number of trials before the current trial, and from the current trial on.
+    first_trial : int
+        Position of the first trial with a rate.
+    """
+    count = len(start_time)
+    total = np.concatenate([[0], np.cumsum(rewarded)])
+    trial = np.arange(first_trial, max(count, first_trial))
+    first = np.maximum(trial - window, 0)
+    stop = np.minimum(trial + window, count)
+    rate = np.full(count, np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate[first_trial:] = (total[stop] - total[first]) / (start_time[stop - 1] - start_time[first]) * 60
+    return rate
+
+
+def _rolling_count(flags: Booleans, window: int) -> NDArray[np.int64]:
     total = np.concatenate([[0], np.cumsum(flags)])
     stop = np.arange(1, len(total))
-    count: NDArray[np.int64] = total[stop] - total[np.maximum(stop - ROLLING_WINDOW, 0)]
+    count: NDArray[np.int64] = total[stop] - total[np.maximum(stop - window, 0)]
     return count
 
 

@@ -11,6 +11,7 @@ import click
 from visbehavior.cli.cache_options import CacheOptions
 
 if TYPE_CHECKING:
+    from visbehavior.experiment import BehaviorOphysExperiment
     from visbehavior.session import BehaviorSession
 
 session_argument = click.argument("session", metavar="FILE|ID")
@@ -30,6 +31,15 @@ def open_session(argument: str, cache: CacheOptions, allensdk_version: str) -> B
     from visbehavior.performance_table import open_file
 
     return open_file(argument, allensdk_version)
+
+
+def open_experiment(argument: str, cache: CacheOptions, allensdk_version: str) -> BehaviorOphysExperiment:
+    """Open the imaging plane of a file or an id."""
+    if is_session_id(argument):
+        return cache.open_ophys(allensdk_version).get_behavior_ophys_experiment(argument)
+    from visbehavior.experiment import BehaviorOphysExperiment
+
+    return BehaviorOphysExperiment.from_nwb_path(argument, allensdk_version=allensdk_version)
 
 
 def list_sessions(arguments: Sequence[str], mouse: str | None, cache: CacheOptions) -> list[str]:

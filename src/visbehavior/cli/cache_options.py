@@ -12,6 +12,7 @@ from visbehavior.cli.common import PATH, F
 from visbehavior.settings import BUCKET, CACHE_DIR_VARIABLE, DEFAULT_ALLENSDK_VERSION, NEUROPIXELS_BUCKET
 
 if TYPE_CHECKING:
+    from visbehavior.project.cache import VisualBehaviorOphysProjectCache
     from visbehavior.project.data_set import DataSet
     from visbehavior.project.project_cache import ProjectCache
 
@@ -75,6 +76,15 @@ class CacheOptions:
                 endpoint=self._endpoint,
             )
         return self._caches[allensdk_version]
+
+    def open_ophys(self, allensdk_version: str = DEFAULT_ALLENSDK_VERSION) -> VisualBehaviorOphysProjectCache:
+        """Return the cache, which must be of the data set with imaging planes."""
+        from visbehavior.project.cache import VisualBehaviorOphysProjectCache
+
+        opened = self.open(allensdk_version)
+        if not isinstance(opened, VisualBehaviorOphysProjectCache):
+            raise click.UsageError(f"There are imaging planes only with --project {OPHYS}.")
+        return opened
 
 
 def cache_class(project: str) -> type[ProjectCache]:

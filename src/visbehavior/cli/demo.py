@@ -207,12 +207,12 @@ def _compute_performance(cache: ProjectCache, mouse: pd.DataFrame, bucket: Path)
 
 
 def _save_figures(cache: ProjectCache, table: pd.DataFrame, folder: Path) -> None:
-    from visbehavior.analysis.performance import CHANGE_TIME_WITHOUT_DELAY
+    from visbehavior.analysis.performance import get_change_time
 
     session = cache.get_behavior_session(table.index[-1])
     trials = session.trials
-    hits = trials.loc[trials["hit"], "change_time" if "change_time" in trials else CHANGE_TIME_WITHOUT_DELAY]
-    start = max(float(hits.iloc[len(hits) // 2]) - TIME_BEFORE_HIT, 0.0) if len(hits) else 0.0
+    hits = get_change_time(trials)[trials["hit"]]
+    start = max(float(hits[len(hits) // 2]) - TIME_BEFORE_HIT, 0.0) if len(hits) else 0.0
     save_timeline(session, start, start + TIMELINE_DURATION, folder / "timeline.png")
     save_max_dprime(table, folder / "mouse.png")
 

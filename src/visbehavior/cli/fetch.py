@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from visbehavior.cli.arguments import list_sessions, mouse_option
-from visbehavior.cli.cache_options import OPHYS, CacheOptions, cache_options
+from visbehavior.cli.cache_options import CacheOptions, cache_options
 from visbehavior.cli.common import print_message, report_errors
 from visbehavior.errors import VisBehaviorError
 from visbehavior.store.download import JOBS
-
-if TYPE_CHECKING:
-    from visbehavior.project.project_cache import ProjectCache
 
 
 @click.command()
@@ -52,26 +47,14 @@ def fetch(ids: tuple[str, ...], mouse: str | None, planes: tuple[str, ...], jobs
     """
     sessions = list_sessions(ids, mouse, cache) if ids or mouse or not planes else []
     failures: dict[str, VisBehaviorError] = {}
-    for path in _download(cache.open(), sessions, planes, jobs, failures):
+    if planes:
+        paths = cache.open_ophys().download(sessions, planes, jobs=jobs, failures=failures)
+    else:
+        paths = cache.open().download(sessions, jobs=jobs, failures=failures)
+    for path in paths:
         click.echo(path)
     for error in failures.values():
         print_message(f"Error: {error}")
     if failures:
         print_message(f"{len(failures)} of {len(sessions) + len(planes)} files could not be downloaded.")
         sys.exit(1)
-
-
-def _download(
-    cache: ProjectCache,
-    sessions: list[str],
-    planes: tuple[str, ...],
-    jobs: int,
-    failures: dict[str, VisBehaviorError],
-) -> list[Path]:
-    from visbehavior.project.cache import VisualBehaviorOphysProjectCache
-
-    if not planes:
-        return cache.download(sessions, jobs=jobs, failures=failures)
-    if not isinstance(cache, VisualBehaviorOphysProjectCache):
-        raise click.UsageError(f"--plane selects imaging planes, which only --project {OPHYS} has.")
-    return cache.download(sessions, planes, jobs=jobs, failures=failures)

@@ -19,6 +19,7 @@ from visbehavior.cli.release import release
 from visbehavior.cli.sessions import sessions
 from visbehavior.cli.show import show
 from visbehavior.cli.simulate import simulate
+from visbehavior.cli.strategy import strategy
 from visbehavior.cli.verify import verify
 from visbehavior.cli.versions import versions
 
@@ -54,6 +55,7 @@ COMMANDS = (
     versions,
     convert,
     simulate,
+    strategy,
     release,
     demo,
 )

@@ -16,11 +16,6 @@ from visbehavior.cli.performance import compute_performance
 if TYPE_CHECKING:
     import pandas as pd
 
-# Inches. The figure gets wider with the number of sessions, because each needs room for its label.
-HEIGHT = 6.0
-MINIMUM_WIDTH = 10.0
-WIDTH_PER_SESSION = 0.45
-
 
 @click.command("plot-performance")
 @sessions_argument
@@ -34,7 +29,7 @@ def plot_performance(
 ) -> None:
     """Plot the maximum d' of each session of a mouse.
 
-    The sessions are in order of acquisition. Sessions that cannot be read are reported and skipped, and the exit status
+    The x axis is in days since the first session. Sessions that cannot be read are reported and skipped, and the exit status
     is 1.
 
     \b
@@ -50,10 +45,10 @@ def plot_performance(
 
 
 def save_max_dprime(table: pd.DataFrame, output: Path | None) -> None:
-    """Plot the maximum d' of each session of a mouse, save the figure and print its path."""
-    from visbehavior.plots.figure import new_figure, save_figure
+    """Plot the maximum d' of each session of a mouse, save the figure, and print what it shows and its path."""
+    from visbehavior.plots.figure import save_figure
     from visbehavior.plots.performance import plot_max_dprime
 
-    figure, ax = new_figure(max(MINIMUM_WIDTH, 6 + WIDTH_PER_SESSION * len(table)), HEIGHT)
-    plot_max_dprime(table, ax)
-    print_message(f"Wrote {save_figure(figure, output or Path(f'mouse_{table.mouse_id.iloc[0]}_max_dprime.png'))}")
+    mouse_id = table["mouse_id"].iloc[0]
+    path = save_figure(plot_max_dprime(table).figure, output or Path(f"mouse_{mouse_id}_max_dprime.png"))
+    print_message(f"Wrote the maximum d' of {len(table)} sessions of mouse {mouse_id}: {path}")

@@ -12,19 +12,31 @@ from typing import Any
 
 from visbehavior.extras import import_extra
 from visbehavior.schema.columns import Column, Table
+from visbehavior.schema.imaging import EVENTS as EVENT_TABLE
+from visbehavior.schema.imaging import IMAGING_METADATA
 from visbehavior.schema.session import EYE_TRACKING_RIG_GEOMETRY, METADATA, TASK_PARAMETERS
 
 BEHAVIOR = "ndx-aibs-behavior-ophys"
 TEMPLATES = "ndx-aibs-stimulus-template"
 EYE_TRACKING = "ndx-ellipse-eye-tracking"
-_VERSIONS = {BEHAVIOR: "0.2.0", TEMPLATES: "0.1.0", EYE_TRACKING: "0.1.0"}
+EVENTS = "ndx-aibs-ophys-event-detection"
+_VERSIONS = {EVENTS: "0.1.0", BEHAVIOR: "0.2.0", TEMPLATES: "0.1.0", EYE_TRACKING: "0.1.0"}
 _CONTACTS = {
     BEHAVIOR: ("Allen Institute for Brain Science", "waynew@alleninstitute.org"),
+    EVENTS: ("Allen Institute for Brain Science", "waynew@alleninstitute.org"),
     TEMPLATES: ("Allen Institute for Brain Science", "waynew@alleninstitute.org"),
     EYE_TRACKING: ("Ben Dichter", "bdichter@lbl.gov"),
 }
 # The release stores pairs of numbers as pairs of texts.
-_SPEC_DTYPES = {"text": "text", "float64": "float", "integer": "int", "uuid": "text", "floats": "text", "texts": "text"}
+_SPEC_DTYPES = {
+    "text": "text",
+    "float64": "float",
+    "integer": "int",
+    "number": "int",
+    "uuid": "text",
+    "floats": "text",
+    "texts": "text",
+}
 
 
 @functools.cache
@@ -90,6 +102,7 @@ def _behavior_types(spec: Any) -> list[Any]:
     ]
     return [
         group("BehaviorMetadata", "LabMetaData", METADATA, "metadata"),
+        group("OphysBehaviorMetadata", "BehaviorMetadata", IMAGING_METADATA, ""),
         group("BehaviorTaskParameters", "LabMetaData", TASK_PARAMETERS, ""),
         group("BehaviorSubject", "Subject", METADATA, "subject"),
         group("OphysEyeTrackingRigMetadata", "NWBDataInterface", rig, "", datasets=positions),
@@ -165,4 +178,20 @@ def _eye_types(spec: Any) -> list[Any]:
     return [ellipse, eye]
 
 
-_TYPES = {BEHAVIOR: _behavior_types, TEMPLATES: _template_types, EYE_TRACKING: _eye_types}
+def _event_types(spec: Any) -> list[Any]:
+    numbers = [
+        spec.NWBDatasetSpec(doc=EVENT_TABLE.by_name[name].meaning, name=path, dtype="float", shape=(None,))
+        for name, path in (("lambda", "lambdas"), ("noise_std", "noise_stds"))
+    ]
+    return [
+        spec.NWBGroupSpec(
+            doc=EVENT_TABLE.summary,
+            neurodata_type_def="OphysEventDetection",
+            neurodata_type_inc="RoiResponseSeries",
+            default_name="event_detection",
+            datasets=numbers,
+        )
+    ]
+
+
+_TYPES = {EVENTS: _event_types, BEHAVIOR: _behavior_types, TEMPLATES: _template_types, EYE_TRACKING: _eye_types}

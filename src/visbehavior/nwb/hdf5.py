@@ -176,6 +176,18 @@ class Hdf5File(OpenFile):
             dataset.data.read(h5s.ALL, h5s.ALL, values)
         return _decoded(values.ravel(), dataset.where, self.path).reshape(dataset.shape)
 
+    def rows(self, group: str, name: str, start: int, stop: int) -> NDArray[Any]:
+        """Return rows of a dataset of numbers with two dimensions. Of contiguous values only their bytes are read."""
+        dataset = self._numeric(group, name, 2)
+        extent = self._extent(dataset)
+        if extent is None:
+            return self._values(dataset)[start:stop]
+        count, columns = dataset.shape
+        start, stop = max(start, 0), min(max(start, stop), count)
+        row = columns * extent.dtype.itemsize
+        content = self._read(extent.offset + start * row, (stop - start) * row, dataset.where)
+        return content.view(extent.dtype).reshape(stop - start, columns)
+
     def ends(self, group: str, name: str) -> tuple[float, float] | None:
         """Return the first and the last value of a numeric dataset; None if it is empty."""
         dataset = self._numeric(group, name, 1)

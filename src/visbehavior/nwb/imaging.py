@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue
+from visbehavior.image import Image
 from visbehavior.nwb.file import NwbFile, Piece, optional
 from visbehavior.nwb.open_file import OpenFile
 from visbehavior.reader import NOTHING, every_column
@@ -74,6 +75,26 @@ def _optional_numbers(group: str, path: str) -> Piece:
     return optional(methodcaller("numbers", folder, name), folder)
 
 
+def read_frames(file: NwbFile, table: Table, start: int, stop: int) -> NDArray[Any]:
+    """Return a range of frames of a table's traces: frames x cells."""
+    folder, name = _trace_path(table)
+    return file.read_one(methodcaller("rows", folder, name, start, stop))
+
+
+def read_trace_shape(file: NwbFile, table: Table) -> tuple[int, ...] | None:
+    """Return the shape of a table's traces, frames x cells; None if an optional table is absent."""
+    folder, name = _trace_path(table)
+    shape = methodcaller("shape", folder, name)
+    found: tuple[int, ...] | None = file.read_one(optional(shape, folder) if table.optional else shape)
+    return found
+
+
+def _trace_path(table: Table) -> tuple[str, str]:
+    path = next(str(column.path) for column in table if column.dtype == "trace" and column.path is not None)
+    folder, _, name = f"{table.group}/{path}".rpartition("/")
+    return folder, name
+
+
 def read_events(
     file: NwbFile, wanted: Callable[[str], bool] = every_column, known: Mapping[str, Any] = NOTHING
 ) -> dict[str, Any]:
@@ -81,17 +102,29 @@ def read_events(
     table = EVENTS
     pieces: dict[str, Piece] = {EVENT_ROWS: methodcaller("whole_numbers", table.group, EVENT_ROWS)}
     for column in table:
-        if column.path is not None:
+        if column.path is not None and wanted(column.name):
             ndim = 2 if column.dtype == "trace" else 1
             pieces[column.name] = methodcaller("numbers", table.group, column.path, ndim)
     return file.read(pieces)
 
 
-def read_image(file: NwbFile, name: str) -> tuple[NDArray[Any], float]:
-    """Return a stored image, and the size of its pixels (mm)."""
+def read_image(file: NwbFile, name: str) -> Image:
+    """Return a stored image."""
+    pieces: dict[str, Piece] = {
+        "pixels": methodcaller("numbers", IMAGES_GROUP, name, 2),
+        "size": _pixel_size_of(file, name),
+    }
+    values = file.read(pieces)
+    return Image(values["pixels"], [values["size"]] * 2)
 
-    def read(opened: OpenFile) -> tuple[NDArray[Any], float]:
-        pixels = opened.numbers(IMAGES_GROUP, name, 2)
+
+def read_pixel_size(file: NwbFile, name: str) -> float:
+    """Return the size of the pixels of a stored image (mm), without its pixels."""
+    return file.read_one(_pixel_size_of(file, name))
+
+
+def _pixel_size_of(file: NwbFile, name: str) -> Callable[[OpenFile], float]:
+    def read(opened: OpenFile) -> float:
         resolution = opened.dataset_attribute(IMAGES_GROUP, name, "resolution")
         if not isinstance(resolution, float) or not 0 < resolution < np.inf:
             raise BadValue(
@@ -100,9 +133,9 @@ def read_image(file: NwbFile, name: str) -> tuple[NDArray[Any], float]:
                 name=name,
             )
         # The file says pixels per cm and stores cm per pixel.
-        return pixels, resolution * _MM_PER_CM
+        return resolution * _MM_PER_CM
 
-    return file.read_one(read)
+    return read
 
 
 IMAGING_READERS = {

@@ -13,6 +13,7 @@ from visbehavior.extras import import_extra
 from visbehavior.nwb import extensions
 from visbehavior.nwb.metadata import NO_TEXT
 from visbehavior.schema.columns import Table
+from visbehavior.schema.imaging import IMAGING_METADATA
 from visbehavior.schema.session import METADATA, TASK_PARAMETERS
 
 NO_AGE = "null"
@@ -23,8 +24,14 @@ _SPECIES = "Mus musculus"
 _WRITTEN_IF_NONE = ("reporter_line", "behavior_session_uuid")
 
 
-def make_nwb_file(session: Any) -> Any:
+def make_nwb_file(session: Any, imaging: Mapping[str, Any] | None = None) -> Any:
     """Return a pynwb file with the metadata and task parameters of a session.
+
+    Parameters
+    ----------
+    session : BehaviorSession
+    imaging : mapping or None
+        Entries of an imaging plane; None for a session of behavior alone.
 
     Raises
     ------
@@ -49,7 +56,8 @@ def make_nwb_file(session: Any) -> Any:
     source = getattr(getattr(session, "source", None), "location", type(session).__name__)
     file = pynwb.NWBFile(
         session_description="Visual Behavior: change detection task",
-        identifier=str(getattr(session, "ecephys_session_id", metadata["behavior_session_id"])),
+        # AllenSDK reads the id of an imaging plane or a recording here.
+        identifier=str(_identifier(session, metadata, imaging)),
         session_start_time=metadata["date_of_acquisition"],
         experiment_description="Mice detect changes of flashed images and lick for water.",
         institution=INSTITUTION if str(metadata["project_code"]).startswith(INSTITUTION_PROJECTS) else None,
@@ -59,10 +67,24 @@ def make_nwb_file(session: Any) -> Any:
     )
     file.add_device(files.Device(name=rig, description="The rig."))
     file.subject = _container("BehaviorSubject", METADATA, "subject", metadata, **_subject(metadata))
-    file.add_lab_meta_data(_container("BehaviorMetadata", METADATA, "metadata", metadata, name="metadata"))
+    file.add_lab_meta_data(_session_metadata(metadata, imaging))
     task = dict(get_attribute(session, TASK_PARAMETERS))
     file.add_lab_meta_data(_container("BehaviorTaskParameters", TASK_PARAMETERS, "", task, name="task_parameters"))
     return file
+
+
+def _session_metadata(metadata: Mapping[str, Any], imaging: Mapping[str, Any] | None) -> Any:
+    if imaging is None:
+        return _container("BehaviorMetadata", METADATA, "metadata", metadata, name="metadata")
+    attributes = extensions.stored_attributes(IMAGING_METADATA, "")
+    stored = {name: int(imaging[name]) for name in attributes if imaging.get(name) is not None}
+    return _container("OphysBehaviorMetadata", METADATA, "metadata", metadata, name="metadata", **stored)
+
+
+def _identifier(session: Any, metadata: Mapping[str, Any], imaging: Mapping[str, Any] | None) -> Any:
+    recording = getattr(session, "ecephys_session_id", None)
+    number = metadata["behavior_session_id"] if recording is None else recording
+    return (imaging or {}).get("ophys_experiment_id", number)
 
 
 def get_attribute(session: Any, table: Table) -> Any:

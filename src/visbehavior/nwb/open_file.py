@@ -90,6 +90,10 @@ class OpenFile(ABC):
     def ends(self, group: str, name: str) -> tuple[float, float] | None:
         """Return the first and the last value of a numeric dataset; None if it is empty."""
 
+    def rows(self, group: str, name: str, start: int, stop: int) -> NDArray[Any]:
+        """Return rows of a dataset of numbers with two dimensions. Storage that can read them alone should do so."""
+        return self.numbers(group, name, 2)[start:stop]
+
     def extent(self, group: str, name: str, ndim: int) -> Extent | None:
         """Return the position of a dataset in the file; None if it cannot be mapped into memory."""
         return None

@@ -12,9 +12,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from visbehavior.image import Image
 from visbehavior.nwb.eye_tracking import read_eye_tracking
 from visbehavior.nwb.file import NwbFile, optional
-from visbehavior.nwb.imaging import IMAGING_READERS, read_image
+from visbehavior.nwb.imaging import IMAGING_READERS, read_frames, read_image, read_pixel_size, read_trace_shape
 from visbehavior.nwb.metadata import read_imaging_metadata, read_metadata, read_task_parameters
 from visbehavior.nwb.presentations import presentation_groups, read_layout, read_presentations
 from visbehavior.nwb.recording import count_probes, count_units
@@ -122,8 +123,25 @@ class NwbReader:
         read = read_dictionary if table.kind == "dictionary" else read_series
         return read(self._file, table, wanted, known)
 
-    def read_image(self, name: str) -> tuple[NDArray[Any], float]:
-        """Return a stored image of an imaging plane, and the size of its pixels (mm)."""
+    def read_frames(self, table: Table, start: int, stop: int) -> NDArray[Any]:
+        """Return a range of frames of an imaging plane's traces: frames x cells."""
+        return read_frames(self._file, table, start, stop)
+
+    def read_trace_shape(self, table: Table) -> tuple[int, ...] | None:
+        """Return the shape of an imaging plane's traces, frames x cells; None if an optional table is absent."""
+        return read_trace_shape(self._file, table)
+
+    def read_pixel_size(self, name: str) -> float:
+        """Return the size of the pixels of a stored image of an imaging plane (mm)."""
+        return read_pixel_size(self._file, name)
+
+    @property
+    def is_local(self) -> bool:
+        """True if the file is on disk, so that its traces are mapped into memory."""
+        return self._file.local_path is not None
+
+    def read_image(self, name: str) -> Image:
+        """Return a stored image of an imaging plane."""
         return read_image(self._file, name)
 
     def count_rows(self, table: Table) -> int | None:

@@ -18,6 +18,7 @@ from visbehavior.atomic import atomic_write
 from visbehavior.errors import BadValue, CannotWrite, MissingData, VisBehaviorWarning
 from visbehavior.extras import import_extra
 from visbehavior.nwb import extensions
+from visbehavior.nwb.imaging_writer import add_imaging, imaging_entries, is_imaging, with_all_rois
 from visbehavior.nwb.nwb_header import get_attribute, make_nwb_file
 from visbehavior.nwb.trials import ID_COLUMN
 from visbehavior.schema.columns import MISSING_TEXT, Table
@@ -48,17 +49,19 @@ def write_nwb(
     *,
     templates: bool | None = None,
     compress_templates: bool = False,
+    include_imaging: bool = True,
     overwrite: bool = False,
 ) -> Path:
-    """Write a session as an NWB file, in the layout of release 1.1.0.
+    """Write a session or an imaging plane as an NWB file, in the layout of release 1.1.0.
 
-    AllenSDK 2.16 and `BehaviorSession.from_nwb_path` return the same tables from the file. The file appears under its name
+    AllenSDK 2.16 and our `from_nwb_path` return the same tables from the file. The file appears under its name
     when it is complete; an interruption leaves no file.
 
     Parameters
     ----------
-    session : BehaviorSession
-        Or any object with its attributes, under the names of AllenSDK 2.16.
+    session : BehaviorSession or BehaviorOphysExperiment
+        Or any object with its attributes, under the names of AllenSDK 2.16. Of an imaging plane all ROIs are written, also
+        invalid ones that it was opened without.
     path : str or os.PathLike
         The file.
     templates : bool or None
@@ -66,6 +69,8 @@ def write_nwb(
         rig's pickle has them if its image set is available.
     compress_templates : bool
         Whether to compress the images (gzip): smaller, but slower to read than uncompressed ones, which can be mapped.
+    include_imaging : bool
+        Whether to write the cells, traces, events and images of an imaging plane, and not its behavior alone.
     overwrite : bool
         Whether to replace an existing file. The file that the session is read from is never replaced.
 
@@ -91,11 +96,11 @@ def write_nwb(
     encoder's voltages, which AllenSDK's reader requires.
     """
     target = parse_path("path", path).absolute()
-    check_flags(compress_templates=compress_templates, overwrite=overwrite)
+    check_flags(compress_templates=compress_templates, include_imaging=include_imaging, overwrite=overwrite)
     if templates is not None:
         check_flags(templates=templates)
     _check_target(session, target, overwrite)
-    file = to_nwb(session, templates=templates, compress_templates=compress_templates)
+    file = to_nwb(session, templates=templates, compress_templates=compress_templates, include_imaging=include_imaging)
     with atomic_write(target, needed=_array_bytes(file)) as part:
         # pynwb warns of names that do not end with .nwb; the temporary name does not.
         with warnings.catch_warnings():
@@ -107,7 +112,9 @@ def write_nwb(
     return target
 
 
-def to_nwb(session: Any, *, templates: bool | None = None, compress_templates: bool = False) -> Any:
+def to_nwb(
+    session: Any, *, templates: bool | None = None, compress_templates: bool = False, include_imaging: bool = True
+) -> Any:
     """Return a session as a pynwb file in memory, in the layout of release 1.1.0.
 
     Parameters and errors as for `write_nwb`.
@@ -124,7 +131,8 @@ def to_nwb(session: Any, *, templates: bool | None = None, compress_templates: b
         )
     _check_columns(STIMULUS_PRESENTATIONS, presentations)
     images = _templates(session, templates)
-    file = make_nwb_file(session)
+    plane = with_all_rois(session) if include_imaging and is_imaging(session) else None
+    file = make_nwb_file(session, None if plane is None else imaging_entries(plane.metadata))
     for table in SERIES_TABLES:
         _add_table(file, session, table)
     file.trials = _intervals("trials", "Trials of the task.", _trials(get_attribute(session, TRIALS)))
@@ -133,6 +141,8 @@ def to_nwb(session: Any, *, templates: bool | None = None, compress_templates: b
     _add_rig_geometry(file, dict(get_attribute(session, EYE_TRACKING_RIG_GEOMETRY)))
     if images is not None:
         _add_templates(file, images, compress_templates)
+    if plane is not None:
+        add_imaging(file, plane)
     return file
 
 

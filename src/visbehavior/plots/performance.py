@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,38 +13,70 @@ from numpy.typing import NDArray
 from visbehavior.analysis.checks import get_numbers
 from visbehavior.arguments import as_float
 from visbehavior.errors import BadValue, MissingData, brief_repr
-from visbehavior.plots.figure import check_axes
+from visbehavior.plots.colors import KINDS, STAGE_ALPHA, stage_color
+from visbehavior.plots.figure import (
+    LINE_HEIGHT,
+    POINTS_PER_INCH,
+    add_legend,
+    axes_size,
+    check_axes,
+    font_size,
+    foreground,
+    has_legend_below,
+    new_figure,
+    set_labels,
+)
+from visbehavior.schema.session_type import parse_session_type
 
-# Color (Paul Tol's "bright" scheme) and marker of each kind of session. The markers also work without color.
-KIND_STYLES = {
-    "training": ("#4477AA", "o"),
-    "habituation to the microscope": ("#CCBB44", "s"),
-    "imaging rig, active": ("#228833", "^"),
-    "imaging rig, passive": ("#EE6677", "v"),
-}
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PASSIVE = "imaging, passive"
+TRAINING = "training"
+HABITUATION = "habituation"
+ACTIVE = "imaging, active"
+NO_DPRIME = "no d'"
+KIND_MARKERS = {TRAINING: "o", HABITUATION: "s", ACTIVE: "^", PASSIVE: "v"}
+"""Marker of each kind of session. They also work without color."""
+SHORT_NAMES = "; T: TRAINING, O: OPHYS"
+"""Explanation of the names of stages in narrow axes, T3 for TRAINING_3."""
+
 _REQUIRED_COLUMNS = ("mouse_id", "session_type", "date_of_acquisition", "max_dprime")
 _ID_LIMIT = 2**63
 _LISTED_MICE = 10
-_BAND_COLORS = ("#FFFFFF", "#E8E8E8")
+# Inches. The figure gets wider with the number of days.
+_HEIGHT = 6.0
+_WIDTHS = (9.0, 16.0)
+_WIDTH_PER_DAY = 0.08
+_LEGEND_AND_MARGINS = 4.0
+# The name of a stage in narrow axes: its first letter and number. Its width with a gap, in font sizes.
+_SHORT_NAME = re.compile(r"^([A-Z])[A-Z]*_(\d+).*$", re.ASCII)
+_SHORT_WIDTH = 1.7
+# Days on each side of the first and the last session.
+_MARGIN = 0.5
 
 
-def plot_max_dprime(sessions: pd.DataFrame, ax: Any) -> Any:
-    """Plot the maximum rolling d' of each session of a mouse, in order of acquisition.
+def plot_max_dprime(sessions: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Plot the maximum rolling d' of each session of a mouse over the days of training and imaging.
 
     Draws one marker per session, with color and shape by kind of session (training, habituation, active or passive
-    imaging), and a line that connects them. Sessions without d' (no go or no catch trials) are crosses at the bottom.
+    imaging), and a line that connects the active sessions: in passive ones d' is 0 by definition. Colored bands are the
+    stages, with their names above; names that would overlap are left out. Sessions without d' (no go or no catch trials)
+    are crosses at the bottom.
 
     Parameters
     ----------
     sessions : pandas.DataFrame
         One row per session of one mouse, with columns mouse_id, session_type, date_of_acquisition and max_dprime, as
         returned by `compute_performance_table`.
-    ax : matplotlib.axes.Axes
-        Axes to draw on. The legend is placed to the right of the axes: use a figure with ``layout="constrained"``.
+    ax : matplotlib.axes.Axes or None
+        Axes to draw on. None: a new figure. The legend is placed to the right of the axes, or below small ones: use a
+        figure with ``layout="constrained"``.
 
     Returns
     -------
     matplotlib.axes.Axes
+        x is the time since the first session (days). The names of the stages are ticks of its first child axes.
 
     Raises
     ------
@@ -56,28 +89,37 @@ def plot_max_dprime(sessions: pd.DataFrame, ax: Any) -> Any:
     """
     check_axes(ax)
     mouse_id = _validate_sessions(sessions)
-    ordered = _sort_by_date(sessions)
-    dprime = get_numbers(ordered, "max_dprime", "sessions")
-    _draw_background(ax, len(ordered))
-    _draw_dprime(ax, dprime, ordered["session_type"].map(session_kind))
-    _set_limits(ax, dprime)
-    labels = ordered["session_type"].fillna("unknown").tolist()
-    ax.set_xticks(np.arange(len(ordered)), labels, rotation=55, ha="right", rotation_mode="anchor")
-    ax.set_xlabel("session type, in order of acquisition")
-    ax.set_ylabel("greatest rolling d' (z units)")
-    ax.set_title(f"Greatest rolling d' of every session of mouse {mouse_id}")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.005, 1.0), borderaxespad=0, frameon=False)
+    ordered = sessions.assign(day=_count_days(sessions)).sort_values("day", kind="stable")
+    days, dprime = ordered["day"].to_numpy(), get_numbers(ordered, "max_dprime", "sessions")
+    session_types = ordered["session_type"].fillna("unknown")
+    if ax is None:
+        width = _LEGEND_AND_MARGINS + _WIDTH_PER_DAY * days[-1]
+        _, ax = new_figure(float(np.clip(width, *_WIDTHS)), _HEIGHT)
+    x_label = "days since the first session" + (SHORT_NAMES if has_legend_below(ax) else "")
+    set_labels(ax, x_label, "max d' (z units)", f"Maximum rolling d' of each session, mouse {mouse_id}")
+    _set_limits(ax, days, dprime)
+    _draw_stages(ax, days, session_types.tolist())
+    add_legend(ax, _draw_dprime(ax, days, dprime, session_types.map(session_kind).to_numpy()))
     return ax
 
 
 def session_kind(session_type: Any) -> str:
-    """Return the kind of a session, a key of `KIND_STYLES`, from its session type."""
-    text = str(session_type)
-    if "passive" in text:
-        return "imaging rig, passive"
-    if "habituation" in text or text.startswith("OPHYS_0"):
-        return "habituation to the microscope"
-    return "imaging rig, active" if text.startswith("OPHYS") else "training"
+    """Return the kind of a session, a key of `KIND_MARKERS`, from its session type."""
+    parsed = parse_session_type(str(session_type))
+    if parsed.is_passive:
+        return PASSIVE
+    if parsed.is_habituation:
+        return HABITUATION
+    return ACTIVE if parsed.phase == "OPHYS" else TRAINING
+
+
+def stage_label(session_type: str) -> str:
+    """Return a short name of a stage: ``TRAINING_3 A`` for TRAINING_3_images_A_10uL_reward."""
+    parsed = parse_session_type(session_type)
+    if parsed.number is None:
+        return session_type
+    words = [f"{parsed.phase}_{parsed.number}", parsed.image_set_letter, "passive" if parsed.is_passive else None]
+    return " ".join(word for word in words if word)
 
 
 def _validate_sessions(sessions: pd.DataFrame) -> str:
@@ -124,38 +166,80 @@ def _is_text_or_missing(value: Any) -> bool:
     return isinstance(value, str) or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 
 
-def _sort_by_date(sessions: pd.DataFrame) -> pd.DataFrame:
+def _count_days(sessions: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the time of each session since the first one, in days."""
+    name = "date_of_acquisition"
     try:
-        return sessions.sort_values("date_of_acquisition", kind="stable")
-    except (TypeError, ValueError) as error:
+        dates = pd.to_datetime(sessions[name], utc=True)
+    except (ArithmeticError, TypeError, ValueError) as error:
         raise BadValue(
-            f"The sessions cannot be sorted by date_of_acquisition: {error}. Expected one date in each row.",
-            name="date_of_acquisition",
+            f"The sessions cannot be sorted by {name}: {error}. Expected one date in each row.", name=name
         ) from error
+    if dates.isna().any():
+        raise BadValue(f"The column {name} of sessions has rows without a date. Expected one in each row.", name=name)
+    days: NDArray[np.float64] = ((dates - dates.min()) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
+    return days
 
 
-def _draw_background(ax: Any, count: int) -> None:
-    for i in range(count):
-        ax.axvspan(i - 0.5, i + 0.5, facecolor=_BAND_COLORS[i % 2], zorder=0)
+def _draw_stages(ax: Axes, days: NDArray[np.float64], session_types: list[str]) -> None:
+    """Draw a band for each run of sessions of a stage, and name the bands above."""
+    labels = [stage_label(text) for text in session_types]
+    first = np.flatnonzero([i == 0 or labels[i] != labels[i - 1] for i in range(len(labels))])
+    middles = (days[first[1:]] + days[first[1:] - 1]) / 2
+    edges = np.concatenate([[days[0] - _MARGIN], middles, [days[-1] + _MARGIN]])
+    for i, row in enumerate(first.tolist()):
+        stage = parse_session_type(session_types[row])
+        color = stage_color(stage.phase, stage.number)
+        ax.axvspan(edges[i], edges[i + 1], facecolor=color, alpha=STAGE_ALPHA, linewidth=0, zorder=0, label=labels[row])
+    _name_stages(ax, (edges[:-1] + edges[1:]) / 2, np.diff(edges), [labels[row] for row in first])
 
 
-def _draw_dprime(ax: Any, dprime: NDArray[np.float64], kinds: pd.Series) -> None:
-    x = np.arange(len(dprime))
-    missing = np.isnan(dprime)
-    ax.plot(x, dprime, color="#888888", linewidth=1, zorder=1)
-    ax.axhline(0, color="#888888", linewidth=0.8, zorder=1)
-    for kind, (color, marker) in KIND_STYLES.items():
-        mask = (kinds == kind).to_numpy() & ~missing
+def _name_stages(ax: Axes, centers: NDArray[np.float64], widths: NDArray[np.float64], labels: list[str]) -> None:
+    """Write the names of stages above the axes, those of the widest bands first, without overlap."""
+    size = 0.9 * font_size(ax, "xtick.labelsize")
+    low, high = ax.get_xlim()
+    is_short = has_legend_below(ax)
+    if is_short:
+        labels = [_SHORT_NAME.sub(r"\1\2", label) for label in labels]
+    distance = size * (_SHORT_WIDTH if is_short else LINE_HEIGHT) / POINTS_PER_INCH / axes_size(ax)[0] * (high - low)
+    named: list[int] = []
+    for i in np.argsort(-widths, kind="stable").tolist():
+        if all(abs(centers[i] - centers[other]) >= distance for other in named):
+            named.append(i)
+    named.sort()
+    top = ax.secondary_xaxis("top")
+    top.set_xticks(
+        centers[named], [labels[i] for i in named], rotation=0 if is_short else 90, fontsize=size, parse_math=False
+    )
+    top.tick_params(length=2)
+
+
+def _draw_dprime(ax: Axes, days: NDArray[np.float64], dprime: NDArray[np.float64], kinds: NDArray[Any]) -> list[Any]:
+    color, missing, active = foreground(ax), np.isnan(dprime), kinds != PASSIVE
+    ax.plot(days[active], dprime[active], color=color, alpha=0.6, linewidth=1, zorder=1, label="active sessions")
+    ax.axhline(0, color=color, alpha=0.6, linewidth=0.8, zorder=1)
+    handles: list[Any] = []
+    size = 0.6 * font_size(ax)
+    for kind, marker in KIND_MARKERS.items():
+        mask = (kinds == kind) & ~missing
         if mask.any():
-            style = {"color": color, "marker": marker, "markersize": 7, "label": kind}
-            ax.plot(x[mask], dprime[mask], linestyle="none", zorder=2, **style)
-    if missing.any():
-        style = {"color": "#555555", "marker": "x", "label": "no d': no go or no catch trials"}
-        y = np.full(missing.sum(), 0.03)
-        ax.plot(x[missing], y, linestyle="none", transform=ax.get_xaxis_transform(), **style)
+            style: dict[str, Any] = {"color": KINDS[kind], "marker": marker, "markersize": size, "label": kind}
+            style |= {"markeredgecolor": color, "markeredgewidth": 0.5, "linestyle": "none"}
+            handles += ax.plot(days[mask], dprime[mask], zorder=2, **style)
+    return handles + _draw_missing(ax, days[missing], size)
 
 
-def _set_limits(ax: Any, dprime: NDArray[np.float64]) -> None:
+def _draw_missing(ax: Axes, days: NDArray[np.float64], size: float) -> list[Any]:
+    """Draw a cross at the bottom for each session without d'."""
+    if not len(days):
+        return []
+    style: dict[str, Any] = {"color": foreground(ax), "marker": "x", "linestyle": "none", "markersize": size}
+    y, transform = np.full(len(days), 0.03), ax.get_xaxis_transform()
+    lines: list[Any] = ax.plot(days, y, transform=transform, label=NO_DPRIME, **style)
+    return lines
+
+
+def _set_limits(ax: Axes, days: NDArray[np.float64], dprime: NDArray[np.float64]) -> None:
     low, high = np.nanmin(dprime, initial=0.0), np.nanmax(dprime, initial=1.0)
     ax.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
-    ax.set_xlim(-0.5, len(dprime) - 0.5)
+    ax.set_xlim(-_MARGIN, days[-1] + _MARGIN)

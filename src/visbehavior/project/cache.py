@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +17,8 @@ from visbehavior.project.ids import Ids, list_ids
 from visbehavior.project.manifest import MOVIE
 from visbehavior.project.ophys import DATA_SET
 from visbehavior.project.project_cache import ProjectCache
+from visbehavior.project.table_keywords import apply_keywords
+from visbehavior.schema.columns import Table
 from visbehavior.schema.project import (
     BEHAVIOR_SESSION_TABLE,
     OPHYS_CELLS_TABLE,
@@ -39,21 +42,56 @@ class VisualBehaviorOphysProjectCache(ProjectCache):
     _data_set = DATA_SET
     _experiment_class: ClassVar[type[BehaviorOphysExperiment]] = BehaviorOphysExperiment
 
-    def get_behavior_session_table(self, **_: Any) -> pd.DataFrame:
-        """Return the table of behavior sessions, `visbehavior.schema.project.BEHAVIOR_SESSION_TABLE`. AllenSDK's keywords are ignored."""
-        return self._release.table(BEHAVIOR_SESSION_TABLE)
+    def get_behavior_session_table(self, suppress: Iterable[str] | None = None, **allensdk: Any) -> pd.DataFrame:
+        """Return the table of behavior sessions, `visbehavior.schema.project.BEHAVIOR_SESSION_TABLE`.
 
-    def get_ophys_session_table(self, **_: Any) -> pd.DataFrame:
-        """Return the table of imaging sessions, `visbehavior.schema.project.OPHYS_SESSION_TABLE`. AllenSDK's keywords are ignored."""
-        return self._release.table(OPHYS_SESSION_TABLE)
+        Parameters
+        ----------
+        suppress : iterable of str or None
+            Columns to leave out.
+        **allensdk
+            AllenSDK's keywords as_df, include_ophys_data and include_trial_metrics, which change nothing. Any other keyword is
+            a TypeError.
+        """
+        return self._project_table(BEHAVIOR_SESSION_TABLE, suppress=suppress, **allensdk)
 
-    def get_ophys_experiment_table(self, **_: Any) -> pd.DataFrame:
-        """Return the table of imaging planes, `visbehavior.schema.project.OPHYS_EXPERIMENT_TABLE`. AllenSDK's keywords are ignored."""
-        return self._release.table(OPHYS_EXPERIMENT_TABLE)
+    def get_ophys_session_table(self, suppress: Iterable[str] | None = None, **allensdk: Any) -> pd.DataFrame:
+        """Return the table of imaging sessions, `visbehavior.schema.project.OPHYS_SESSION_TABLE`.
 
-    def get_ophys_cells_table(self) -> pd.DataFrame:
-        """Return the table of cells (regions of interest), `visbehavior.schema.project.OPHYS_CELLS_TABLE`. Releases 0.x have none."""
-        return self._release.table(OPHYS_CELLS_TABLE)
+        Parameters
+        ----------
+        suppress : iterable of str or None
+            Columns to leave out.
+        **allensdk
+            AllenSDK's keywords: with ``index_column="ophys_experiment_id"`` there is a row per imaging plane; as_df and
+            include_behavior_data change nothing. Any other keyword is a TypeError.
+        """
+        return self._project_table(OPHYS_SESSION_TABLE, suppress=suppress, **allensdk)
+
+    def get_ophys_experiment_table(self, suppress: Iterable[str] | None = None, **allensdk: Any) -> pd.DataFrame:
+        """Return the table of imaging planes, `visbehavior.schema.project.OPHYS_EXPERIMENT_TABLE`.
+
+        Parameters
+        ----------
+        suppress : iterable of str or None
+            Columns to leave out.
+        **allensdk
+            AllenSDK's keyword as_df, which changes nothing. Any other keyword is a TypeError.
+        """
+        return self._project_table(OPHYS_EXPERIMENT_TABLE, suppress=suppress, **allensdk)
+
+    def get_ophys_cells_table(self, suppress: Iterable[str] | None = None) -> pd.DataFrame:
+        """Return the table of cells (regions of interest), `visbehavior.schema.project.OPHYS_CELLS_TABLE`. Releases 0.x have none.
+
+        Parameters
+        ----------
+        suppress : iterable of str or None
+            Columns to leave out.
+        """
+        return self._project_table(OPHYS_CELLS_TABLE, suppress=suppress)
+
+    def _project_table(self, table: Table, **keywords: Any) -> pd.DataFrame:
+        return apply_keywords(self._release.table(table), table, keywords)
 
     def get_behavior_ophys_experiment(
         self, ophys_experiment_id: int | str, download: bool = False
@@ -125,6 +163,21 @@ class VisualBehaviorOphysProjectCache(ProjectCache):
                 "download() was given no ids. Name behavior_session_ids or ophys_experiment_ids: a complete release has 1.5 TB."
             )
         return self._download(session_ids, plane_ids, jobs, progress, failures)
+
+    def file_path(self, behavior_session_or_experiment_id: int | str) -> Path:
+        """Return the path of the complete file of a behavior session or of an imaging plane in the cache folder.
+
+        Raises
+        ------
+        NotFound
+            If there is no such session or plane.
+        NotCached
+            If the complete file is not in the cache. `download` downloads it.
+        """
+        number = parse_id(behavior_session_or_experiment_id)
+        is_plane = number in self._release.table(OPHYS_EXPERIMENT_TABLE).index
+        entries = [self._release.plane_file(number)] if is_plane else self._release.session_files(number)
+        return self._find_complete(entries, f"ophys_experiment_ids={number}" if is_plane else str(number))
 
     def get_raw_natural_movie(self) -> NDArray[np.uint8]:
         """Return the natural movie before it was warped for the monitor; its file (166 MB) is downloaded once.

@@ -24,6 +24,7 @@ _LISTED_BY = {
 }
 _OTHER_DATA_SET = "Sessions with Neuropixels recordings are in VisualBehaviorNeuropixelsProjectCache, on the command line --project neuropixels."
 _EXPERIMENT_KINDS = ("ophys_experiment_id", "ophys_session_id", "ophys_container_id", "behavior_session_id")
+_SESSION_KINDS = ("behavior_session_id", "ophys_session_id")
 _CELL_KINDS = ("cell_roi_id", "cell_specimen_id")
 
 
@@ -82,6 +83,23 @@ def explain_mouse_id(number: int, sessions: pd.DataFrame) -> str:
     if "mouse_id" in sessions and (sessions["mouse_id"].astype(str) == str(number)).any():
         return f"{number} is a mouse: get_mouse({number}) lists its sessions."
     return ""
+
+
+def explain_unknown_mouse(mouse_id: object, sessions: pd.DataFrame) -> str:
+    """Explain why there is no such mouse: the id may be that of one of its sessions.
+
+    Parameters
+    ----------
+    mouse_id : int or str
+    sessions : pandas.DataFrame
+        The behavior session table.
+    """
+    columns = sessions.reset_index()
+    for kind in (kind for kind in _SESSION_KINDS if kind in columns):
+        mice = columns.loc[columns[kind].astype(str).str.removesuffix(".0") == str(mouse_id), "mouse_id"].unique()
+        if len(mice) == 1:
+            return f"{mouse_id} is {_article(kind)} {kind}, of mouse {mice[0]}."
+    return "get_mice() lists them."
 
 
 def _find_cell(number: int, planes: pd.DataFrame, expected: str, read_table: Callable[[Table], pd.DataFrame]) -> str:

@@ -121,7 +121,9 @@ def is_version(version: object) -> bool:
 
 
 def check_manifest_name(name: str, project: Project = OPHYS) -> str:
-    """Return the name of a manifest; BadValue if it is not one of the project."""
+    """Return the name of a manifest of the project, which may be given by its version, such as "1.1.0"; BadValue if it is neither."""
+    if is_version(name):
+        return manifest_file_name(name, project)
     if not isinstance(name, str) or manifest_version(name, project) is None:
         example = manifest_file_name(project.releases[0], project)
         raise BadValue(

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from visbehavior._version import __version__
-from visbehavior.analysis.performance import TRIAL_COLUMNS, compute_performance_metrics
+from visbehavior.analysis.performance import TRIAL_COLUMNS, compute_performance_metrics, compute_session_rates
 from visbehavior.errors import VisBehaviorError
 from visbehavior.interrupts import iterate_completed
 from visbehavior.processes import threads
@@ -172,12 +172,13 @@ def join_metrics(sessions: pd.DataFrame, ids: Sequence[int], metrics: Mapping[in
 
 
 def _metrics_without_trials() -> Metrics:
-    return compute_performance_metrics({name: [] for name in TRIAL_COLUMNS}, {"volume": []})
+    trials: dict[str, list[Any]] = {name: [] for name in TRIAL_COLUMNS}
+    return compute_performance_metrics(trials, {"volume": []}) | compute_session_rates(trials)
 
 
 def _compute(release: Release, entries: Sequence[FileEntry], threshold: float) -> Metrics:
     with BehaviorSession(release.open_reader(entries)) as session:
-        return session.get_performance_metrics(threshold)
+        return session.get_performance_metrics(threshold) | session.get_session_rates()
 
 
 def _list_modules(package: Path) -> list[str]:

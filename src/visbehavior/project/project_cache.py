@@ -11,12 +11,13 @@ import pandas as pd
 
 from visbehavior.analysis.performance import check_threshold
 from visbehavior.arguments import check_failures, check_flags, check_jobs, parse_id, parse_path
-from visbehavior.errors import BadValue, NotFound, VisBehaviorError, brief_repr
+from visbehavior.errors import BadValue, NotCached, NotFound, VisBehaviorError, brief_repr
 from visbehavior.project.data_set import DataSet
 from visbehavior.project.files import ReleaseFiles, open_cache_folder
-from visbehavior.project.ids import Ids, list_ids, parse_ids
-from visbehavior.project.manifest import check_manifest_name, describe_changes
+from visbehavior.project.ids import Ids, explain_unknown_mouse, list_ids, parse_ids
+from visbehavior.project.manifest import FileEntry, check_manifest_name, describe_changes
 from visbehavior.project.metrics_cache import MetricsCache, compute_metrics, join_metrics
+from visbehavior.project.mice import add_day_and_stage, summarize_mice
 from visbehavior.project.release import Release
 from visbehavior.project.tables import select_mouse
 from visbehavior.project.verify import verify_files
@@ -46,11 +47,15 @@ class ProjectCache:
     _data_set: ClassVar[DataSet]
     _session_class: ClassVar[type[BehaviorSession]] = BehaviorSession
 
-    def __init__(self, files: ReleaseFiles, allensdk_version: str, version: str | None) -> None:
+    def __init__(
+        self,
+        files: ReleaseFiles | None = None,
+        allensdk_version: str = DEFAULT_ALLENSDK_VERSION,
+        version: str | None = None,
+    ) -> None:
         if not isinstance(files, ReleaseFiles):
-            raise BadValue(
-                f"{type(self).__name__}({brief_repr(files)}): open the data set with from_s3_cache() or from_local_cache()."
-            )
+            name = type(self).__name__
+            raise BadValue(f"Open the data set with {name}.from_s3_cache() or {name}.from_local_cache(folder).")
         self._files = files
         self._convention = parse_convention(allensdk_version)
         self.load_manifest(files.manifests.choose(version))
@@ -141,6 +146,32 @@ class ProjectCache:
         """Return the table of behavior sessions of the release."""
         return self._release.table(self._data_set.session_table)
 
+    def get_mice(self) -> pd.DataFrame:
+        """Return a row per mouse: what it is, when it was recorded, and how many sessions it has of each stage.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index mouse_id, sorted; sex, genotype, Cre line and indicator as far as the release has them; ``first_day`` and
+            ``last_day``; ``session_count`` and ``imaging_session_count`` or ``recording_session_count``; then the number of
+            sessions of each stage, such as ``TRAINING_1`` or ``OPHYS_4``.
+        """
+        marked = self._data_set.mark_kind(self.get_behavior_session_table())
+        return summarize_mice(marked, self._data_set.session_table)
+
+    def file_path(self, behavior_session_id: int | str) -> Path:
+        """Return the path of the complete file of a behavior session in the cache folder.
+
+        Raises
+        ------
+        NotFound
+            If there is no such session.
+        NotCached
+            If the complete file is not in the cache. `download` downloads it.
+        """
+        number = parse_id(behavior_session_id)
+        return self._find_complete(self._release.session_files(number), str(number))
+
     def get_mouse(self, mouse_id: int | str) -> pd.DataFrame:
         """Return the sessions of a mouse in order of acquisition.
 
@@ -161,8 +192,9 @@ class ProjectCache:
         """
         mouse = select_mouse(self.get_behavior_session_table(), mouse_id, self._data_set.session_table)
         if mouse.empty:
+            explanation = explain_unknown_mouse(mouse_id, self.get_behavior_session_table())
             raise NotFound(
-                f"Release {self._release.version} has no mouse {brief_repr(mouse_id)}. get_behavior_session_table()['mouse_id'] lists them.",
+                f"Release {self._release.version} has no mouse {brief_repr(mouse_id)}. {explanation}",
                 mouse_id=mouse_id,
             )
         return self._data_set.mark_kind(mouse)
@@ -266,8 +298,9 @@ class ProjectCache:
         Returns
         -------
         pandas.DataFrame
-            Index behavior_session_id, in the order of `ids`; the columns of `get_behavior_session_table`, then the metrics of
-            `BehaviorSession.get_performance_metrics` in their order. Where both have a count, the metrics' value is used.
+            Index behavior_session_id, in the order of `ids`; the columns of `get_behavior_session_table`; ``day``, counted from the
+            mouse's first session (0), and ``stage``, such as OPHYS_4; the metrics of `BehaviorSession.get_performance_metrics` in
+            their order; the plain rates and d' of `compute_session_rates`. Where two have a name, the later value is used.
         """
         check_threshold(engaged_trial_reward_rate_threshold)
         check_flags(progress=progress)
@@ -277,7 +310,7 @@ class ProjectCache:
         files = self._release.select_session_files(numbers, failures)
         stored = MetricsCache(self._files.records_folder, float(engaged_trial_reward_rate_threshold))
         metrics = compute_metrics(files, self._release, stored, failures, progress)
-        return join_metrics(table, numbers, metrics)
+        return join_metrics(add_day_and_stage(table, self._data_set.session_table), numbers, metrics)
 
     def verify(self, repair: bool = False, *, progress: bool = True) -> pd.DataFrame:
         """Hash all cached files of all cached releases, and compare the hashes with the manifests.
@@ -324,16 +357,16 @@ class ProjectCache:
         Parameters
         ----------
         manifest_name : str
-            One of `list_manifest_file_names`.
+            One of `list_manifest_file_names`, or a version such as "1.1.0".
 
         Raises
         ------
         NotFound, NotCached
             If there is no such release, or it is not cached and there is no network.
         """
-        manifest = self._files.manifests.load(check_manifest_name(manifest_name, self._data_set.project))
-        self._release = Release(self._files, manifest, self._convention, self._data_set)
-        self._files.manifests.record_last_used(manifest_name)
+        name = check_manifest_name(manifest_name, self._data_set.project)
+        self._release = Release(self._files, self._files.manifests.load(name), self._convention, self._data_set)
+        self._files.manifests.record_last_used(name)
 
     def load_latest_manifest(self) -> None:
         """Make the newest release the current one."""
@@ -343,6 +376,11 @@ class ProjectCache:
         """Return a text that lists the changes from one release to another."""
         names = [check_manifest_name(name, self._data_set.project) for name in (manifest_0_name, manifest_1_name)]
         return describe_changes(*map(self._files.manifests.load, names))
+
+    @property
+    def cache_dir(self) -> Path:
+        """Folder in which the files are kept."""
+        return self._files.folder
 
     @property
     def traffic(self) -> Traffic:
@@ -357,6 +395,17 @@ class ProjectCache:
     @classmethod
     def _files_of(cls, folder: Path, source: ObjectSource) -> ReleaseFiles:
         return ReleaseFiles(folder.absolute(), source, project=cls._data_set.project)
+
+    def _find_complete(self, entries: Sequence[FileEntry], arguments: str) -> Path:
+        """Return the path of the first complete file; `arguments` of download() download it."""
+        for entry in entries:
+            if (path := self._release.find(entry)) is not None:
+                return path
+        raise NotCached(
+            f"The complete file of {arguments.rpartition('=')[2]}, {entries[0].path}, is not in {self.cache_dir}. download({arguments}) "
+            "downloads it.",
+            path=entries[0].path,
+        )
 
     def _download(
         self,

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbehavior.arguments import parse_path
-from visbehavior.errors import BadValue, MissingData, VisBehaviorError, brief_repr
+from visbehavior.errors import BadValue, MissingData, VisBehaviorError, brief_repr, did_you_mean
 from visbehavior.raw.unpickle import read_pickle
 from visbehavior.schema import stimulus_pickle as pickle
 from visbehavior.schema.session_data import (
+    ALLENSDK_KEYS,
     FILES,
     SESSION_DATA_BY_KEY,
     SESSION_ID,
@@ -56,6 +57,7 @@ class RawSession:
             raise BadValue(f"session_data is {type(session_data).__name__}; expected a dictionary.", value=session_data)
         self.data = {key: value for key, value in session_data.items() if value is not None}
         for key, value in self.data.items():
+            _check_key(key)
             _check_type(key, value)
         file = self.data.get(STIMULUS_FILE.key)
         if file is None:
@@ -255,6 +257,15 @@ def id_in_name(path: str | os.PathLike[str]) -> int | None:
     """Return the session id in a file name: the first number of 6 to 18 digits."""
     number = _ID.search(Path(path).name)
     return int(number[0]) if number else None
+
+
+def _check_key(key: Any) -> None:
+    if key not in SESSION_DATA_BY_KEY and key not in ALLENSDK_KEYS:
+        raise BadValue(
+            f"session_data has an unknown key {brief_repr(key)}.{did_you_mean(key, SESSION_DATA_BY_KEY)} The known ones are "
+            f"{', '.join(SESSION_DATA_BY_KEY)}.",
+            name=key,
+        )
 
 
 def _check_type(key: str, value: Any) -> None:

@@ -13,6 +13,9 @@ def _entry(name: str, meaning: str, unit: str = "") -> Column:
     return Column(name=name, dtype="number", unit=unit, path=f"@{name}", required=False, meaning=meaning)
 
 
+NO_GROUP = -1
+"""Stored imaging_plane_group of a plane that is in no group; None in the metadata."""
+
 IMAGING_METADATA = Table(
     name="imaging_metadata",
     summary="Imaging plane, its session and its container, as stored.",
@@ -246,6 +249,19 @@ OPHYS_TIMESTAMPS = Table(
         ),
     ),
 )
+
+FILTERED_EVENTS = "filtered_events"
+TRACE_KINDS = {
+    "dff": DFF_TRACES,
+    "events": EVENTS,
+    FILTERED_EVENTS: EVENTS,
+    "corrected": CORRECTED_FLUORESCENCE_TRACES,
+    "demixed": DEMIXED_TRACES,
+    "neuropil": NEUROPIL_TRACES,
+}
+"""Kind of trace: the table that has it."""
+DEFAULT_TRACES = ("dff", "events")
+"""Kinds that are returned where none is named."""
 
 IMAGES_GROUP = f"{_OPHYS}/images"
 MAX_PROJECTION, AVERAGE_PROJECTION = "max_projection", "average_image"

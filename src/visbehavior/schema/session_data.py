@@ -175,3 +175,40 @@ SESSION_DATA_BY_KEY = {entry.key: entry for entry in SESSION_DATA}
 
 FILES = (STIMULUS_FILE, IMAGE_SET_FILE, GRATING_IMAGES_DIR, SYNC_FILE)
 """Entries with the path of a file or folder."""
+
+ALLENSDK_KEYS = frozenset(
+    [
+        "average_intensity_projection_image_file",
+        "behavior_session_uuid",
+        "cell_specimen_table_dict",
+        "container_id",
+        "date_of_birth",
+        "demix_file",
+        "dff_file",
+        "events_file",
+        "eye_tracking_filepath",
+        "eye_tracking_rig_geometry",
+        "foraging_id",
+        "imaging_plane_group",
+        "max_projection_file",
+        "movie_height",
+        "movie_width",
+        "neuropil_corrected_file",
+        "neuropil_file",
+        "ophys_cell_segmentation_run_id",
+        "ophys_experiment_id",
+        "ophys_session_id",
+        "plane_group_count",
+        "raw_eye_tracking_filepath",
+        "raw_eye_tracking_video_meta_data",
+        "rigid_motion_transform_file",
+        "segmentation_mask_image_file",
+        "session_name",
+        "stim_table_file",
+        "stimulus_name",
+        "surface_2p_pixel_size_um",
+        "targeted_depth",
+        "targeted_structure",
+    ]
+)
+"""Keys of AllenSDK's session data that are accepted and not used: they describe imaging and eye tracking."""

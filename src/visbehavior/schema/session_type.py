@@ -42,6 +42,11 @@ class SessionType:
     is_passive: bool
     is_habituation: bool
 
+    @property
+    def stage(self) -> str:
+        """Phase and number, such as OPHYS_2; "" for other texts."""
+        return "" if self.number is None else f"{self.phase}_{self.number}"
+
 
 def parse_session_type(text: str) -> SessionType:
     """Return the parts of a session type; any text is accepted."""

@@ -1,0 +1,1 @@
+"""Models of behavior, fitted to tables of flashes."""

@@ -1,0 +1,109 @@
+"""Search of the sigmas of a random-walk regression: the maximum of the evidence.
+
+Quasi-Newton (BFGS) in the logarithm of sigma. Steps are limited to `_MAX_STEP`, because a first step along the gradient
+would overshoot to sigmas at which the evidence is flat or has another, lower maximum.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from visbehavior.errors import brief_repr, warn
+from visbehavior.models.random_walk import Floats, Posterior, Walk, find_weights
+
+FIRST_SIGMA = 2.0**-4
+"""Sigma of each weight at which the search begins, as in the published fits."""
+SECOND_SIGMA = 2.0**-6
+"""Sigma at which it begins again, because the evidence has several maxima."""
+SIGMA_LIMITS = (1e-4, 64.0)
+"""Smallest and largest sigma. Over 5,000 flashes, a weight with the smallest one moves by 0.007."""
+_MAX_STEP = 1.0
+_MAX_ITERATIONS = 100
+_MAX_HALVINGS = 12
+_ENOUGH = 1e-4
+"""The search ends when the next step would raise the evidence by less than this."""
+
+
+def find_best_sigma(walk: Walk, names: pd.Index) -> Posterior:
+    """Find the sigmas with the greatest evidence from several starts, and warn if a weight runs away."""
+    first = find_sigma(walk)
+    second = find_sigma(walk, np.full(len(names), SECOND_SIGMA), first.weights)
+    best = max(first, second, key=lambda posterior: posterior.log_evidence)
+    for name in names[np.isclose(best.sigma, SIGMA_LIMITS[1])]:
+        warn(
+            f"The weight of {brief_repr(name)} runs away: its sigma reached the limit of {SIGMA_LIMITS[1]:g}. "
+            "The responses do not determine it."
+        )
+    return best
+
+
+def find_sigma(
+    walk: Walk, start: Floats | None = None, weights: Floats | None = None, *, prior_power: float = 0.0
+) -> Posterior:
+    """Find the sigmas with the greatest evidence.
+
+    Parameters
+    ----------
+    walk : Walk
+    start : numpy.ndarray, optional
+        Sigmas to begin with, shape (regressors,). Default: `FIRST_SIGMA` for each.
+    weights : numpy.ndarray, optional
+        Weights to begin with, shape (flashes, regressors).
+    prior_power : float
+        Maximize the evidence times each sigma to this power, instead of the evidence alone.
+
+    Returns
+    -------
+    Posterior
+        The most probable weights at the sigmas that were found.
+    """
+    first = np.full(walk.x.shape[1], FIRST_SIGMA) if start is None else np.clip(start, *SIGMA_LIMITS)
+    current = find_weights(walk, first, weights)
+    inverse = np.eye(len(first))
+    for _ in range(_MAX_ITERATIONS):
+        gradient = current.gradient + prior_power
+        step = _step(current.sigma, gradient, inverse)
+        if gradient @ step < _ENOUGH:
+            break
+        moved = _search_along(current, step, gradient, prior_power)
+        if moved is None:
+            break
+        inverse = _update(inverse, np.log(moved.sigma / current.sigma), current.gradient - moved.gradient)
+        current = moved
+    return current
+
+
+def _step(sigma: Floats, gradient: Floats, inverse: Floats) -> Floats:
+    """Return the step in log sigma. A sigma at a limit moves only away from it."""
+    logarithm, (lowest, highest) = np.log(sigma), np.log(SIGMA_LIMITS)
+    is_fixed = ((logarithm <= lowest) & (gradient < 0)) | ((logarithm >= highest) & (gradient > 0))
+    free = np.flatnonzero(~is_fixed)
+    step = np.zeros(len(gradient))
+    step[free] = inverse[np.ix_(free, free)] @ gradient[free]
+    step *= min(1.0, _MAX_STEP / max(np.abs(step).max(), np.finfo(float).tiny))
+    return np.clip(logarithm + step, lowest, highest) - logarithm
+
+
+def _search_along(current: Posterior, step: Floats, gradient: Floats, prior_power: float) -> Posterior | None:
+    """Halve a step until it raises the value enough; None if it never does."""
+    for halvings in range(_MAX_HALVINGS):
+        scaled = step * 0.5**halvings
+        sigma = np.clip(current.sigma * np.exp(scaled), *SIGMA_LIMITS)
+        moved = find_weights(current.walk, sigma, current.predict_weights(sigma))
+        if _value(moved, prior_power) >= _value(current, prior_power) + 1e-4 * (gradient @ scaled):
+            return moved
+    return None
+
+
+def _value(posterior: Posterior, prior_power: float) -> float:
+    return float(posterior.log_evidence + prior_power * np.log(posterior.sigma).sum())
+
+
+def _update(inverse: Floats, step: Floats, change: Floats) -> Floats:
+    """Return the estimate of the inverse of the negative Hessian after a step (BFGS)."""
+    product = step @ change
+    if product <= 1e-10 * np.sqrt((step @ step) * (change @ change)):
+        return inverse
+    left = np.eye(len(step)) - np.outer(step, change) / product
+    return left @ inverse @ left.T + np.outer(step, step) / product

@@ -1,0 +1,128 @@
+"""Expectation maximization of states: a logistic regression in each state of a hidden Markov chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from visbehavior.models.inputs import Responses
+from visbehavior.models.random_walk import Floats, logistic
+from visbehavior.models.state_space import Packing, Passes, pack, run_passes
+from visbehavior.models.weighted_logistic import improve_weights
+
+_STARTS = 4
+"""Random starts. Each runs for a few iterations, and the best one goes on."""
+_SHORT_RUN = 15
+MAX_ITERATIONS = 300
+"""Iterations of EM after which a fit counts as not converged."""
+_ENOUGH = 1e-3
+"""EM ends when an iteration raises the log-likelihood of all sessions by less than this."""
+_STAY = 0.95
+"""Probability of staying in a state at the start of EM."""
+_START_SPREAD = 0.7
+"""Standard deviation of the differences between states at the start of EM (log-odds)."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of states.
+
+    Parameters
+    ----------
+    initial : numpy.ndarray
+        Probability of each state at the first flash, shape (states,).
+    transition : numpy.ndarray
+        Probability of each state after each state, shape (states, states).
+    weights : numpy.ndarray
+        Weights of each state, shape (states, regressors).
+    """
+
+    initial: Floats
+    transition: Floats
+    weights: Floats
+
+
+@dataclass(frozen=True)
+class PackedSessions:
+    """Sessions as one table of packed rows."""
+
+    sessions: list[Responses]
+    packing: Packing
+    x: Floats
+    y: Floats
+
+    def log_likelihoods(self, weights: Floats) -> Floats:
+        """Return the log-likelihood of each response in each state, shape (rows, states)."""
+        log_odds = self.x @ weights.T
+        return -np.logaddexp(0, np.where(self.y[:, None] > 0, -log_odds, log_odds))
+
+
+def pack_sessions(sessions: list[Responses]) -> PackedSessions:
+    """Return sessions, which have the same regressors, as one table."""
+    packing = pack([len(session.x) for session in sessions])
+    rows = np.concatenate(packing.rows)
+    x, y = np.empty((len(rows), len(sessions[0].names))), np.empty(len(rows))
+    x[rows] = np.concatenate([session.x for session in sessions])
+    y[rows] = np.concatenate([session.y for session in sessions])
+    return PackedSessions(sessions, packing, x, y)
+
+
+def run(packed: PackedSessions, parameters: Parameters) -> Passes:
+    """Compute the probabilities of the states at given parameters."""
+    log_likelihoods = packed.log_likelihoods(parameters.weights)
+    return run_passes(packed.packing, parameters.initial, parameters.transition, log_likelihoods)
+
+
+def find_start(packed: PackedSessions, n_states: int, seed: int) -> Parameters:
+    """Run EM for a few iterations from random starts, and return the best parameters."""
+    rng = np.random.default_rng(seed)
+    everything = np.ones(len(packed.y))
+    common = np.zeros(packed.x.shape[1])
+    for _ in range(_SHORT_RUN):
+        common = improve_weights(packed.x, packed.y, everything, common)
+    starts = [_spread(common, n_states, rng) for _ in range(_STARTS if n_states > 1 else 1)]
+    runs = [run_em(packed, start, _SHORT_RUN)[0] for start in starts]
+    return max(runs, key=lambda parameters: run(packed, parameters).log_likelihood)
+
+
+def _spread(common: Floats, n_states: int, rng: np.random.Generator) -> Parameters:
+    transition = np.full((n_states, n_states), (1 - _STAY) / max(n_states - 1, 1))
+    np.fill_diagonal(transition, _STAY if n_states > 1 else 1)
+    weights = common + _START_SPREAD * rng.normal(size=(n_states, len(common)))
+    return Parameters(np.full(n_states, 1 / n_states), transition, weights)
+
+
+def run_em(packed: PackedSessions, parameters: Parameters, limit: int) -> tuple[Parameters, int, bool]:
+    """Return better parameters, the number of iterations, and whether they converged before the limit."""
+    before = -np.inf
+    for iteration in range(limit):
+        passes = run(packed, parameters)
+        if passes.log_likelihood - before < _ENOUGH:
+            return parameters, iteration, True
+        before = passes.log_likelihood
+        parameters = _maximize(packed, parameters, passes)
+    return parameters, limit, False
+
+
+def _maximize(packed: PackedSessions, parameters: Parameters, passes: Passes) -> Parameters:
+    first = passes.smoothed[: packed.packing.sessions].mean(axis=0)
+    # A state that no flash is in keeps its transitions.
+    totals = passes.transitions.sum(axis=1, keepdims=True)
+    transition = np.where(totals > 0, passes.transitions / np.where(totals > 0, totals, 1), parameters.transition)
+    weights = [
+        improve_weights(packed.x, packed.y, np.ascontiguousarray(shares), weights)
+        for shares, weights in zip(passes.smoothed.T, parameters.weights, strict=True)
+    ]
+    return Parameters(first / first.sum(), transition / transition.sum(axis=1, keepdims=True), np.array(weights))
+
+
+def order_states(packed: PackedSessions, parameters: Parameters) -> Parameters:
+    """Order states by the mean probability of a response over all flashes, the greatest first."""
+    order = np.argsort(-logistic(packed.x @ parameters.weights.T).mean(axis=0), kind="stable")
+    return replace(
+        parameters,
+        initial=parameters.initial[order],
+        transition=parameters.transition[np.ix_(order, order)],
+        weights=parameters.weights[order],
+    )

@@ -1,0 +1,57 @@
+"""Search of the sigmas with the greatest evidence."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.models.sessions import make_session
+from visbehavior import VisBehaviorWarning
+from visbehavior.models.random_walk import Walk, find_weights, make_walk
+from visbehavior.models.sigma_search import SIGMA_LIMITS, find_best_sigma, find_sigma
+
+
+def walk_of(seed: int, regressors: int, flashes: int = 400) -> Walk:
+    X, y = make_session(seed, flashes)
+    return make_walk(X.to_numpy()[:, :regressors], y.to_numpy())
+
+
+def test_search_finds_the_best_of_a_grid() -> None:
+    walk = walk_of(1, 1)
+    grid = [find_weights(walk, np.array([sigma])).log_evidence for sigma in np.geomspace(*SIGMA_LIMITS, 60)]
+    assert find_sigma(walk).log_evidence >= max(grid) - 1e-3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_gradient_vanishes_where_the_search_ends_or_sigma_is_at_a_limit(seed: int) -> None:
+    found = find_sigma(walk_of(seed, 4))
+    for sigma, slope in zip(found.sigma, found.gradient, strict=True):
+        assert abs(slope) < 0.1 or (sigma <= SIGMA_LIMITS[0] and slope < 0)
+
+
+def test_best_of_several_starts_is_not_below_one_start() -> None:
+    walk = walk_of(5, 4)
+    assert find_best_sigma(walk, pd.Index(list("abcd"))).log_evidence >= find_sigma(walk).log_evidence
+
+
+def test_sigmas_stay_within_the_limits() -> None:
+    found = find_sigma(walk_of(6, 2), np.array([1e-9, 1e9]))
+    assert ((found.sigma >= SIGMA_LIMITS[0]) & (found.sigma <= SIGMA_LIMITS[1])).all()
+
+
+def test_weights_that_run_away_are_named_in_a_warning() -> None:
+    """The responses follow the sign of a regressor that is tiny, so that only huge weights explain them."""
+    x = np.resize([0.02, -0.02, -0.02, 0.02], 400)[:, None]
+    flips = np.resize(np.repeat([1.0, -1.0], 25), 400)
+    walk = make_walk(x, (x[:, 0] * flips > 0).astype(np.float64))
+    with pytest.warns(VisBehaviorWarning, match="The weight of 'tiny' runs away: its sigma reached the limit of 64"):
+        find_best_sigma(walk, pd.Index(["tiny"]))
+
+
+def test_ordinary_sessions_cause_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        find_best_sigma(walk_of(7, 4), pd.Index(list("abcd")))
