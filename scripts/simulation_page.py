@@ -88,7 +88,8 @@ same kind of stimulus, gratings or images, the sensitivity increases by up to {l
 - A lick before the change aborts the trial. After a timeout of 0.3 s the trial is repeated, up to 5 times.
 - A lick 0.15 to 0.75 s after the change is a response.
 - The first five changes have a free reward.
-- In OPHYS_1 to OPHYS_6, 5 % of the images are omitted, but never a change or the image before it.
+- HABITUATION_5 of Visual Behavior Neuropixels behaves like TRAINING_5, and EPHYS_1 like an active OPHYS session. A session type that ends with `5uL_reward` sets the volume of an earned reward.
+- In OPHYS_1 to OPHYS_6 and EPHYS_1, 5 % of the images are omitted, but never a change or the image before it.
 - The session ends after 60 minutes or 5 mL.
 - In TRAINING_0 and TRAINING_1 gratings stay on until they change. In TRAINING_0 every change has a free reward.
 - TRAINING_5 and OPHYS have a gray screen of five minutes before the task, and a gray screen and ten repeats of a movie after it (not in sessions shorter than 30 minutes).

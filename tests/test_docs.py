@@ -100,8 +100,8 @@ def test_api_page_lists_every_public_name() -> None:
     import visbehavior
 
     page = (ROOT / "docs" / "api.md").read_text()
-    classes = (visbehavior.BehaviorSession, visbehavior.VisualBehaviorOphysProjectCache)
-    members = [name for cls in classes for name in vars(cls) if not name.startswith("_")]
+    caches = (visbehavior.VisualBehaviorOphysProjectCache, visbehavior.VisualBehaviorNeuropixelsProjectCache)
+    members = [name for cls in (visbehavior.BehaviorSession, *caches) for name in dir(cls) if not name.startswith("_")]
     names = {*visbehavior.__all__, *members} - {"__version__"}
     assert not [name for name in names if not re.search(rf"\b{name}\b", page)]
 
@@ -150,6 +150,19 @@ def test_recipes_run_on_the_release_of_the_demo(
     assert names["response"].sizes["event"] == len(names["session"].rewards)
     for name in ("by_level", "by_mouse", "by_line"):
         assert names[name]["count"].gt(0).all()
+
+
+def test_demo_of_the_other_data_set(tmp_path: pathlib.Path) -> None:
+    command = [sys.executable, "-m", "visbehavior", "demo", "--project", "neuropixels", "--output-dir", "here"]
+    process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "EPHYS_1_images_H_5uL_reward" in process.stdout
+    assert "30 sessions of 3 mice" in process.stdout
+    assert {path.name for path in (tmp_path / "here").glob("*.png")} == {"timeline.png", "mouse.png"}
+    (next_step,) = re.findall(r"^ *visbehavior (performance .*)$", process.stdout, re.M)
+    command = [sys.executable, "-m", "visbehavior", *next_step.split(), "--cache-dir", "cache"]
+    measured = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "EPHYS_1_images_H_5uL_reward" in measured.stdout
 
 
 def test_citation_and_changelog_have_the_version() -> None:

@@ -23,6 +23,7 @@ from tests.imagingfiles import make_plane, write_plane
 from tests.models.sessions import make_session as make_mouse
 from tests.models.test_regressors import USED_COLUMNS, make_flash_table
 from tests.nwbfiles import write_session
+from tests.project import neuropixels_release
 from tests.project.synthetic_release import FILES, PROJECT, UNREACHABLE, make_bucket_tree
 from tests.rawfiles import session_data, write_raw
 from tests.synthetic_session import as_session, make_eye_tracking, make_session
@@ -32,6 +33,7 @@ from visbehavior import (
     MissingExtra,
     Mouse,
     VisBehaviorError,
+    VisualBehaviorNeuropixelsProjectCache,
     VisualBehaviorOphysProjectCache,
     simulate,
 )
@@ -53,6 +55,7 @@ class Inputs:
         self.plane = write_plane(folder / "plane.nwb", make_plane())
         self.pickle = write_raw(folder / "990400001.pkl", self.raw)
         self.bucket = make_bucket_tree(folder)
+        self.neuropixels_bucket = neuropixels_release.make_bucket_tree(folder / "neuropixels")
         plane = self.bucket / PROJECT / FILES["1"][0]
         plane.write_bytes(self.plane.read_bytes())
         movie = self.bucket / PROJECT / "resources" / "Movie_TOE1.npy"
@@ -74,6 +77,9 @@ class Inputs:
 
     def cache(self) -> VisualBehaviorOphysProjectCache:
         return VisualBehaviorOphysProjectCache.from_local_cache(self.bucket, use_static_cache=True)
+
+    def neuropixels_cache(self) -> VisualBehaviorNeuropixelsProjectCache:
+        return VisualBehaviorNeuropixelsProjectCache.from_local_cache(self.neuropixels_bucket, use_static_cache=True)
 
     def axes(self) -> Any:
         from matplotlib.figure import Figure
@@ -229,6 +235,48 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     "VisualBehaviorOphysProjectCache.compare_manifests": lambda i: dict.fromkeys(
         ("manifest_0_name", "manifest_1_name"), i.cache().current_manifest()
     ),
+    "VisualBehaviorNeuropixelsProjectCache": lambda i: {
+        "files": i.neuropixels_cache()._files,
+        "allensdk_version": "2.16",
+        "version": neuropixels_release.VERSION,
+    },
+    "VisualBehaviorNeuropixelsProjectCache.from_s3_cache": lambda i: {
+        "cache_dir": i.new_folder(),
+        "bucket_name_override": i.neuropixels_bucket,
+        "allensdk_version": "2.16",
+        "version": neuropixels_release.VERSION,
+        "endpoint": UNREACHABLE,
+    },
+    "VisualBehaviorNeuropixelsProjectCache.from_local_cache": lambda i: {
+        "cache_dir": i.neuropixels_bucket,
+        "use_static_cache": True,
+        "allensdk_version": "2.16",
+        "version": neuropixels_release.VERSION,
+    },
+    "VisualBehaviorNeuropixelsProjectCache.get_ecephys_session_table": lambda i: {"filter_abnormalities": False},
+    "VisualBehaviorNeuropixelsProjectCache.file_path": lambda i: {"behavior_session_id": 11},
+    "VisualBehaviorNeuropixelsProjectCache.get_mouse": lambda i: {"mouse_id": 530862},
+    "VisualBehaviorNeuropixelsProjectCache.get_behavior_session": lambda i: {
+        "behavior_session_id": 11,
+        "download": False,
+    },
+    "VisualBehaviorNeuropixelsProjectCache.download": lambda i: {
+        "behavior_session_ids": [11],
+        "jobs": 2,
+        "progress": False,
+        "failures": None,
+    },
+    "VisualBehaviorNeuropixelsProjectCache.verify": lambda i: {"repair": False, "progress": False},
+    "VisualBehaviorNeuropixelsProjectCache.get_performance_table": lambda i: {
+        "ids": [11],
+        "engaged_trial_reward_rate_threshold": 2.0,
+        "progress": False,
+        "failures": None,
+    },
+    "VisualBehaviorNeuropixelsProjectCache.load_manifest": lambda i: {"manifest_name": neuropixels_release.MANIFEST},
+    "VisualBehaviorNeuropixelsProjectCache.compare_manifests": lambda i: dict.fromkeys(
+        ("manifest_0_name", "manifest_1_name"), neuropixels_release.MANIFEST
+    ),
     "build_release": lambda i: {
         "sessions": [i.raw],
         "out_dir": i.new_folder(),
@@ -236,6 +284,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "bucket": "a-bucket",
         "jobs": 1,
         "progress": False,
+        "project": "ophys",
     },
     "check_release": lambda i: {"out_dir": i.release, "progress": False},
     "SessionTensor": lambda i: dict.fromkeys(("values", "time", "features", "labels", "excluded")),
@@ -434,6 +483,7 @@ INSTANCES: dict[str, Callable[[Inputs], Any]] = {
     "BehaviorOphysExperiment": Inputs.experiment,
     "BehaviorSession": Inputs.session,
     "Mouse": lambda _: Mouse(),
+    "VisualBehaviorNeuropixelsProjectCache": Inputs.neuropixels_cache,
     "StrategyFit": lambda i: i.strategy,
     "VisualBehaviorOphysProjectCache": Inputs.cache,
 }
@@ -448,9 +498,18 @@ def public_functions() -> Iterator[str]:
         if not callable(value) or (isinstance(value, type) and issubclass(value, Exception)):
             continue
         yield name
-        for member, attribute in vars(value).items() if isinstance(value, type) else ():
+        for member, attribute in _members(value, by_value) if isinstance(value, type) else ():
             if not member.startswith("_") and (inspect.isfunction(attribute) or isinstance(attribute, classmethod)):
                 yield f"{name}.{member}"
+
+
+def _members(value: type, public: dict[int, str]) -> Iterator[tuple[str, Any]]:
+    """Yield the members of a class, and those that it inherits from classes of the package that are not public."""
+    hidden = (
+        base for base in value.__mro__[1:] if base.__module__.startswith("visbehavior") and id(base) not in public
+    )
+    found = {name: attribute for cls in [*hidden][::-1] for name, attribute in vars(cls).items()}
+    yield from (found | dict(vars(value))).items()
 
 
 def parameters_of(name: str) -> list[str]:

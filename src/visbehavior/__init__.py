@@ -21,6 +21,7 @@ _PUBLIC = {
     "ResponseMatrix": "analysis.response_matrix",
     "SessionTensor": "session_tensor",
     "Source": "reader",
+    "VisualBehaviorNeuropixelsProjectCache": "project.neuropixels_cache",
     "StateFit": "models.states",
     "StrategyFit": "models.strategy",
     "VisualBehaviorOphysProjectCache": "project.cache",
@@ -203,6 +204,9 @@ if TYPE_CHECKING:
     )
     from visbehavior.plots.timeline import plot_stretch as plot_stretch, plot_timeline as plot_timeline
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache as VisualBehaviorOphysProjectCache
+    from visbehavior.project.neuropixels_cache import (
+        VisualBehaviorNeuropixelsProjectCache as VisualBehaviorNeuropixelsProjectCache,
+    )
     from visbehavior.publish.build import build_release as build_release
     from visbehavior.experiment import BehaviorOphysExperiment as BehaviorOphysExperiment
     from visbehavior.image import Image as Image

@@ -97,8 +97,8 @@ class BehaviorSession(SessionTables):
         Parameters
         ----------
         nwb_path : str or os.PathLike
-            ``behavior_session_<id>.nwb``, or ``behavior_ophys_experiment_<id>.nwb`` for the behavior of an imaging
-            session; release 1.0.x or 1.1.0.
+            ``behavior_session_<id>.nwb``, or for the behavior of an imaging session or a Neuropixels recording
+            ``behavior_ophys_experiment_<id>.nwb`` or ``ecephys_session_<id>.nwb``.
         allensdk_version : str
             Naming convention of the tables: "2.16" (current AllenSDK) or "2.10" (2021, the published notebook).
         eye_tracking_z_threshold : float

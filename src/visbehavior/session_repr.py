@@ -13,6 +13,7 @@ from visbehavior.read_once import Once
 from visbehavior.reader import SessionReader
 from visbehavior.schema import session as schema
 from visbehavior.schema.columns import Table
+from visbehavior.schema.neuropixels import RECORDED_PROBES, RECORDED_UNITS
 
 ABSENT = "not in this file"
 
@@ -26,6 +27,8 @@ _COUNTED = (
     schema.STIMULUS_PRESENTATIONS,
     schema.STIMULUS_TEMPLATES,
     schema.EYE_TRACKING,
+    RECORDED_PROBES,
+    RECORDED_UNITS,
 )
 
 
@@ -72,7 +75,10 @@ def _rows(reader: SessionReader, convention: str, once: Once) -> list[tuple[str,
 
     about_mouse = (entries.get("sex"), entries.get("age_in_days"), entries.get("full_genotype"))
     sex, age, genotype = ("?" if value is None else value for value in about_mouse)
-    frames = counts[schema.EYE_TRACKING.name]
+    frames, probes = counts[schema.EYE_TRACKING.name], counts[RECORDED_PROBES.name]
+    recording = (
+        [("recording", f"{probes} probe{'s' * (probes != 1)}, {count(RECORDED_UNITS, 'units')}")] if probes else []
+    )
     return [
         ("session", entry("behavior_session_id")),
         ("mouse", entry("mouse_id") + ("" if entries.get("mouse_id") is None else f" ({sex}, {age} days, {genotype})")),
@@ -92,6 +98,7 @@ def _rows(reader: SessionReader, convention: str, once: Once) -> list[tuple[str,
             f"{count(schema.STIMULUS_PRESENTATIONS, 'rows')}; {count(schema.STIMULUS_TEMPLATES, 'images')}",
         ),
         ("eye tracking", f"{frames:,} frames" if frames else "none"),
+        *recording,
         ("column names", f"AllenSDK {convention}"),
         ("file", reader.location),
     ]

@@ -36,7 +36,7 @@ def open_session(argument: str, cache: CacheOptions, allensdk_version: str) -> B
 def open_experiment(argument: str, cache: CacheOptions, allensdk_version: str) -> BehaviorOphysExperiment:
     """Open the imaging plane of a file or an id."""
     if is_session_id(argument):
-        return cache.open(allensdk_version).get_behavior_ophys_experiment(argument)
+        return cache.open_ophys(allensdk_version).get_behavior_ophys_experiment(argument)
     from visbehavior.experiment import BehaviorOphysExperiment
 
     return BehaviorOphysExperiment.from_nwb_path(argument, allensdk_version=allensdk_version)

@@ -47,7 +47,11 @@ def fetch(ids: tuple[str, ...], mouse: str | None, planes: tuple[str, ...], jobs
     """
     sessions = list_sessions(ids, mouse, cache) if ids or mouse or not planes else []
     failures: dict[str, VisBehaviorError] = {}
-    for path in cache.open().download(sessions, planes, jobs=jobs, failures=failures):
+    if planes:
+        paths = cache.open_ophys().download(sessions, planes, jobs=jobs, failures=failures)
+    else:
+        paths = cache.open().download(sessions, jobs=jobs, failures=failures)
+    for path in paths:
         click.echo(path)
     for error in failures.values():
         print_message(f"Error: {error}")

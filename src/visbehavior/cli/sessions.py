@@ -20,7 +20,9 @@ DISPLAYED_COLUMNS = (
     "day",
     "date_of_acquisition",
     "cre_line",
+    "genotype",
     "has_imaging",
+    "has_recording",
     "trial_count",
     "hit_trial_count",
 )
@@ -31,7 +33,11 @@ DISPLAYED_COLUMNS = (
 @click.option(
     "--session-type", metavar="TEXT", help="Select session types that contain this text, for example OPHYS_1."
 )
-@click.option("--cre", metavar="TEXT", help="Select Cre lines that contain this text, for example Vip.")
+@click.option(
+    "--cre",
+    metavar="TEXT",
+    help="Select Cre lines (with Neuropixels: genotypes) that contain this text, for example Vip.",
+)
 @format_option
 @version_option
 @cache_options
@@ -51,17 +57,18 @@ def sessions(
       visbehavior sessions --mouse 445002
       visbehavior sessions --session-type OPHYS_1 --cre Vip
       visbehavior sessions --format csv > sessions.csv
+      visbehavior sessions --project neuropixels --session-type EPHYS
     """
     from visbehavior.project.tables import check_columns
-    from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
 
     opened = cache.open(allensdk_version)
     table = opened.get_behavior_session_table() if mouse is None else opened.get_mouse(mouse)
-    check_columns(table, ["ophys_session_id"], BEHAVIOR_SESSION_TABLE)
-    table = table.assign(has_imaging=table["ophys_session_id"].notna().astype(bool))
-    for column, text in (("session_type", session_type), ("cre_line", cre)):
+    declared = cache.data_set.session_table
+    table = cache.data_set.mark_kind(table)
+    genotype = "cre_line" if "cre_line" in declared.by_name else "genotype"
+    for column, text in (("session_type", session_type), (genotype, cre)):
         if text is not None:
-            check_columns(table, [column], BEHAVIOR_SESSION_TABLE)
+            check_columns(table, [column], declared)
             table = _select_text(table, column, text)
     if table_format != "table":
         write_table(table, table_format)

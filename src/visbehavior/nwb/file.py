@@ -235,14 +235,14 @@ class NwbFile:
             if not file.has_attribute("", "nwb_version"):
                 raise UnsupportedFile(
                     f"{self.path} is HDF5, but not an NWB file: its root has no attribute nwb_version. Expected "
-                    "behavior_session_*.nwb or behavior_ophys_experiment_*.nwb of the Visual Behavior release.",
+                    "behavior_session_*.nwb, behavior_ophys_experiment_*.nwb or ecephys_session_*.nwb of Visual Behavior.",
                     path=self.path,
                 )
             for group in (file.find_group(METADATA_GROUP, METADATA_TYPES), TASK_PARAMETERS.group):
                 if not file.has(group):
                     raise UnsupportedFile(
                         f"{self.path} is an NWB file, but not a Visual Behavior session: it has no group /{group}. "
-                        "pynwb opens NWB files of other labs.",
+                        "pynwb opens recordings without behavior, and NWB files of other labs.",
                         path=self.path,
                         group=group,
                     )
