@@ -81,10 +81,10 @@ def test_fetch_versions_and_verify(options: list[object], tmp_path: pathlib.Path
 def test_id_of_the_other_project_is_explained(options: list[object]) -> None:
     done = run("show", 837658854, *options)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.endswith("on the command line --project ophys.\n")
+    assert done.stderr.endswith("are found with --project ophys.\n")
 
 
 @pytest.mark.usefixtures("public_data")
 def test_other_project_is_the_default() -> None:
     done = run("show", 990)
-    assert done.stderr.endswith("on the command line --project neuropixels.\n")
+    assert done.stderr.endswith("are found with --project neuropixels.\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,7 @@ class CacheOptions:
     def open(self, allensdk_version: str = DEFAULT_ALLENSDK_VERSION) -> ProjectCache:
         """Return the cache, opened once for each version of AllenSDK's column names."""
         if allensdk_version not in self._caches:
+            _check_not_a_folder(self._bucket)
             self._caches[allensdk_version] = cache_class(self.project).from_s3_cache(
                 self._cache_dir,
                 self._bucket or BUCKETS[self.project],
@@ -85,6 +87,14 @@ class CacheOptions:
         if not isinstance(opened, VisualBehaviorOphysProjectCache):
             raise click.UsageError(f"There are imaging planes only with --project {OPHYS}.")
         return opened
+
+
+def _check_not_a_folder(bucket: str | None) -> None:
+    """Report the name of a folder without a slash, which would be looked up as a bucket of Amazon."""
+    if bucket and not set(bucket) & set("/\\:") and os.path.isdir(bucket):
+        raise click.UsageError(
+            f"--bucket {bucket} names a bucket, and there is a folder of this name. Did you mean ./{bucket}?"
+        )
 
 
 def cache_class(project: str) -> type[ProjectCache]:

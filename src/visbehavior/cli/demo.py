@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from visbehavior.cli.cache_options import BUCKETS, NEUROPIXELS, OPHYS, cache_class
-from visbehavior.cli.common import PATH, report_errors, write_table
+from visbehavior.cli.common import PATH, report_errors
 from visbehavior.cli.plot import save_timeline
 from visbehavior.cli.plot_performance import save_max_dprime
 from visbehavior.cli.simulate import plan_mice
+from visbehavior.cli.table_output import write_table
+from visbehavior.extras import import_extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,11 +68,11 @@ Look at {folder}/timeline.png and {folder}/mouse.png.
 
 To continue with the simulated mice:
 
-    visbehavior sessions --bucket {folder}/bucket
-    visbehavior performance --mouse {mouse} --bucket {folder}/bucket
-    visbehavior show {folder}/bucket/visual-behavior-ophys/behavior_sessions/behavior_session_{session}.nwb
+    {command} sessions --bucket {folder}/bucket
+    {command} performance --mouse {mouse} --bucket {folder}/bucket
+    {command} show {folder}/bucket/visual-behavior-ophys/behavior_sessions/behavior_session_{session}.nwb
 
-In Python:
+In Python ({python}):
 
     import visbehavior
     cache = visbehavior.VisualBehaviorOphysProjectCache.from_local_cache("{folder}/bucket", use_static_cache=True)
@@ -77,10 +81,10 @@ In Python:
 
 With the public data (this downloads about 27 MB of 9 GB):
 
-    visbehavior sessions --mouse 445002
-    visbehavior performance --mouse 445002
-    visbehavior plot-performance --mouse 445002
-    visbehavior plot 845572044 --start 775 --stop 800
+    {command} sessions --mouse 445002
+    {command} performance --mouse 445002
+    {command} plot-performance --mouse 445002
+    {command} plot 845572044 --start 775 --stop 800
 """
 
 NEUROPIXELS_NEXT_STEPS = """
@@ -88,11 +92,11 @@ Look at {folder}/timeline.png and {folder}/mouse.png.
 
 To continue with the simulated mice:
 
-    visbehavior sessions --project neuropixels --bucket {folder}/bucket
-    visbehavior performance --mouse {mouse} --project neuropixels --bucket {folder}/bucket
-    visbehavior show {session} --project neuropixels --bucket {folder}/bucket
+    {command} sessions --project neuropixels --bucket {folder}/bucket
+    {command} performance --mouse {mouse} --project neuropixels --bucket {folder}/bucket
+    {command} show {session} --project neuropixels --bucket {folder}/bucket
 
-In Python:
+In Python ({python}):
 
     import visbehavior
     cache = visbehavior.VisualBehaviorNeuropixelsProjectCache.from_local_cache("{folder}/bucket", use_static_cache=True)
@@ -152,6 +156,8 @@ def demo(output_dir: Path, project: str) -> None:
     Example:
       visbehavior demo -o demo
     """
+    for library in ("pynwb", "matplotlib", "scipy", "PIL"):
+        import_extra(library)
     from visbehavior.publish.serve import serve_bucket
 
     plan = _DEMOS[project]
@@ -166,7 +172,16 @@ def demo(output_dir: Path, project: str) -> None:
         table = _compute_performance(cache, mouse, bucket)
         _print_step("Plot the timeline of the last session, and the maximum d' of each session")
         _save_figures(cache, table, output_dir)
-    click.echo(plan.next_steps.format(folder=output_dir, mouse=mouse_id, session=session_id), nl=False)
+    names = {"command": _command(), "python": sys.executable, "folder": output_dir}
+    click.echo(plan.next_steps.format(**names, mouse=mouse_id, session=session_id), nl=False)
+
+
+def _command() -> str:
+    """Return the command as it works in this shell: its name, or its path if another environment or none is active."""
+    command = Path(sys.executable).with_name("visbehavior" + Path(sys.executable).suffix)
+    found = shutil.which("visbehavior")
+    is_active = found is not None and command.exists() and Path(found).samefile(command)
+    return "visbehavior" if is_active or not command.exists() else str(command)
 
 
 def _print_step(text: str) -> None:

@@ -58,7 +58,7 @@ class ReleaseFiles:
         self.manifests = ManifestStore(folder / manifest_folder(project) if static else folder, source, project)
         self.records_folder = default_cache_dir(str(folder)) if static else folder
         self.verified = VerifiedFiles(folder, self.records_folder)
-        self._static = static
+        self.is_static = static
 
     def find(self, manifest: Manifest, entry: FileEntry) -> Path | None:
         """Return the path of a complete file, which may be in another release's folder; None if it is not cached."""
@@ -69,9 +69,9 @@ class ReleaseFiles:
 
     def path_of(self, manifest: Manifest, entry: FileEntry) -> Path:
         """Return the path of a file in its release's folder; the natural movie belongs to no release."""
-        if entry is MOVIE and not self._static:
+        if entry is MOVIE and not self.is_static:
             return join_inside(self.folder, entry.path)
-        return join_inside(self.folder, f"{self.project.name if self._static else manifest.folder}/{entry.path}")
+        return join_inside(self.folder, f"{self.project.name if self.is_static else manifest.folder}/{entry.path}")
 
     def remote_object(self, manifest: Manifest, entry: FileEntry) -> RemoteObject:
         """Return the bucket's object of a file, with its partial file in the cache.

@@ -12,6 +12,7 @@ import pandas as pd
 from visbehavior.analysis.performance import check_threshold
 from visbehavior.arguments import check_failures, check_flags, check_jobs, parse_id, parse_path
 from visbehavior.errors import BadValue, NotCached, NotFound, VisBehaviorError, brief_repr
+from visbehavior.project.contents import list_contents, remove_files, select_removable
 from visbehavior.project.data_set import DataSet
 from visbehavior.project.files import ReleaseFiles, open_cache_folder
 from visbehavior.project.ids import Ids, explain_unknown_mouse, list_ids, parse_ids
@@ -330,6 +331,41 @@ class ProjectCache:
         """
         check_flags(repair=repair, progress=progress)
         return verify_files(self._files, repair, progress)
+
+    def list_cached_files(self) -> pd.DataFrame:
+        """Return the files in the cache folder, without reading them: see `visbehavior.project.contents.list_contents`."""
+        return list_contents(self._files)
+
+    def prune(self, *, partial: bool = False, other_releases: bool = False, dry_run: bool = False) -> pd.DataFrame:
+        """Remove files from the cache folder. They are downloaded again when they are needed.
+
+        Parameters
+        ----------
+        partial : bool
+            Whether to remove partial files, which streaming filled.
+        other_releases : bool
+            Whether to remove the files of all releases but the current one.
+        dry_run : bool
+            Whether to remove nothing, and only return what would be removed.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The removed files, as `list_cached_files` lists them.
+
+        Raises
+        ------
+        BadValue
+            If the folder is a copy of a bucket, to which nothing is written.
+        """
+        check_flags(partial=partial, other_releases=other_releases, dry_run=dry_run)
+        if self._files.is_static:
+            raise BadValue(f"{self.cache_dir} is a copy of a bucket, of which nothing is removed.")
+        keep = self._release.version if other_releases else None
+        removable = select_removable(self.list_cached_files(), partial, keep)
+        if not dry_run:
+            remove_files(self._files, removable)
+        return removable
 
     def list_all_downloaded_manifests(self) -> list[str]:
         """Return the names of the cached manifests, oldest release first."""

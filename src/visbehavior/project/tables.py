@@ -135,9 +135,14 @@ def _convert_column(column: pd.Series, name: str, table: Table, convert: Callabl
         return convert(column)
     except (ValueError, TypeError, SyntaxError, OverflowError, RecursionError, MemoryError) as error:
         raise BadValue(
-            f"{table.name}.csv has wrong values in the column {name} ({brief_repr(error)}). Download it again.",
+            f"{table.name}.csv has values in the column {name} that are not {_expected(table, name)}. Download it again.",
             name=name,
         ) from error
+
+
+def _expected(table: Table, name: str) -> str:
+    dtype = table.index_dtype if name == table.index else table.by_name[name].dtype
+    return {"list": "lists", "datetime": "dates", "text": "text"}.get(dtype, f"numbers ({dtype})")
 
 
 def _parse_lists(column: pd.Series) -> pd.Series:
