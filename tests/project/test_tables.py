@@ -95,17 +95,17 @@ def test_unknown_mouse_is_an_error(local_cache: Cache) -> None:
         (
             b"behavior_session_id,driver_line\n1,[" + b"-" * 50_000 + b"1]\n",
             BadValue,
-            "wrong values in the column driver_line",
+            "values in the column driver_line that are not lists",
         ),
         (
             b"behavior_session_id,driver_line\n1," + b"[" * 90_000 + b"\n",
             BadValue,
-            "wrong values in the column driver_line",
+            "values in the column driver_line that are not lists",
         ),
         (
             b"behavior_session_id,driver_line\n1,[" + b"1+" * 40_000 + b"1]\n",
             BadValue,
-            "wrong values in the column driver_line",
+            "values in the column driver_line that are not lists",
         ),
         (
             b"behavior_session_id,driver_line\n1,__import__('os')\n",
