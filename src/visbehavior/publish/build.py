@@ -75,7 +75,7 @@ def build_release(
     sessions : iterable
         All sessions of the release: paths (NWB files, rig's stimulus pickles, JSON files of session data), dictionaries (session
         data as for `BehaviorSession.from_json`, or pickles as from `simulate`), functions that return a dictionary, and
-        `BehaviorSession` objects. Behavior only.
+        `BehaviorSession` and `BehaviorOphysExperiment` objects. A session with imaging is released as its planes.
     out_dir : str or os.PathLike
         A new folder, or the folder of an earlier release.
     version : str or None
@@ -226,9 +226,14 @@ def _raise_errors(results: list[SessionFile | VisBehaviorError]) -> list[Session
 def _check_ids(files: list[SessionFile]) -> None:
     if not files:
         raise BadValue("A release needs at least one session; there are none.")
-    by_id: dict[int, SessionFile] = {}
+    by_session: dict[int, SessionFile] = {}
+    by_plane: dict[int | None, SessionFile] = {}
     for file in files:
-        first = by_id.setdefault(file.behavior_session_id, file)
+        first = by_session.setdefault(file.behavior_session_id, file)
+        # A session may have several planes, and no other file then.
+        is_another_plane = None not in (first.ophys_experiment_id, file.ophys_experiment_id)
+        if is_another_plane:
+            first = by_plane.setdefault(file.ophys_experiment_id, file)
         if first is not file:
             raise same_id_error(str(file.behavior_session_id), first.path, file.path)
 
@@ -277,9 +282,10 @@ def _write_tables(
 
 
 def session_rows(files: Iterable[SessionFile], file_ids: Mapping[str, int]) -> pd.DataFrame:
-    """Return a row for each session, in the order of the tables, with the columns omits and file_id."""
+    """Return a row for each file, in the order of the tables, with the columns omits and file_id."""
     rows = pd.DataFrame([file.row | {"omits": file.omits, "file_id": file_ids[file.path]} for file in files])
-    return rows.sort_values(["mouse_id", "date_of_acquisition", "behavior_session_id"], ignore_index=True)
+    order = ["mouse_id", "date_of_acquisition", "behavior_session_id", "ophys_experiment_id"]
+    return rows.sort_values([name for name in order if name in rows], ignore_index=True)
 
 
 def _assign_file_ids(earlier: Manifest | None, files: list[SessionFile]) -> dict[str, int]:

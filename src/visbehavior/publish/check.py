@@ -17,7 +17,7 @@ from visbehavior.project.manifest import MANIFESTS, SESSIONS, FileEntry, Manifes
 from visbehavior.project.projects import OPHYS
 from visbehavior.project.tables import check_columns, read_project_table
 from visbehavior.publish.build import session_rows
-from visbehavior.publish.layouts import LAYOUTS, Layout
+from visbehavior.publish.layouts import LAYOUTS, PLANES, Layout
 from visbehavior.publish.session_file import SessionFile, read_session_file
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
 from visbehavior.store.verified import hash_file, read_file
@@ -30,7 +30,7 @@ def check_release(out_dir: str | os.PathLike[str], *, progress: bool = False) ->
     """Check the newest release in a folder, and return a description of each problem; an empty list if there is none.
 
     Every file is hashed and opened. The behavior session table is compared with the files, and its columns that depend on other
-    sessions are computed again; the tables of a release with recordings are made again as a whole.
+    sessions are computed again; the tables of a release with recordings or imaging planes are made again as a whole.
 
     Parameters
     ----------
@@ -55,7 +55,9 @@ def check_release(out_dir: str | os.PathLike[str], *, progress: bool = False) ->
     problems = [problem for entry in entries if (problem := _check_file(root, entry))]
     if problems:
         return problems
-    return _check_table(root, manifest) if layout.project == OPHYS else _check_tables(layout, root, manifest)
+    has_planes = any(entry.path.startswith(PLANES) for entry in manifest.files.values())
+    is_behavior = layout.project == OPHYS and not has_planes
+    return _check_table(root, manifest) if is_behavior else _check_tables(layout, root, manifest)
 
 
 def _check_file(root: Path, entry: FileEntry) -> str:

@@ -16,12 +16,14 @@ from visbehavior.paths import join_inside
 from visbehavior.project.manifest import SESSIONS
 from visbehavior.project.projects import NEUROPIXELS, OPHYS, Project
 from visbehavior.project.tables import NO_FILE
+from visbehavior.publish.imaging_tables import make_ophys_tables
 from visbehavior.publish.recording import Recording
 from visbehavior.schema.neuropixels import BEHAVIOR_SESSIONS, ECEPHYS_SESSIONS, NEUROPIXELS_TABLES
-from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, PROJECT_TABLES
 from visbehavior.schema.session_type import NO_PROJECT_CODE, parse_session_type
 from visbehavior.session import BehaviorSession
 
+PLANES = "behavior_ophys_experiments"
+"""Folder of the files of imaging planes."""
 BEHAVIOR_ONLY, RECORDINGS = "behavior_only_sessions", "behavior_ecephys_sessions"
 """Folders of the session files of Visual Behavior Neuropixels."""
 
@@ -39,9 +41,10 @@ class Layout:
     prepare : function
         Returns a session from a pickle as it is to be written.
     locate : function
-        Returns the folder of a session's file, and its path in it. Arguments: behavior session id, and the id of the recording or None.
+        Returns the folder of a session's file, and its path in it. Arguments: behavior session id, and the id of the recording or
+        of the imaging plane, or None.
     make_tables : function
-        Returns the project tables. Arguments: the rows of all sessions, in order, with ``file_id`` and ``omits``.
+        Returns the project tables. Arguments: the rows of all files, in order, with ``file_id`` and ``omits``.
     """
 
     project: Project
@@ -69,9 +72,9 @@ class SessionFolders:
     versions: tuple[str, ...]
     layout: Layout
 
-    def paths(self, behavior_session_id: int, ecephys_session_id: int | None) -> list[Path]:
-        """Return the paths that a session's file can have: that which all releases share, then one for each release."""
-        folder, name = self.layout.locate(behavior_session_id, ecephys_session_id)
+    def paths(self, behavior_session_id: int, part_id: int | None) -> list[Path]:
+        """Return the paths that a file can have: that which all releases share, then one for each release."""
+        folder, name = self.layout.locate(behavior_session_id, part_id)
         shared = self.root / folder
         return [join_inside(place, name) for place in (shared, *(shared / version for version in self.versions))]
 
@@ -89,18 +92,10 @@ def _as_it_is(session: BehaviorSession) -> BehaviorSession:
     return session
 
 
-def _locate_ophys(behavior_session_id: int, ecephys_session_id: int | None) -> tuple[str, str]:
-    return SESSIONS, session_file_name(behavior_session_id)
-
-
-def _make_ophys_tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the project tables; those of imaging are empty."""
-    sessions = pd.concat([rows, compute_history(rows)], axis=1)
-    tables = {}
-    for table in PROJECT_TABLES:
-        selected = sessions if table is BEHAVIOR_SESSION_TABLE else sessions.iloc[:0]
-        tables[table.name] = selected.reindex(columns=[table.index, *table.names()])
-    return tables
+def _locate_ophys(behavior_session_id: int, ophys_experiment_id: int | None) -> tuple[str, str]:
+    if ophys_experiment_id is None:
+        return SESSIONS, session_file_name(behavior_session_id)
+    return PLANES, f"behavior_ophys_experiment_{ophys_experiment_id}.nwb"
 
 
 def _as_recording(session: BehaviorSession) -> Any:
@@ -156,7 +151,7 @@ def _count_sessions(rows: pd.DataFrame) -> pd.Series:
 
 
 LAYOUTS: Mapping[str, Layout] = {
-    "ophys": Layout(OPHYS, (SESSIONS,), _as_it_is, _locate_ophys, _make_ophys_tables),
+    "ophys": Layout(OPHYS, (SESSIONS, PLANES), _as_it_is, _locate_ophys, make_ophys_tables),
     "neuropixels": Layout(
         NEUROPIXELS, (BEHAVIOR_ONLY, RECORDINGS), _as_recording, _locate_neuropixels, _make_neuropixels_tables
     ),

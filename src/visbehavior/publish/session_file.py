@@ -15,8 +15,10 @@ from visbehavior.arguments import parse_id, parse_path
 from visbehavior.atomic import atomic_write, make_folder
 from visbehavior.convert import different_metadata, is_same_session, write_session
 from visbehavior.errors import BadValue, UnsupportedFile, VisBehaviorWarning, brief_repr
+from visbehavior.experiment import BehaviorOphysExperiment
 from visbehavior.nwb.reader import NwbReader
-from visbehavior.publish.layouts import SessionFolders
+from visbehavior.publish.imaging_tables import describe_plane
+from visbehavior.publish.layouts import PLANES, SessionFolders
 from visbehavior.raw.file import is_raw, read_session_data
 from visbehavior.raw.reader import RawReader
 from visbehavior.schema.imaging import IMAGING_METADATA
@@ -61,6 +63,11 @@ class SessionFile:
         """Id of the session."""
         return int(self.row["behavior_session_id"])
 
+    @property
+    def ophys_experiment_id(self) -> int | None:
+        """Id of the imaging plane; None for the file of a session."""
+        return self.row.get("ophys_experiment_id")
+
 
 def read_session_file(root: Path, path: Path) -> SessionFile:
     """Return the facts about a session file. All its tables are read, to be sure that they can be.
@@ -72,16 +79,20 @@ def read_session_file(root: Path, path: Path) -> SessionFile:
     path : pathlib.Path
         The file.
     """
-    with BehaviorSession.from_nwb_path(path) as session:
+    reader = NwbReader(path)
+    plane: dict[str, Any] = {}
+    with _open(reader) as session:
         metadata, metrics = session.metadata, session.get_performance_metrics()
         fraction = session.task_parameters["omitted_flash_fraction"]
         _read_all_tables(session)
+        if isinstance(session, BehaviorOphysExperiment):
+            plane = describe_plane(session)
     row = {name: metadata[name] for name in ("behavior_session_id", *_METADATA_COLUMNS)}
     row["indicator"] = parse_indicator(row["reporter_line"])
     if row["project_code"] == NO_PROJECT_CODE:
         row["project_code"] = None
     row |= {column.name: metrics[column.name] for column in COUNTS}
-    row["ecephys_session_id"] = _find_recording(NwbReader(path))
+    row |= {"ecephys_session_id": _find_recording(reader), **plane}
     return SessionFile(path.relative_to(root).as_posix(), hash_file(path), row, bool(fraction > 0))
 
 
@@ -99,7 +110,7 @@ def write_session_file(item: SessionInput, folders: SessionFolders) -> Path:
     BadValue
         If the item is not a session, or its id belongs to another session.
     UnsupportedFile
-        If it is the file of an imaging plane.
+        If it is an imaging plane, and the data set has none.
     """
     if callable(item):
         item = item()
@@ -136,7 +147,12 @@ def _write_raw(data: Mapping[str, Any], folders: SessionFolders) -> Path:
 def _write_session(session: BehaviorSession, folders: SessionFolders, compress_templates: bool = False) -> Path:
     """Write a session that has no NWB file. An existing file with the same metadata is kept and returned."""
     prepared = folders.layout.prepare(session)
-    paths = folders.paths(session.behavior_session_id, getattr(prepared, "ecephys_session_id", None))
+    if isinstance(session, BehaviorOphysExperiment):
+        part_id: int | None = session.ophys_experiment_id
+    else:
+        part_id = getattr(prepared, "ecephys_session_id", None)
+    _check_has_planes(folders, isinstance(session, BehaviorOphysExperiment), session.source.location)
+    paths = folders.paths(session.behavior_session_id, part_id)
     existing = _existing_files(paths)
     for path in existing:
         if not different_metadata(session, path):
@@ -149,12 +165,10 @@ def _write_session(session: BehaviorSession, folders: SessionFolders, compress_t
 def _copy_nwb(path: Path, folders: SessionFolders) -> Path:
     """Copy an NWB file. An existing file with the same bytes is kept and returned."""
     reader = NwbReader(path)
-    if reader.read(IMAGING_METADATA):
-        raise UnsupportedFile(
-            f"{path} is a file of an imaging plane; a release is made of behavior sessions. Write its behavior data with write_nwb first.",
-            path=str(path),
-        )
-    paths = folders.paths(BehaviorSession(reader).behavior_session_id, _find_recording(reader))
+    plane_id = reader.read(IMAGING_METADATA).get("ophys_experiment_id")
+    _check_has_planes(folders, plane_id is not None, str(path))
+    part_id = _find_recording(reader) if plane_id is None else parse_id(plane_id)
+    paths = folders.paths(BehaviorSession(reader).behavior_session_id, part_id)
     file_hash = hash_file(path)
     for existing in _existing_files(paths):
         if hash_file(existing) == file_hash:
@@ -163,6 +177,19 @@ def _copy_nwb(path: Path, folders: SessionFolders) -> Path:
     with atomic_write(target, needed=path.stat().st_size) as part:
         shutil.copyfile(path, part)
     return target
+
+
+def _open(reader: NwbReader) -> BehaviorSession:
+    return BehaviorOphysExperiment(reader) if reader.read(IMAGING_METADATA) else BehaviorSession(reader)
+
+
+def _check_has_planes(folders: SessionFolders, is_plane: bool, location: str) -> None:
+    if is_plane and PLANES not in folders.layout.folders:
+        raise UnsupportedFile(
+            f"{location} is an imaging plane, which {folders.layout.project.name} does not have. Write its behavior alone with "
+            "write_nwb(experiment, path, include_imaging=False).",
+            path=location,
+        )
 
 
 def _find_recording(reader: NwbReader) -> int | None:
