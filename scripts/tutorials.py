@@ -15,7 +15,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from tests.faultserver import FaultServer
-from tests.project.mouse_buckets import make_tutorial_bucket, make_tutorial_release
+from tests.project.mouse_buckets import make_tutorial_bucket, make_tutorial_planes, make_tutorial_release
 from visbehavior.publish.serve import serve_bucket
 
 FOLDER = pathlib.Path(__file__).parents[1] / "docs" / "tutorials"
@@ -222,7 +222,74 @@ plt.show()""",
     """planted = plane.gains.set_axis(plane.cell_specimen_table["cell_roi_id"])
 planted.loc[best].round(2)""",
 ]
-TUTORIALS = {"one_mouse": ONE_MOUSE, "streaming": STREAMING, "responses": RESPONSES}
+ONE_PLANE = [
+    """# One imaging plane
+
+While the mouse does the task, a microscope records a plane of visual cortex. We find a plane, look at its cells, and see how they respond to changes, without downloading the file, which has more than 1 GB.
+
+The outputs below are from a simulated plane. Run the notebook to get a real one. On Colab, choose *File > Upload notebook*; the first cell installs the package.""",
+    '%pip install --quiet "visbehavior[plots,imaging]"',
+    """## Find a plane
+
+The table of imaging planes has one row per plane: the mouse and its Cre line, area and depth, session type, and the container, which is the same for all sessions in which the plane was recorded.""",
+    """import matplotlib.pyplot as plt
+import numpy as np
+
+import visbehavior
+
+cache = visbehavior.VisualBehaviorOphysProjectCache.from_s3_cache()
+planes = cache.get_ophys_experiment_table()
+planes.groupby(["cre_line", "targeted_structure"])["imaging_depth"].agg(["size", "min", "max"])""",
+    """active = planes[~planes["passive"].astype(bool)]
+experiment = cache.get_behavior_ophys_experiment(active.index[0])
+experiment.metadata["targeted_structure"], experiment.metadata["imaging_depth"], experiment.metadata["indicator"]""",
+    """An imaging plane has everything that a session has (`experiment.trials`, `experiment.licks` ...), and its cells.
+
+## The cells
+
+The maximum projection shows the brightest value of each pixel. The outlines are the cells.""",
+    """before = cache.traffic
+visbehavior.plot_plane(experiment)
+plt.show()
+print(f"{(cache.traffic.bytes - before.bytes) / 1e6:.1f} MB in {cache.traffic.requests - before.requests} requests")""",
+    """experiment.cell_specimen_table[["cell_roi_id", "x", "y", "width", "height", "valid_roi"]].head()""",
+    """A cell has two ids: `cell_roi_id` is its own in this session, and `cell_specimen_id` is the same in all sessions in which the cell was found again.
+
+## One cell
+
+`dff_trace` returns dF/F of one cell, with times. The file stores frame after frame, so a range of times needs little of it.""",
+    """roi = experiment.cell_specimen_table["cell_roi_id"].iloc[0]
+trace = experiment.dff_trace(cell_roi_id=roi, start=60, stop=90)
+trace""",
+    """visbehavior.plot_traces(experiment, start=60, stop=90)
+plt.show()""",
+    """## All cells
+
+`traces` is a view of all cells and times, which is read when it is indexed. It also has `"events"`, `"filtered_events"`, `"corrected"`, `"demixed"` and `"neuropil"`.""",
+    """dff = experiment.traces("dff")
+dff""",
+    """visbehavior.plot_population(experiment, start=60, stop=120)
+plt.show()""",
+    """## Responses to changes
+
+We align dF/F to the changes that the mouse could detect, from 0.5 s before to 1.5 s after, and take the mean over changes.""",
+    """changes = experiment.trials.loc[experiment.trials["go"], "change_time"]
+response = visbehavior.compute_event_triggered(dff["time"], dff.values.T, changes, (-0.5, 1.5))
+mean = response.mean("event")
+strength = mean.sel(time=slice(0.1, 0.8)).mean("time") - mean.sel(time=slice(-0.5, 0)).mean("time")
+strongest = int(strength.argmax("cell"))
+dff["cell_roi_id"].values[strongest], round(float(strength.max()), 2)""",
+    """fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+visbehavior.plot_triggered({"go trials": response[:, :, strongest]}, ax, ylabel="dF/F")
+plt.show()""",
+    """## What to try next
+
+- `experiment.to_pynapple("dff", "trials")` gives objects of pynapple, and `experiment.tensor(...)` arrays for machine learning.
+- The tutorial *Engagement, and responses to changes and omissions* has more on events and conditions.
+- `visbehavior.write_nwb(experiment, "plane.nwb")` writes the plane to a file.""",
+]
+
+TUTORIALS = {"one_mouse": ONE_MOUSE, "one_plane": ONE_PLANE, "streaming": STREAMING, "responses": RESPONSES}
 
 
 def make_notebook(cells: list[str]) -> nbformat.NotebookNode:
@@ -261,9 +328,10 @@ def _is_code(text: str) -> bool:
 
 @contextmanager
 def serve_tutorial(name: str, folder: pathlib.Path) -> Iterator[str]:
-    """Serve the bucket of a tutorial and yield its endpoint. `build_release` cannot make imaging files."""
+    """Serve the bucket of a tutorial and yield its endpoint. The files of "streaming" have the size of real ones."""
     if name != "streaming":
-        with serve_bucket(make_tutorial_release(folder)) as endpoint:
+        make_release = make_tutorial_planes if name == "one_plane" else make_tutorial_release
+        with serve_bucket(make_release(folder)) as endpoint:
             yield endpoint
         return
     bucket = make_tutorial_bucket(folder)

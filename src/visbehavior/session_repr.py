@@ -13,6 +13,7 @@ from visbehavior.read_once import Once
 from visbehavior.reader import SessionReader
 from visbehavior.schema import session as schema
 from visbehavior.schema.columns import Table
+from visbehavior.schema.imaging import CELL_SPECIMEN_TABLE, IMAGING_METADATA, IMAGING_PLANE
 from visbehavior.schema.neuropixels import RECORDED_PROBES, RECORDED_UNITS
 
 ABSENT = "not in this file"
@@ -99,9 +100,22 @@ def _rows(reader: SessionReader, convention: str, once: Once) -> list[tuple[str,
         ),
         ("eye tracking", f"{frames:,} frames" if frames else "none"),
         *recording,
+        *_plane_rows(reader, once),
         ("column names", f"AllenSDK {convention}"),
         ("file", reader.location),
     ]
+
+
+def _plane_rows(reader: SessionReader, once: Once) -> list[tuple[str, str]]:
+    """Return the row of an imaging plane; none for the file of a session."""
+    entries = once("plane to describe", lambda: _or_none(lambda: reader.read(IMAGING_METADATA)) or {})
+    if not entries:
+        return []
+    optics = once("optics to describe", lambda: _or_none(lambda: reader.read(IMAGING_PLANE)) or {})
+    cells = once("cells to describe", lambda: _or_none(lambda: reader.count_rows(CELL_SPECIMEN_TABLE)))
+    place = f"{optics.get('targeted_structure', '?')}, {entries.get('imaging_depth', '?')} um"
+    count = ABSENT if cells is None else f"{cells:,} ROIs"
+    return [("imaging plane", f"{entries.get('ophys_experiment_id')} ({place}), {count}")]
 
 
 def _read_entries(reader: SessionReader) -> dict[str, Any]:

@@ -113,6 +113,8 @@ class SimulatedReader:
 
     def count_rows(self, table: Table) -> int | None:
         """Return the number of rows of a table."""
+        if table is schema.CELL_SPECIMEN_TABLE:
+            return len(self.plane.masks)
         count = self._behavior.count_rows(table)
         return len(self._eye["timestamps"]) if table is EYE_TRACKING and not count else count
 
