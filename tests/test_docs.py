@@ -123,7 +123,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, str]:
 def test_demo_reuses_its_release_when_it_runs_again(demo: tuple[pathlib.Path, str]) -> None:
     folder, first = demo
     outputs = [first, run_demo(folder)]
-    assert {path.name for path in (folder / "demo").glob("*.png")} == {"timeline.png", "mouse.png"}
+    assert {path.name for path in (folder / "demo").glob("*.png")} == {"timeline.png", "mouse.png", "plane.png"}
     for output in outputs:
         assert "OPHYS_6_images_B" in output
         assert "36 sessions of 3 mice" in output
