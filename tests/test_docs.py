@@ -159,7 +159,7 @@ def test_demo_of_the_other_data_set(tmp_path: pathlib.Path) -> None:
     assert "EPHYS_1_images_H_5uL_reward" in process.stdout
     assert "30 sessions of 3 mice" in process.stdout
     assert {path.name for path in (tmp_path / "here").glob("*.png")} == {"timeline.png", "mouse.png"}
-    (next_step,) = re.findall(r"^ *visbehavior (performance .*)$", process.stdout, re.M)
+    (next_step,) = re.findall(r"^ *\S*visbehavior (performance .*)$", process.stdout, re.M)
     command = [sys.executable, "-m", "visbehavior", *next_step.split(), "--cache-dir", "cache"]
     measured = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert "EPHYS_1_images_H_5uL_reward" in measured.stdout
