@@ -15,6 +15,8 @@ _EXTRAS = {
     "scipy.linalg": "models",
     "PIL": "raw",
     "xarray": "imaging",
+    "duckdb": "cohort",
+    "fsspec": "cohort",
     "pynapple": "",
     "obstore": "",
 }

@@ -1,0 +1,98 @@
+"""Connections of DuckDB, and its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from visbehavior.errors import BadValue, CorruptFile, VisBehaviorError
+from visbehavior.extras import import_extra
+
+# DuckDB would download extensions, and read Python variables of the caller as tables.
+_SETTINGS = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+    # The values of a session's rows and their order must not depend on the number of threads.
+    "preserve_insertion_order": True,
+}
+_OF_THE_QUERY = ("Syntax", "Parser", "Binder", "Catalog", "Conversion", "Permission", "OutOfRange", "TypeMismatch")
+_OF_A_FILE = ("IOException", "SerializationException", "InvalidInputException")
+
+
+def connect(threads: int | None = None, memory: str = "") -> Any:
+    """Return a new database in memory.
+
+    Parameters
+    ----------
+    threads : int or None
+        Number of threads; None: one per core.
+    memory : str
+        Limit of its memory, such as "150MB"; "": four fifths of the machine's.
+
+    Raises
+    ------
+    MissingExtra
+        If DuckDB is not installed.
+    """
+    duckdb = import_extra("duckdb")
+    connection = duckdb.connect(":memory:")
+    for name, value in _SETTINGS.items():
+        connection.execute(f"SET {name} = {str(value).lower()}")
+    # Dates are shown as UTC, as in the project tables.
+    connection.execute("SET TimeZone = 'UTC'")
+    if threads is not None:
+        connection.execute(f"SET threads = {threads}")
+    if memory:
+        connection.execute(f"SET memory_limit = '{memory}'")
+    return connection
+
+
+def lock(connection: Any, folder: str) -> None:
+    """Allow a connection to read the files in a folder, and nothing else, from now on."""
+    connection.execute(f"SET allowed_directories = [{quote_text(folder)}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def quote_text(text: str) -> str:
+    """Return a text as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quote_name(name: str) -> str:
+    """Return a name as an identifier of SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def sql_errors(location: str) -> Iterator[None]:
+    """Raise errors of DuckDB as errors of this package.
+
+    Parameters
+    ----------
+    location : str
+        The store, for the message.
+    """
+    duckdb = import_extra("duckdb")
+    try:
+        yield
+    except duckdb.Error as error:
+        if isinstance(error.__cause__, VisBehaviorError):
+            raise error.__cause__ from None
+        raise _convert(error, location) from error
+
+
+def _convert(error: Exception, location: str) -> VisBehaviorError:
+    name = type(error).__name__
+    text = " ".join(str(error).split("\nLINE ")[0].split())
+    if name.startswith(_OF_A_FILE):
+        return CorruptFile(
+            f"A part of the cohort in {location} is damaged or missing: {text}. Build the cohort again: what is damaged is replaced.",
+            path=location,
+        )
+    if name.startswith(_OF_THE_QUERY):
+        hint = " A query can only read the tables of the store." if name.startswith("Permission") else ""
+        return BadValue(f"The query is not valid: {text}.{hint}", name="query")
+    return VisBehaviorError(f"The query of the cohort in {location} failed: {text}.", path=location)
