@@ -15,6 +15,7 @@ from visbehavior._version import __version__
 _PUBLIC = {
     "BehaviorOphysExperiment": "experiment",
     "BehaviorSession": "session",
+    "Cohort": "cohort.query",
     "Image": "image",
     "Mouse": "simulation.mouse",
     "ResponseMatrix": "analysis.response_matrix",
@@ -22,7 +23,9 @@ _PUBLIC = {
     "StateFit": "models.states",
     "StrategyFit": "models.strategy",
     "VisualBehaviorOphysProjectCache": "project.cache",
+    "build_cohort": "cohort.build",
     "build_release": "publish.build",
+    "check_cohort": "cohort.check",
     "check_release": "publish.check",
     "compare_state_counts": "models.state_counts",
     "compute_dropout_scores": "models.dropouts",
@@ -56,6 +59,7 @@ _PUBLIC = {
     "fit_states": "models.states",
     "fit_strategy": "models.strategy",
     "install_as_allensdk": "allensdk",
+    "open_cohort": "cohort.query",
     "plot_dropouts": "plots.strategy",
     "plot_engagement": "plots.engagement",
     "plot_lick_raster": "plots.responses",
@@ -146,6 +150,9 @@ if TYPE_CHECKING:
         compare_engagement as compare_engagement,
         compute_session_response as compute_session_response,
     )
+    from visbehavior.cohort.build import build_cohort as build_cohort
+    from visbehavior.cohort.check import check_cohort as check_cohort
+    from visbehavior.cohort.query import Cohort as Cohort, open_cohort as open_cohort
     from visbehavior.performance_table import compute_performance_table as compute_performance_table
     from visbehavior.convert import convert_raw as convert_raw
     from visbehavior.errors import (

@@ -22,8 +22,8 @@ from visbehavior.cohort.sessions_table import make_sessions
 from visbehavior.cohort.staging import (
     DONE,
     FAILED,
+    compute_digest,
     hash_bytes,
-    hash_session,
     pack_tables,
     read_staged_records,
     remove_staged,
@@ -234,7 +234,7 @@ def _is_current(record: Record | None, entries: Sequence[FileEntry], job: Job) -
     """Return whether a session need not be read again."""
     if record is None or record["status"] != DONE or record["code"] != job.code:
         return False
-    return record["tables"] == list(job.tables) and record["source"] == _source_key(job.release, entries)
+    return bool(record["tables"] == list(job.tables) and record["source"] == _source_key(job.release, entries))
 
 
 def _without_removed(known: Mapping[int, Record], present: set[int]) -> dict[int, Record]:
@@ -257,7 +257,11 @@ def _read_sessions(engine: Engine, job: Job, work: Work, progress: bool) -> Iter
             return
         for position, result in engine.run(stage_sessions, calls):
             batch = calls[position][1]
-            records = [_failure(job, number, result) for number, _ in batch] if isinstance(result, VisBehaviorError) else result
+            records = (
+                [_failure(job, number, result) for number, _ in batch]
+                if isinstance(result, VisBehaviorError)
+                else result
+            )
             bar.update(len(batch))
             yield from ((record["id"], record) for record in records)
 
@@ -323,10 +327,9 @@ def _merge(engine: Engine, job: Job, records: Mapping[int, Record], progress: bo
     parts = _write_parts(engine, job, planned, progress)
     described = {name: write_footers(folder, name, [part.files[name] for part in parts]) for name in tables if parts}
     sessions = write_sessions(folder, make_sessions(job.release, done)) if done else None
-    digest = hash_bytes("\n".join(f"{number} {hash_session(done[number])}" for number in sorted(done)).encode())
     ordered = [done.get(number, records[number]) for number in sorted(records)]
     write_session_records(folder, [{k: v for k, v in record.items() if k != "sizes"} for record in ordered])
-    description = Description(tables, tuple(parts), sessions, described, digest)
+    description = Description(tables, tuple(parts), sessions, described, compute_digest(done))
     write_description(folder, description)
     remove_staged(folder, {number: record for number, record in staged.items() if number in done})
     _remove_unused(folder, description)

@@ -17,7 +17,17 @@ _SETTINGS = {
     # The values of a session's rows and their order must not depend on the number of threads.
     "preserve_insertion_order": True,
 }
-_OF_THE_QUERY = ("Syntax", "Parser", "Binder", "Catalog", "Conversion", "Permission", "OutOfRange", "TypeMismatch")
+_OF_THE_QUERY = (
+    "Syntax",
+    "Parser",
+    "Binder",
+    "Catalog",
+    "Conversion",
+    "Permission",
+    "OutOfRange",
+    "TypeMismatch",
+    "InvalidInput",
+)
 _OF_A_FILE = ("IOException", "SerializationException", "InvalidInputException")
 
 
@@ -87,7 +97,7 @@ def sql_errors(location: str) -> Iterator[None]:
 def _convert(error: Exception, location: str) -> VisBehaviorError:
     name = type(error).__name__
     text = " ".join(str(error).split("\nLINE ")[0].split())
-    if name.startswith(_OF_A_FILE):
+    if name.startswith(_OF_A_FILE) and ".parquet" in text:
         return CorruptFile(
             f"A part of the cohort in {location} is damaged or missing: {text}. Build the cohort again: what is damaged is replaced.",
             path=location,

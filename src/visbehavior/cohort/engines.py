@@ -38,7 +38,8 @@ class Engine:
     def __init__(self, executor: Any = None, jobs: int | None = None) -> None:
         if executor is not None and not callable(getattr(executor, "submit", None)):
             raise BadValue(
-                f"executor is {brief_repr(executor)}; expected an Executor of concurrent.futures, or None.", name="executor"
+                f"executor is {brief_repr(executor)}; expected an Executor of concurrent.futures, or None.",
+                name="executor",
             )
         if jobs is not None:
             check_jobs("jobs", jobs)
@@ -74,7 +75,10 @@ class Engine:
             for position in suspects:
                 # A call that ends its worker process ends all others of the pool, too. Alone it ends only itself.
                 if (yield from self._run_until_broken(function, calls, deque([position]))):
-                    yield position, VisBehaviorError("The worker process died twice. It may have had too little memory.")
+                    yield (
+                        position,
+                        VisBehaviorError("The worker process died twice. It may have had too little memory."),
+                    )
 
     def _run_until_broken(
         self, function: Callable[..., R], calls: Sequence[tuple[Any, ...]], waiting: deque[int]

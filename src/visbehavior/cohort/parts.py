@@ -75,7 +75,9 @@ def plan_parts(
     part_of = {number: part.key for part in parts for number in part.ids if number not in from_staging}
     return [
         PlannedPart(
-            _part_key(ids, records, tables), tuple(ids), {number: part_of[number] for number in ids if number in part_of}
+            _part_key(ids, records, tables),
+            tuple(ids),
+            {number: part_of[number] for number in ids if number in part_of},
         )
         for ids in divided
     ]
@@ -176,7 +178,9 @@ def _value(column: Column) -> str:
     name, kind = quote_name(column.name), sql_type(column)
     value = f"CAST({name} AS {kind})"
     # pandas has no missing values other than NaN in columns of floats.
-    return f"CASE WHEN isnan({value}) THEN NULL ELSE {value} END AS {name}" if kind == "DOUBLE" else f"{value} AS {name}"
+    return (
+        f"CASE WHEN isnan({value}) THEN NULL ELSE {value} END AS {name}" if kind == "DOUBLE" else f"{value} AS {name}"
+    )
 
 
 def _options(columns: Sequence[Column]) -> str:

@@ -55,7 +55,9 @@ def read_session_rows(reader: SessionReader, tables: Collection[str]) -> tuple[R
         metadata = session.metadata
     values |= {name: _plain(metadata.get(name)) for name in FILE_ENTRIES}
     number = session.behavior_session_id
-    rows = {table.name: _select(table, frames[table.name], number, tables) for table in ROW_TABLES if table.name in tables}
+    rows = {
+        table.name: _select(table, frames[table.name], number, tables) for table in ROW_TABLES if table.name in tables
+    }
     return rows, values
 
 

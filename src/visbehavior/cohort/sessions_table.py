@@ -28,7 +28,9 @@ def make_sessions(release: Release, records: Mapping[int, Record]) -> pd.DataFra
     frame = project.reindex(numbers)
     frame.index.name = SESSION_ID.name
     columns = {SESSION_ID.name: numbers, DATASET.name: [records[number]["dataset"] for number in numbers]}
-    columns |= {name: [records[number]["values"].get(name) for number in numbers] for name in (*FILE_ENTRIES, *METRIC_NAMES)}
+    columns |= {
+        name: [records[number]["values"].get(name) for number in numbers] for name in (*FILE_ENTRIES, *METRIC_NAMES)
+    }
     made = pd.DataFrame(columns)
     for column in SESSIONS:
         if column.name not in made:

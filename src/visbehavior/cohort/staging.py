@@ -44,6 +44,11 @@ def hash_session(record: Record) -> str:
     return hash_bytes(json.dumps(content, sort_keys=True).encode())
 
 
+def compute_digest(records: Mapping[int, Record]) -> str:
+    """Return the digest of a store, from the records of its sessions."""
+    return hash_bytes("\n".join(f"{number} {hash_session(records[number])}" for number in sorted(records)).encode())
+
+
 def write_staged(folder: Path, record: Record, packed: Mapping[str, bytes]) -> None:
     """Write the file of a session.
 

@@ -136,7 +136,9 @@ def decode_description(content: bytes, location: str) -> Description:
         sessions = None if raw["sessions"] is None else _part_file(raw["sessions"])
         footers = {str(name): _checked(path) for name, path in raw["footers"].items()}
         description = Description(tuple(raw["tables"]), parts, sessions, footers, str(raw["digest"]))
-        if not set(description.tables) < set(BY_NAME) or any(set(part.files) != set(description.tables) for part in parts):
+        if not set(description.tables) < set(BY_NAME) or any(
+            set(part.files) != set(description.tables) for part in parts
+        ):
             raise ValueError("tables that are not declared")
     except UnsupportedFile:
         raise

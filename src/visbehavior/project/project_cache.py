@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import pandas as pd
 
 from visbehavior.arguments import check_flags, parse_path
 from visbehavior.errors import BadValue
 from visbehavior.project.files import ReleaseFiles, open_cache_folder
+from visbehavior.project.ids import Ids, parse_ids
 from visbehavior.project.manifest import check_manifest_name, describe_changes, manifest_file_name
 from visbehavior.project.release import Release
+from visbehavior.project.session_rows import ReadTable, read_rows
 from visbehavior.project.verify import verify_files
 from visbehavior.schema.convention import parse_convention
 from visbehavior.settings import BUCKET, DEFAULT_ALLENSDK_VERSION, default_cache_dir
@@ -127,6 +129,77 @@ class ProjectCache:
         folder = parse_path("cache_dir", default_cache_dir() if cache_dir is None else cache_dir)
         files = open_cache_folder(folder.absolute(), use_static_cache)
         return cls(files, allensdk_version, version)
+
+    def get_trials(self, ids: Ids, *, progress: bool = False) -> pd.DataFrame:
+        """Return the trials of several sessions: index behavior_session_id and trials_id, columns as `BehaviorSession.trials`.
+
+        Sessions are streamed at once. `build_cohort` is faster for many sessions that are used more than once.
+
+        Parameters
+        ----------
+        ids : int, str, or iterable of them
+            Behavior sessions.
+        progress : bool
+            Whether to show a progress bar.
+        """
+        return self._read_rows(ids, lambda session: session.trials, progress)
+
+    def get_flashes(self, ids: Ids, *, progress: bool = False) -> pd.DataFrame:
+        """Return the flash tables of several sessions: as `get_trials`, columns as `BehaviorSession.get_flash_table`.
+
+        Parameters
+        ----------
+        ids : int, str, or iterable of them
+            Behavior sessions.
+        progress : bool
+            Whether to show a progress bar.
+        """
+        return self._read_rows(ids, lambda session: session.get_flash_table(), progress)
+
+    def get_licks(self, ids: Ids, *, progress: bool = False) -> pd.DataFrame:
+        """Return the licks of several sessions: as `get_trials`, columns as `BehaviorSession.licks`.
+
+        Parameters
+        ----------
+        ids : int, str, or iterable of them
+            Behavior sessions.
+        progress : bool
+            Whether to show a progress bar.
+        """
+        return self._read_rows(ids, lambda session: session.licks, progress)
+
+    def get_rewards(self, ids: Ids, *, progress: bool = False) -> pd.DataFrame:
+        """Return the rewards of several sessions: as `get_trials`, columns as `BehaviorSession.rewards`.
+
+        Parameters
+        ----------
+        ids : int, str, or iterable of them
+            Behavior sessions.
+        progress : bool
+            Whether to show a progress bar.
+        """
+        return self._read_rows(ids, lambda session: session.rewards, progress)
+
+    def _read_rows(self, ids: Ids, read_table: ReadTable, progress: bool) -> pd.DataFrame:
+        check_flags(progress=progress)
+        files = self._release.select_session_files(parse_ids(ids), None)
+        return read_rows(self._release, files, read_table, self._convention, None, progress)
+
+    def build_cohort(self, path: str | os.PathLike[str], ids: Ids | None = None, **options: Any) -> pd.DataFrame:
+        """Build a store with the tables of many sessions: see the function `visbehavior.build_cohort`.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            A new or empty folder, or the folder of an earlier build.
+        ids : int, str, iterable of them, or None
+            Behavior sessions; None: all sessions of the release.
+        **options
+            tables, executor, jobs, shard and progress, as for the function.
+        """
+        from visbehavior.cohort.build import build_cohort
+
+        return build_cohort(self, path, ids, **options)
 
     def verify(self, repair: bool = False, *, progress: bool = True) -> pd.DataFrame:
         """Hash all cached files of all cached releases, and compare the hashes with the manifests.

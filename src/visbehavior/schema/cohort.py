@@ -29,9 +29,14 @@ SQL_TYPES = {
 """SQL type of each dtype of a declaration. Missing values, NaN included, are NULL."""
 
 SESSION_ID = Column(
-    name="behavior_session_id", dtype="int64", path=None, meaning="Behavior session: the argument of get_behavior_session."
+    name="behavior_session_id",
+    dtype="int64",
+    path=None,
+    meaning="Behavior session: the argument of get_behavior_session.",
 )
-DATASET = Column(name="dataset", dtype="text", path=None, meaning="Data set of the session, such as visual-behavior-ophys.")
+DATASET = Column(
+    name="dataset", dtype="text", path=None, meaning="Data set of the session, such as visual-behavior-ophys."
+)
 
 SAMPLES_PER_SECOND = 10
 """Rate to which running speed and eye tracking are reduced: every n-th sample is kept, unchanged."""
@@ -55,7 +60,9 @@ def _rows(name: str, summary: str, row: Column, columns: Iterable[Column]) -> Ta
 def _of_metric(metric: Metric) -> Column:
     meaning = f"{metric.meaning} {metric.formula[0].upper()}{metric.formula[1:]}."
     dtype = "int64" if metric.name.endswith("_count") else "float64"
-    return Column(name=metric.name, dtype=dtype, unit=metric.unit if dtype == "float64" else "", path=None, meaning=meaning)
+    return Column(
+        name=metric.name, dtype=dtype, unit=metric.unit if dtype == "float64" else "", path=None, meaning=meaning
+    )
 
 
 _METRICS = tuple(map(_of_metric, (*PERFORMANCE_METRICS, *SESSION_RATES)))
@@ -84,7 +91,9 @@ SESSIONS = Table(
 _TRIAL = _number("trials_id", "Number of the trial.")
 ROW_TABLES = (
     _rows("trials", TRIALS.summary, _TRIAL, TRIALS),
-    _rows("flashes", FLASH_TABLE.summary, _number(FLASH_TABLE.index, FLASH_TABLE.index_meaning.capitalize()), FLASH_TABLE),
+    _rows(
+        "flashes", FLASH_TABLE.summary, _number(FLASH_TABLE.index, FLASH_TABLE.index_meaning.capitalize()), FLASH_TABLE
+    ),
     _rows("licks", LICKS.summary, _number("licks_id", "Number of the lick."), LICKS),
     _rows(
         "lick_bouts",
