@@ -8,6 +8,7 @@ import sys
 import click
 
 from visbehavior._version import __version__
+from visbehavior.cli.cohort import cohort
 from visbehavior.cli.common import Group
 from visbehavior.cli.convert import convert
 from visbehavior.cli.demo import demo
@@ -56,6 +57,7 @@ COMMANDS = (
     convert,
     simulate,
     strategy,
+    cohort,
     release,
     demo,
 )

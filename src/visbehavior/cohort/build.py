@@ -55,7 +55,7 @@ from visbehavior.store.locks import make_lock, try_acquire
 from visbehavior.store.records import Record
 
 _SESSIONS_PER_CALL = 8
-"""Sessions that a worker reads in one call if they are in files."""
+"""Sessions that a worker reads in one call, at most, if they are in files."""
 UNCHANGED = "unchanged"
 Work = list[tuple[int, list[FileEntry]]]
 
@@ -244,13 +244,12 @@ def _without_removed(known: Mapping[int, Record], present: set[int]) -> dict[int
 def _read_sessions(engine: Engine, job: Job, work: Work, progress: bool) -> Iterator[tuple[int, Record]]:
     """Read sessions and stage their rows, and yield their records."""
     streamed = any(job.release.find(entry) is None for _, entries in work[:1] for entry in entries)
-    size = CONCURRENT_SESSIONS if streamed else _SESSIONS_PER_CALL
-    if engine.workers == 1:
-        # One call, so that a session that is slow to arrive delays no other.
-        size = max(1, len(work)) if streamed else 1
+    most = CONCURRENT_SESSIONS if streamed else _SESSIONS_PER_CALL
+    # Several calls for each worker, so that all end at about the same time.
+    size = max(1, min(most, len(work) // (4 * engine.workers)))
     calls = [(job, work[start : start + size], streamed) for start in range(0, len(work), size)]
     with progress_bar(progress, total=len(work), unit="session", desc="Reading", leave=False) as bar:
-        if engine.workers == 1 and not engine.is_remote and streamed:
+        if streamed and engine.in_process:
             for record in stage_streamed(job, work):
                 bar.update()
                 yield record["id"], record

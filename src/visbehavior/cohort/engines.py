@@ -6,17 +6,19 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from visbehavior.arguments import check_jobs
-from visbehavior.errors import BadValue, VisBehaviorError, brief_repr
+from visbehavior.errors import BadValue, TransferFailed, VisBehaviorError, brief_repr
+from visbehavior.extras import import_extra
 from visbehavior.interrupts import WAKE
 from visbehavior.processes import exit_with_parent
 
 R = TypeVar("R")
 
 _PENDING_PER_WORKER = 2
+_CONNECT_SECONDS = 10
 
 
 class Engine:
@@ -46,6 +48,11 @@ class Engine:
         self._executor = executor
         self._jobs = jobs
         self.is_remote = executor is not None
+
+    @property
+    def in_process(self) -> bool:
+        """Whether all calls run in this process."""
+        return not self.is_remote and self.workers == 1
 
     @property
     def workers(self) -> int:
@@ -111,6 +118,34 @@ class Engine:
         # Never fork: a forked child inherits locks that none of its threads will release.
         spawn = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(self.workers, mp_context=spawn, initializer=exit_with_parent)
+
+
+@contextmanager
+def connect_scheduler(address: str) -> Iterator[Any]:
+    """Yield an executor of the workers of a Dask cluster.
+
+    Parameters
+    ----------
+    address : str
+        Address of the scheduler, such as "tcp://node:8786".
+
+    Raises
+    ------
+    MissingExtra
+        If Dask is not installed.
+    TransferFailed
+        If the scheduler does not answer.
+    """
+    client_class = import_extra("distributed").Client
+    try:
+        client = client_class(address, timeout=_CONNECT_SECONDS)
+    except (OSError, ValueError, TypeError) as error:
+        raise TransferFailed(
+            f"No Dask scheduler answers at {brief_repr(address)}; expected an address such as tcp://node:8786.",
+            address=address,
+        ) from error
+    with client:
+        yield client.get_executor()
 
 
 def _worker_died(future: Future[Any]) -> bool:

@@ -211,6 +211,11 @@ class Cohort:
         self._columns(name)
         return sum(file.rows for file in self._description.files(name))
 
+    def size(self, name: str) -> int:
+        """Return the bytes of a table."""
+        self._columns(name)
+        return sum(file.size for file in self._description.files(name))
+
     def close(self) -> None:
         """Close the database. The next query opens it again."""
         with self._lock:
