@@ -109,6 +109,18 @@ class Inputs:
     def states(self) -> visbehavior.StateFit:
         return visbehavior.fit_states([tuple(self.regressors.values())], n_states=2)
 
+    @functools.cached_property
+    def store(self) -> pathlib.Path:
+        folder = self.new_folder()
+        visbehavior.build_cohort(self.release_cache(), folder, tables=["licks"])
+        return folder
+
+    def release_cache(self) -> VisualBehaviorOphysProjectCache:
+        return VisualBehaviorOphysProjectCache.from_local_cache(self.release, use_static_cache=True)
+
+    def cohort(self) -> visbehavior.Cohort:
+        return visbehavior.open_cohort(self.store)
+
     def strategy_file(self) -> pathlib.Path:
         path = self.new_folder().with_suffix(".npz")
         self.strategy.save(path)
@@ -207,6 +219,30 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     "VisualBehaviorOphysProjectCache.compare_manifests": lambda i: dict.fromkeys(
         ("manifest_0_name", "manifest_1_name"), i.cache().current_manifest()
     ),
+    "Cohort": lambda i: {"location": str(i.store), "description": i.cohort()._description, "parts": None},
+    "Cohort.sql": lambda i: {"query": "SELECT 1", "format": "pandas"},
+    "Cohort.table": lambda i: {"name": "licks", "columns": ["timestamps"], "where": "true", "format": "pandas"},
+    "Cohort.describe": lambda i: {"name": "licks"},
+    "Cohort.count": lambda i: {"name": "licks"},
+    "Cohort.size": lambda i: {"name": "licks"},
+    "open_cohort": lambda i: {"path_or_url": i.store, "endpoint": None},
+    "build_cohort": lambda i: {
+        "cache": i.release_cache(),
+        "path": i.new_folder(),
+        "ids": None,
+        "tables": ["licks"],
+        "executor": None,
+        "jobs": 1,
+        "shard": None,
+        "progress": False,
+    },
+    "check_cohort": lambda i: {
+        "cache": i.release_cache(),
+        "path": i.store,
+        "sessions": 1,
+        "seed": 0,
+        "progress": False,
+    },
     "build_release": lambda i: {
         "sessions": [i.raw],
         "out_dir": i.new_folder(),
@@ -406,6 +442,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
 INSTANCES: dict[str, Callable[[Inputs], Any]] = {
     "BehaviorOphysExperiment": Inputs.experiment,
     "BehaviorSession": Inputs.session,
+    "Cohort": Inputs.cohort,
     "Mouse": lambda _: Mouse(),
     "StrategyFit": lambda i: i.strategy,
     "VisualBehaviorOphysProjectCache": Inputs.cache,
@@ -510,6 +547,7 @@ MISSING = {
     "pynwb": ("write_nwb", "BehaviorSession.to_nwb", "convert_raw", "build_release"),
     "scipy": ("fit_strategy", "compute_dropout_scores"),
     "PIL": ("VisualBehaviorOphysProjectCache.get_natural_movie_template",),
+    "duckdb": ("build_cohort", "Cohort.sql"),
     "obstore": ("VisualBehaviorOphysProjectCache.from_s3_cache",),
 }
 """Functions that need each library."""

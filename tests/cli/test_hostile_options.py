@@ -23,7 +23,7 @@ from tests.project.synthetic_release import PROJECT, UNREACHABLE, make_bucket_tr
 from tests.rawfiles import write_raw
 from tests.synthetic_session import make_session
 from tests.test_hostile_folders import damage_columns
-from visbehavior import build_release, simulate
+from visbehavior import VisualBehaviorOphysProjectCache, build_cohort, build_release, simulate
 from visbehavior.cli import demo, release
 from visbehavior.cli.main import main
 from visbehavior.plots import figure
@@ -44,12 +44,17 @@ VALID: dict[str, dict[str, str]] = {
     "release build": {"sessions": "990400001.pkl", "output_dir": "new bucket"},
     "release check": {"folder": "release"},
     "release serve": {"folder": "release"},
+    "cohort build": {"store": "new store", "ids": "11", "tables": "licks"},
+    "cohort status": {"store": "store"},
+    "cohort query": {"store": "store", "query": "SELECT 1"},
+    "cohort export": {"store": "store", "query": "SELECT 1", "output": "result.csv"},
+    "cohort check": {"store": "store", "sessions": "1"},
     "demo": {"output_dir": "demo"},
 }
 """Values of the parameters with which each command succeeds. Files are relative to the current folder."""
 
 MESSAGE = re.compile(
-    r"Usage: |Try |Error: |Warning: |Wrote |Stopped\.|No problems|Problems found: |Nothing is |\d[\d,]* "
+    r"Usage: |Try |Error: |Warning: |Wrote |Stopped\.|No problems|Problems found: |Nothing is |Digest: |\d[\d,]* "
 )
 """Beginnings of the lines on stderr."""
 
@@ -72,6 +77,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("inputs")
     make_bucket_tree(folder)
     shutil.rmtree(folder / "cache")
+    cache = VisualBehaviorOphysProjectCache.from_local_cache(folder / "bucket", use_static_cache=True)
+    build_cohort(cache, folder / "store", 11, tables=["licks"])
     write_session(folder / "session.nwb", make_session(seed=1, trials=12))
     raw = simulate(FIRST_STAGE, minutes=1, seed=1)
     write_raw(folder / "990400001.pkl", raw)

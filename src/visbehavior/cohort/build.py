@@ -35,6 +35,7 @@ from visbehavior.cohort.store import (
     STAGING,
     Description,
     Part,
+    is_intact,
     read_description,
     read_session_records,
     write_description,
@@ -209,9 +210,18 @@ def _known_records(folder: Path) -> dict[int, Record]:
     """Return the records of sessions that are in the store or staged; a staged one is newer."""
     description = read_description(folder)
     stored = {} if description is None else read_session_records(folder)
-    in_parts = set() if description is None else {number for part in description.parts for number in part.ids}
+    parts = () if description is None else description.parts
+    in_parts = {number for part in parts if _is_intact(folder, part) for number in part.ids}
     kept = {number: record for number, record in stored.items() if record["status"] == FAILED or number in in_parts}
     return kept | read_staged_records(folder)
+
+
+def _is_intact(folder: Path, part: Part) -> bool:
+    """Return whether a part has all its files; a damaged file is removed, because it will be written again."""
+    damaged = [folder / file.path for file in part.files.values() if not is_intact(folder, file)]
+    for path in damaged:
+        path.unlink(missing_ok=True)
+    return not damaged
 
 
 def _select_files(

@@ -55,7 +55,7 @@ def check_cohort(
     Raises
     ------
     CorruptFile
-        If the records of the sessions do not give the digest of the store.
+        If parts are damaged, or the records of the sessions do not give the digest of the store.
     NotFound, BadValue, MissingExtra
     """
     if not isinstance(cache, ProjectCache):
@@ -68,6 +68,12 @@ def check_cohort(
     with open_cohort(path) as cohort:
         records = {n: r for n, r in read_session_records(Path(cohort.location)).items() if r["status"] == DONE}
         _check_digest(cohort, records)
+        if damaged := cohort.find_damaged():
+            raise CorruptFile(
+                f"{len(damaged)} parts of the cohort in {cohort.location} are damaged or missing, such as {damaged[0]}. Build the cohort again, which "
+                "writes them again.",
+                path=damaged[0],
+            )
         known = sorted(cache._release.select_session_files(records, {}))
         chosen = sorted(random.Random(int(seed)).sample(known, min(int(sessions), len(known))))
         files = cache._release.select_session_files(chosen, None)

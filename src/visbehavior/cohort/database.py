@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -77,29 +77,34 @@ def quote_name(name: str) -> str:
 
 
 @contextmanager
-def sql_errors(location: str) -> Iterator[None]:
+def sql_errors(location: str, failures: Iterable[VisBehaviorError] = ()) -> Iterator[None]:
     """Raise errors of DuckDB as errors of this package.
 
     Parameters
     ----------
     location : str
         The store, for the message.
+    failures : iterable of VisBehaviorError
+        Errors of reads in a remote store. DuckDB has only their text.
     """
     duckdb = import_extra("duckdb")
     try:
         yield
     except duckdb.Error as error:
-        if isinstance(error.__cause__, VisBehaviorError):
-            raise error.__cause__ from None
-        raise _convert(error, location) from error
+        raise _find(failures, str(error)) or _convert(error, location) from error
+
+
+def _find(failures: Iterable[VisBehaviorError], text: str) -> VisBehaviorError | None:
+    return next((failure for failure in failures if failure.message in text), None)
 
 
 def _convert(error: Exception, location: str) -> VisBehaviorError:
     name = type(error).__name__
     text = " ".join(str(error).split("\nLINE ")[0].split())
-    if name.startswith(_OF_A_FILE) and ".parquet" in text:
+    # An error without a class of its own is one of the Parquet reader.
+    if (name.startswith(_OF_A_FILE) and ".parquet" in text) or name == "Error":
         return CorruptFile(
-            f"A part of the cohort in {location} is damaged or missing: {text}. Build the cohort again: what is damaged is replaced.",
+            f"A part of the cohort in {location} is damaged or missing: {text}. find_damaged() names it. Build the cohort again, which writes it again, or copy it again.",
             path=location,
         )
     if name.startswith(_OF_THE_QUERY):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
@@ -19,6 +20,7 @@ R = TypeVar("R")
 
 _PENDING_PER_WORKER = 2
 _CONNECT_SECONDS = 10
+_ADDRESS = re.compile(r"(?:tcp|tls|ws|wss|ucx)://[\w.-]{1,253}:\d{1,5}", re.ASCII)
 
 
 class Engine:
@@ -133,16 +135,21 @@ def connect_scheduler(address: str) -> Iterator[Any]:
     ------
     MissingExtra
         If Dask is not installed.
+    BadValue
+        If it is no address.
     TransferFailed
         If the scheduler does not answer.
     """
+    if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
+        raise BadValue(
+            f"The scheduler is {brief_repr(address)}; expected an address such as tcp://node:8786.", address=address
+        )
     client_class = import_extra("distributed").Client
     try:
         client = client_class(address, timeout=_CONNECT_SECONDS)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise TransferFailed(
-            f"No Dask scheduler answers at {brief_repr(address)}; expected an address such as tcp://node:8786.",
-            address=address,
+            f"No Dask scheduler answers at {address}. Start one, or check the address.", address=address
         ) from error
     with client:
         yield client.get_executor()

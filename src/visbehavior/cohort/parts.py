@@ -20,6 +20,7 @@ from visbehavior.extras import import_extra
 from visbehavior.schema.cohort import SESSION_ID, sql_type, stored_columns
 from visbehavior.schema.columns import Column
 from visbehavior.store.records import Record
+from visbehavior.store.verified import hash_file
 
 SESSIONS_PER_PART = 64
 """A part of more than twice as many sessions is divided."""
@@ -207,7 +208,7 @@ def inspect_file(folder: Path, path: Path) -> PartFile:
     with _database().cursor() as connection:
         query = f"SELECT num_rows FROM parquet_file_metadata({quote_text(str(path))})"
         rows = connection.execute(query).fetchall()[0][0]
-    return PartFile(path.relative_to(folder).as_posix(), size, rows, end)
+    return PartFile(path.relative_to(folder).as_posix(), size, rows, end, hash_file(path))
 
 
 def write_footers(folder: Path, name: str, files: Sequence[PartFile]) -> str:

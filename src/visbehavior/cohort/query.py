@@ -20,6 +20,7 @@ from visbehavior.cohort.store import (
     Description,
     decode_description,
     describe_columns,
+    is_intact,
     read_description,
 )
 from visbehavior.errors import BadValue, CorruptFile, MissingData, NotFound, brief_repr, did_you_mean
@@ -121,6 +122,7 @@ class Cohort:
         self._parts = parts
         self._lock = threading.Lock()
         self._database: Any = None
+        self._viewed: set[str] = set()
 
     def sql(self, query: str, *, format: str = "pandas") -> Any:
         """Return the result of a query.
@@ -147,8 +149,10 @@ class Cohort:
         check_choice("format", format, FORMATS)
         if format != "pandas":
             import_extra({"arrow": "pyarrow", "polars": "polars"}[format])
-        with self._connect() as connection, sql_errors(self.location):
+        failures = () if self._parts is None else self._parts.failures
+        with self._connect() as connection, sql_errors(self.location, failures):
             check_query(connection, query)
+            self._make_views(connection, query)
             result = connection.execute(query)
             if format == "arrow":
                 return result.to_arrow_table()
@@ -239,20 +243,47 @@ class Cohort:
 
     def _open(self) -> Any:
         if self._parts is None:
-            root, folder, connection = f"{self.location}{os.sep}", self.location, connect()
+            connection, folder = connect(), self.location
             connection.execute("SET parquet_metadata_cache = true")
         else:
-            root, folder, connection = f"{PROTOCOL}://", f"{PROTOCOL}://", connect(_REMOTE_THREADS)
+            connection, folder = connect(_REMOTE_THREADS), f"{PROTOCOL}://"
             connection.register_filesystem(make_file_system(self._parts))
-        with sql_errors(self.location):
-            for name in self.tables:
-                self._check_files(name)
-                connection.execute(self._view(name, root))
-                for column in stored_columns(name, self.tables):
-                    text = quote_text(f"{column.meaning}{f' Unit: {column.unit}.' if column.unit else ''}")
-                    connection.execute(f"COMMENT ON COLUMN {quote_name(name)}.{quote_name(column.name)} IS {text}")
-            lock(connection, folder)
+        lock(connection, folder)
+        self._viewed = set()
         return connection
+
+    def _make_views(self, connection: Any, query: str) -> None:
+        """Make the views of the tables that a query names, or of all if it names none.
+
+        To make a view DuckDB reads the end of a part, which takes a request in a remote store.
+        """
+        text = query.lower()
+        named = [name for name in self.tables if name in text] or self.tables
+        with self._lock:
+            for name in named:
+                if name not in self._viewed:
+                    self._make_view(connection, name)
+                    self._viewed.add(name)
+
+    def _make_view(self, connection: Any, name: str) -> None:
+        self._check_files(name)
+        connection.execute(self._view(name)).fetchall()
+        for column in stored_columns(name, self.tables):
+            text = quote_text(f"{column.meaning}{f' Unit: {column.unit}.' if column.unit else ''}")
+            connection.execute(f"COMMENT ON COLUMN {quote_name(name)}.{quote_name(column.name)} IS {text}").fetchall()
+
+    def find_damaged(self) -> list[str]:
+        """Return the paths of the parts of a local store that are missing or were changed, by their hashes.
+
+        Raises
+        ------
+        BadValue
+            If the store is remote.
+        """
+        if self._parts is not None:
+            raise BadValue(f"{self.location} is not a folder. Copy the store, or call find_damaged on its computer.")
+        files = (file for name in self.tables for file in self._description.files(name))
+        return [file.path for file in files if not is_intact(Path(self.location), file)]
 
     def _check_files(self, name: str) -> None:
         """Raise CorruptFile if a file of a local store is missing: DuckDB would notice it when a query needs it."""
@@ -266,8 +297,9 @@ class Cohort:
                 state = "is missing" if size < 0 else f"has {size:,} bytes; expected {file.size:,}"
                 raise _damaged(self.location, file.path, state)
 
-    def _view(self, name: str, root: str) -> str:
+    def _view(self, name: str) -> str:
         files = self._description.files(name)
+        root = f"{self.location}{os.sep}" if self._parts is None else f"{PROTOCOL}://"
         if not files:
             columns = ", ".join(
                 f"CAST(NULL AS {sql_type(column)}) AS {quote_name(column.name)}"
@@ -291,7 +323,7 @@ class Cohort:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         origin = state.pop("_origin")
-        self.__dict__.update(state, _lock=threading.Lock(), _database=None)
+        self.__dict__.update(state, _lock=threading.Lock(), _database=None, _viewed=set())
         self._parts = None if origin is None else RemoteParts(origin[0], origin[1], self._description)
 
     def __enter__(self) -> Self:
@@ -363,6 +395,6 @@ def check_query(connection: Any, query: Any) -> None:
 
 def _damaged(location: str, path: str, state: str) -> CorruptFile:
     return CorruptFile(
-        f"{path} of the cohort in {location} {state}. Build the cohort again, which replaces damaged parts, or copy the part again.",
+        f"{path} of the cohort in {location} {state}. Build the cohort again, which writes the part again, or copy it again.",
         path=path,
     )

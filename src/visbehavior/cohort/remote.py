@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from visbehavior.cohort.store import Description, PartFile
-from visbehavior.errors import CorruptFile, NotFound
+from visbehavior.errors import CorruptFile, NotFound, VisBehaviorError
 from visbehavior.extras import import_extra
 from visbehavior.store.source import ObjectSource
 
@@ -39,6 +39,8 @@ class RemoteParts:
         self.origin = source, prefix
         self._source, self._prefix = source, prefix
         self._description = description
+        # Of many equal errors of one query, one is enough.
+        self.failures: deque[VisBehaviorError] = deque(maxlen=100)
         self._ends: dict[str, bytes] = {}
         self._blocks: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._lock = threading.Lock()
@@ -83,6 +85,13 @@ class RemoteParts:
         return self._ends[path]
 
     def _fetch(self, path: str, start: int, stop: int) -> bytes:
+        try:
+            return self._read_exactly(path, start, stop)
+        except VisBehaviorError as error:
+            self.failures.append(error)
+            raise
+
+    def _read_exactly(self, path: str, start: int, stop: int) -> bytes:
         try:
             content, _ = self._source.read(self._prefix + path, start, stop)
         except NotFound as error:

@@ -26,7 +26,7 @@ from visbehavior.errors import CorruptFile, NotFound, UnsupportedFile, one_line
 from visbehavior.paths import is_inside
 from visbehavior.schema.cohort import BY_NAME, sql_type, stored_columns
 from visbehavior.store.records import Record, append_records, read_records
-from visbehavior.store.verified import read_file
+from visbehavior.store.verified import hash_file, read_file
 
 FORMAT = 1
 """Version of the layout. A store of a higher one cannot be read."""
@@ -37,12 +37,13 @@ SESSIONS_TABLE = "sessions"
 
 @dataclass(frozen=True)
 class PartFile:
-    """A Parquet file: path in the store, bytes, rows, and length of its end (footer, its length, and ``PAR1``)."""
+    """A Parquet file: path in the store, bytes, rows, length of its end (footer, its length, and ``PAR1``), BLAKE2b-512."""
 
     path: str
     size: int
     rows: int
     end: int
+    hash: str
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def decode_description(content: bytes, location: str) -> Description:
 
 
 def _part_file(raw: Mapping[str, Any]) -> PartFile:
-    file = PartFile(_checked(raw["path"]), int(raw["size"]), int(raw["rows"]), int(raw["end"]))
+    file = PartFile(_checked(raw["path"]), int(raw["size"]), int(raw["rows"]), int(raw["end"]), str(raw["hash"]))
     if not 8 < file.end < file.size:
         raise ValueError("a file has a wrong size")
     return file
@@ -177,6 +178,15 @@ def read_description(folder: Path) -> Description | None:
     except OSError as error:
         raise NotFound(f"{folder / DESCRIPTION} cannot be read: {error.strerror}.", path=str(folder)) from error
     return decode_description(content, str(folder))
+
+
+def is_intact(folder: Path, file: PartFile) -> bool:
+    """Return whether a file has the bytes that were written."""
+    path = folder / file.path
+    try:
+        return path.stat().st_size == file.size and hash_file(path) == file.hash
+    except OSError:
+        return False
 
 
 def write_description(folder: Path, description: Description) -> None:
