@@ -110,6 +110,18 @@ class Inputs:
         return visbehavior.fit_states([tuple(self.regressors.values())], n_states=2)
 
     @functools.cached_property
+    def tables_of_mice(self) -> dict[str, pd.DataFrame]:
+        """Flashes, trials and the table of sessions of one session."""
+        session = self.session()
+        rates = session.get_session_rates() | session.get_performance_metrics()
+        described = {"behavior_session_id": 11, "mouse_id": "1", "day": 0, "stage": "OPHYS_1"}
+        return {
+            "flashes": self.flashes.assign(behavior_session_id=11),
+            "trials": session.trials.assign(behavior_session_id=11),
+            "sessions": pd.DataFrame([described | {name: rates[name] for name in ("dprime", "max_dprime")}]),
+        }
+
+    @functools.cached_property
     def store(self) -> pathlib.Path:
         folder = self.new_folder()
         visbehavior.build_cohort(self.release_cache(), folder, tables=["licks"])
@@ -253,6 +265,50 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     },
     "check_release": lambda i: {"out_dir": i.release, "progress": False},
     "ResponseMatrix": lambda i: dict.fromkeys(("mean", "count", "dprime"), pd.DataFrame()),
+    "compute_learning_curve": lambda i: {"sessions": i.tables_of_mice["sessions"], "metric": "dprime", "by": "day"},
+    "compute_days_to_criterion": lambda i: {
+        "sessions": i.tables_of_mice["sessions"],
+        "metric": "max_dprime",
+        "criterion": 2.0,
+        "needed": 2,
+        "considered": 3,
+    },
+    "compute_latency_distribution": lambda i: {
+        "trials": i.tables_of_mice["trials"],
+        "sessions": i.tables_of_mice["sessions"],
+        "by": "stage",
+        "bin_width": 0.05,
+    },
+    "compute_omission_responses": lambda i: {
+        "flashes": i.tables_of_mice["flashes"],
+        "sessions": i.tables_of_mice["sessions"],
+    },
+    "compute_engaged_fractions": lambda i: i.tables_of_mice,
+    "compute_pooled_response_matrix": lambda i: {"flashes": i.tables_of_mice["flashes"]},
+    "summarize_mice": lambda i: {"values": pd.DataFrame({0: [1.0, 2.0], 1: [2.0, None]})},
+    "plot_mice": lambda i: {
+        "values": pd.DataFrame({"a": [1.0, 2.0], "b": [2.0, None]}),
+        "ax": i.axes(),
+        "label": "mean",
+        "color": "red",
+    },
+    "plot_learning_curve": lambda i: {
+        "sessions": i.tables_of_mice["sessions"],
+        "metric": "dprime",
+        "by": "day",
+        "ax": i.axes(),
+    },
+    "plot_latency_distribution": lambda i: {
+        "trials": i.tables_of_mice["trials"],
+        "sessions": i.tables_of_mice["sessions"],
+        "by": "stage",
+        "ax": i.axes(),
+    },
+    "plot_omission_responses": lambda i: {
+        "flashes": i.tables_of_mice["flashes"],
+        "sessions": i.tables_of_mice["sessions"],
+        "ax": i.axes(),
+    },
     "compare_engagement": lambda i: {"session": i.session()},
     "compute_confidence_band": lambda i: {"response": i.response, **BOOTSTRAP},
     "compute_could_change": lambda i: {
@@ -534,6 +590,8 @@ MISSING = {
         "plot_timeline",
         "plot_max_dprime",
         "plot_engagement",
+        "plot_learning_curve",
+        "plot_mice",
         "plot_lick_raster",
         "plot_response_matrix",
         "plot_triggered",

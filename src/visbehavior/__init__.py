@@ -53,6 +53,17 @@ _PUBLIC = {
     "compute_strategy_regressors": "models.regressors",
     "compute_weights_by_engagement": "models.dropouts",
     "compute_wide_bands": "models.wide_bands",
+    "compute_days_to_criterion": "analysis.learning",
+    "compute_engaged_fractions": "analysis.learning",
+    "compute_latency_distribution": "analysis.learning",
+    "compute_learning_curve": "analysis.learning",
+    "compute_omission_responses": "analysis.learning",
+    "compute_pooled_response_matrix": "analysis.learning",
+    "summarize_mice": "analysis.learning",
+    "plot_latency_distribution": "plots.learning",
+    "plot_learning_curve": "plots.learning",
+    "plot_mice": "plots.learning",
+    "plot_omission_responses": "plots.learning",
     "convert_raw": "convert",
     "cross_validate_strategy": "models.cross_validation",
     "evaluate_states": "models.states",
@@ -149,6 +160,21 @@ if TYPE_CHECKING:
     from visbehavior.session_responses import (
         compare_engagement as compare_engagement,
         compute_session_response as compute_session_response,
+    )
+    from visbehavior.analysis.learning import (
+        compute_days_to_criterion as compute_days_to_criterion,
+        compute_engaged_fractions as compute_engaged_fractions,
+        compute_latency_distribution as compute_latency_distribution,
+        compute_learning_curve as compute_learning_curve,
+        compute_omission_responses as compute_omission_responses,
+        compute_pooled_response_matrix as compute_pooled_response_matrix,
+        summarize_mice as summarize_mice,
+    )
+    from visbehavior.plots.learning import (
+        plot_latency_distribution as plot_latency_distribution,
+        plot_learning_curve as plot_learning_curve,
+        plot_mice as plot_mice,
+        plot_omission_responses as plot_omission_responses,
     )
     from visbehavior.cohort.build import build_cohort as build_cohort
     from visbehavior.cohort.check import check_cohort as check_cohort

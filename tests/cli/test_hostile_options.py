@@ -49,6 +49,7 @@ VALID: dict[str, dict[str, str]] = {
     "cohort query": {"store": "store", "query": "SELECT 1"},
     "cohort export": {"store": "store", "query": "SELECT 1", "output": "result.csv"},
     "cohort check": {"store": "store", "sessions": "1"},
+    "learning-curve": {"store": "store", "output": "curve.png"},
     "demo": {"output_dir": "demo"},
 }
 """Values of the parameters with which each command succeeds. Files are relative to the current folder."""

@@ -13,6 +13,7 @@ from visbehavior.cli.common import Group
 from visbehavior.cli.convert import convert
 from visbehavior.cli.demo import demo
 from visbehavior.cli.fetch import fetch
+from visbehavior.cli.learning_curve import learning_curve
 from visbehavior.cli.performance import performance
 from visbehavior.cli.plot import plot
 from visbehavior.cli.plot_performance import plot_performance
@@ -58,6 +59,7 @@ COMMANDS = (
     simulate,
     strategy,
     cohort,
+    learning_curve,
     release,
     demo,
 )
