@@ -63,9 +63,21 @@ def test_tables_equal_those_of_the_sessions(cache: Cache, ids: list[int], cohort
         stored = cohort.table(name, where=f"behavior_session_id = {number}")
         row = stored.columns[1]
         assert stored[row].tolist() == expected.index.tolist()
-        for column in stored.columns[2:]:
+        for column in (column for column in stored.columns[2:] if not column.startswith("last_")):
             values = plain(expected[column]) if column in expected else [None] * len(expected)
             assert plain(stored[column]) == values, (number, column)
+
+
+def test_last_times_are_those_of_the_events(cache: Cache, ids: list[int], cohort: Cohort) -> None:
+    for number in ids:
+        flashes = cohort.table("flashes", where=f"behavior_session_id = {number}")
+        session = cache.get_behavior_session(number)
+        start = flashes["start_time"]
+        events = {"change": start[flashes["is_change"]], "omitted": start[flashes["omitted"]]}
+        events |= {"lick": session.licks["timestamps"], "reward": session.rewards["timestamps"]}
+        for name, times in events.items():
+            expected = [max((time for time in times if time <= now), default=None) for now in start]
+            assert plain(flashes[f"last_{name}_time"]) == expected
 
 
 def test_sessions_equal_the_performance_table(cache: Cache, ids: list[int], cohort: Cohort) -> None:

@@ -110,4 +110,6 @@ def _compare(cohort: Cohort, release: Release, entries: Sequence[FileEntry], rec
 
 
 def _pack_stored(cohort: Cohort, name: str, number: int) -> bytes:
-    return pack(stored_columns(name, cohort.tables), cohort.table(name, where=f"{SESSION_ID.name} = {number}"))
+    columns = stored_columns(name, cohort.tables)
+    rows = cohort.table(name, [column.name for column in columns], f"{SESSION_ID.name} = {number}")
+    return pack(columns, rows)

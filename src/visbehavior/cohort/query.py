@@ -25,7 +25,7 @@ from visbehavior.cohort.store import (
 )
 from visbehavior.errors import BadValue, CorruptFile, MissingData, NotFound, brief_repr, did_you_mean
 from visbehavior.extras import import_extra
-from visbehavior.schema.cohort import BY_NAME, sql_type, stored_columns
+from visbehavior.schema.cohort import BY_NAME, DERIVED, sql_type, table_columns
 from visbehavior.schema.columns import Column
 from visbehavior.store.address import Bucket, Folder, parse_location
 from visbehavior.store.source import ObjectSource
@@ -232,7 +232,7 @@ class Cohort:
             raise MissingData(
                 f"The cohort has no table {brief_repr(name)}; it has {', '.join(self.tables)}.", name=name
             )
-        return stored_columns(name, self.tables)
+        return table_columns(name, self.tables)
 
     def _connect(self) -> Any:
         """Return a connection of this call."""
@@ -268,7 +268,7 @@ class Cohort:
     def _make_view(self, connection: Any, name: str) -> None:
         self._check_files(name)
         connection.execute(self._view(name)).fetchall()
-        for column in stored_columns(name, self.tables):
+        for column in table_columns(name, self.tables):
             text = quote_text(f"{column.meaning}{f' Unit: {column.unit}.' if column.unit else ''}")
             connection.execute(f"COMMENT ON COLUMN {quote_name(name)}.{quote_name(column.name)} IS {text}").fetchall()
 
@@ -303,11 +303,16 @@ class Cohort:
         if not files:
             columns = ", ".join(
                 f"CAST(NULL AS {sql_type(column)}) AS {quote_name(column.name)}"
-                for column in stored_columns(name, self.tables)
+                for column in table_columns(name, self.tables)
             )
             return f"CREATE VIEW {quote_name(name)} AS SELECT {columns} WHERE false"
         listed = ", ".join(quote_text(root + file.path) for file in files)
-        return f"CREATE VIEW {quote_name(name)} AS SELECT * FROM read_parquet([{listed}])"
+        derived = DERIVED if name == "flashes" else {}
+        columns = ", ".join(
+            f"{derived[column.name]} AS {column.name}" if column.name in derived else quote_name(column.name)
+            for column in table_columns(name, self.tables)
+        )
+        return f"CREATE VIEW {quote_name(name)} AS SELECT {columns} FROM read_parquet([{listed}])"
 
     def __getattr__(self, name: str) -> CohortTable:
         if name in BY_NAME and name in self.__dict__.get("tables", ()):
@@ -358,7 +363,7 @@ class CohortTable:
     @property
     def columns(self) -> list[str]:
         """Names of the columns."""
-        return [column.name for column in stored_columns(self.name, self._cohort.tables)]
+        return [column.name for column in table_columns(self.name, self._cohort.tables)]
 
     def read(
         self, columns: str | Iterable[str] | None = None, where: str | None = None, *, format: str = "pandas"

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from visbehavior.analysis.eye_tracking import checked_blink_options
 from visbehavior.analysis.licking import compute_lick_bouts
-from visbehavior.errors import VisBehaviorWarning
+from visbehavior.errors import BadValue, VisBehaviorWarning
 from visbehavior.reader import SessionReader
 from visbehavior.schema import session as schema
-from visbehavior.schema.cohort import FILE_ENTRIES, ROW_TABLES, SAMPLES_PER_SECOND, SESSION_ID, stored_columns
+from visbehavior.schema.cohort import EVENTS, FILE_ENTRIES, ROW_TABLES, SAMPLES_PER_SECOND, SESSION_ID, stored_columns
 from visbehavior.schema.columns import Table
 from visbehavior.session import BehaviorSession
 from visbehavior.session_flashes import flash_table_reads, read_flash_table
@@ -68,7 +69,36 @@ def _table_reads(reader: SessionReader) -> list[Callable[[], object]]:
 
 def _read_flashes(session: BehaviorSession, measured: list[Table]) -> pd.DataFrame:
     blink_options = checked_blink_options(EYE_TRACKING_Z_THRESHOLD, EYE_TRACKING_DILATION_FRAMES)
-    return read_flash_table(session._reader, DEFAULT_ALLENSDK_VERSION, blink_options, measured)
+    flashes = read_flash_table(session._reader, DEFAULT_ALLENSDK_VERSION, blink_options, measured)
+    return add_last_times(flashes, session.licks, session.rewards)
+
+
+def add_last_times(flashes: pd.DataFrame, licks: pd.DataFrame, rewards: pd.DataFrame) -> pd.DataFrame:
+    """Return a flash table with the time of the last event of each kind, from the time since it.
+
+    The times are those of the events exactly, so that the difference from start_time is the time since the event again.
+    """
+    start = flashes["start_time"].to_numpy()
+    lick_times, reward_times = (table["timestamps"].to_numpy(dtype=np.float64) for table in (licks, rewards))
+    times = {"change": start, "omitted": start, "lick": lick_times, "bout": lick_times, "reward": reward_times}
+    last = {}
+    for event in EVENTS:
+        since = flashes[f"time_from_last_{event}"].to_numpy()
+        last[f"last_{event}_time"] = _nearest(times[event], start - since)
+        if not np.array_equal(start - last[f"last_{event}_time"], since, equal_nan=True):
+            raise BadValue(f"The flash table has times since the last {event} that are not those of an event.")
+    return flashes.assign(**last)
+
+
+def _nearest(times: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the nearest of sorted times to each wanted time; NaN where that is NaN."""
+    nearest = np.full(len(wanted), np.nan)
+    known = np.flatnonzero(~np.isnan(wanted))
+    if len(known):
+        after = np.clip(np.searchsorted(times, wanted[known]), 1, max(len(times) - 1, 1))
+        pair = times[np.minimum(np.array([after - 1, after]), len(times) - 1)]
+        nearest[known] = np.where(np.abs(pair[0] - wanted[known]) <= np.abs(pair[1] - wanted[known]), *pair)
+    return nearest
 
 
 _READERS: dict[str, Callable[[BehaviorSession, list[Table]], pd.DataFrame]] = {

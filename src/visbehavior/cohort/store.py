@@ -24,7 +24,7 @@ from visbehavior._version import __version__
 from visbehavior.atomic import atomic_write
 from visbehavior.errors import CorruptFile, NotFound, UnsupportedFile, one_line
 from visbehavior.paths import is_inside
-from visbehavior.schema.cohort import BY_NAME, sql_type, stored_columns
+from visbehavior.schema.cohort import BY_NAME, sql_type, table_columns
 from visbehavior.store.records import Record, append_records, read_records
 from visbehavior.store.verified import hash_file, read_file
 
@@ -104,7 +104,7 @@ def encode_description(description: Description) -> bytes:
 
 def describe_columns(table: str, tables: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return type, unit and meaning of each column of a table, by name."""
-    columns = stored_columns(table, tables)
+    columns = table_columns(table, tables)
     return {c.name: {"type": sql_type(c), "unit": c.unit, "meaning": c.meaning} for c in columns}
 
 

@@ -48,6 +48,14 @@ _MEASURED = {"mean_running_speed": "running_speed", "mean_pupil_width": "eye_tra
 """Columns of the flash table that need a table which is not in every store."""
 
 
+EVENTS = ("change", "omitted", "lick", "bout", "reward")
+"""Events whose last time is stored with each flash."""
+DERIVED = {f"time_from_last_{name}": f"start_time - last_{name}_time" for name in EVENTS} | {
+    "lick_latency": "first_lick_time - start_time"
+}
+"""Columns of the flash table that queries compute, and how: the same numbers, for half of the bytes of the table."""
+
+
 def _number(name: str, meaning: str) -> Column:
     return Column(name=name, dtype="int64", path=None, meaning=meaning)
 
@@ -63,6 +71,13 @@ def _of_metric(metric: Metric) -> Column:
     return Column(
         name=metric.name, dtype=dtype, unit=metric.unit if dtype == "float64" else "", path=None, meaning=meaning
     )
+
+
+def _last_time(event: str) -> Column:
+    """Return the column with the time of the last event: its meaning is that of the time since it."""
+    since = FLASH_TABLE.by_name[f"time_from_last_{event}"].meaning
+    meaning = since.replace("start_time minus the time of", "Time of").replace("NaN", "NULL")
+    return Column(name=f"last_{event}_time", dtype="float64", unit="s", path=None, meaning=meaning)
 
 
 _METRICS = tuple(map(_of_metric, (*PERFORMANCE_METRICS, *SESSION_RATES)))
@@ -92,7 +107,10 @@ _TRIAL = _number("trials_id", "Number of the trial.")
 ROW_TABLES = (
     _rows("trials", TRIALS.summary, _TRIAL, TRIALS),
     _rows(
-        "flashes", FLASH_TABLE.summary, _number(FLASH_TABLE.index, FLASH_TABLE.index_meaning.capitalize()), FLASH_TABLE
+        "flashes",
+        FLASH_TABLE.summary,
+        _number(FLASH_TABLE.index, FLASH_TABLE.index_meaning.capitalize()),
+        (*FLASH_TABLE, *map(_last_time, EVENTS)),
     ),
     _rows("licks", LICKS.summary, _number("licks_id", "Number of the lick."), LICKS),
     _rows(
@@ -126,15 +144,20 @@ BY_NAME = {table.name: table for table in (SESSIONS, *ROW_TABLES)}
 DEFAULT_TABLES = ("trials", "flashes", "licks", "lick_bouts", "rewards", "rolling_performance")
 
 
-def stored_columns(name: str, tables: Iterable[str]) -> tuple[Column, ...]:
+def table_columns(name: str, tables: Iterable[str]) -> tuple[Column, ...]:
     """Return the columns of a table in a store that has certain tables.
 
     The flash table has a mean of running speed or pupil width only in a store with the table of these samples, because
     they are most of a session's bytes.
     """
-    names = set(tables)
-    columns = BY_NAME[name].columns
-    return tuple(column for column in columns if _MEASURED.get(column.name, name) in {*names, name})
+    names = {*tables, name}
+    return tuple(column for column in BY_NAME[name] if _MEASURED.get(column.name, name) in names)
+
+
+def stored_columns(name: str, tables: Iterable[str]) -> tuple[Column, ...]:
+    """Return those columns of a table that its files have. Queries compute the others."""
+    columns = table_columns(name, tables)
+    return tuple(column for column in columns if name != "flashes" or column.name not in DERIVED)
 
 
 def sql_type(column: Column) -> str:
