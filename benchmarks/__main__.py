@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from benchmarks import raw, simulation, wire
+from benchmarks import cohort, raw, simulation, wire
 
 ROOT = pathlib.Path(__file__).parents[1]
 GOLDEN = pathlib.Path(os.environ.get("VISBEHAVIOR_GOLDEN", ROOT.parent / "shared" / "golden"))
@@ -37,6 +37,7 @@ def main() -> None:
         many_sessions(path)
         raw.measure(pathlib.Path(folder), GOLDEN, ORACLE)
         wire.measure(pathlib.Path(folder), GOLDEN)
+        cohort.measure(pathlib.Path(folder))
 
 
 def full_length_session(folder: pathlib.Path) -> pathlib.Path:

@@ -27,7 +27,8 @@ SESSIONS_PER_PART = 64
 _MEMORY = "150MB"
 _ROW_GROUP = 10**9
 """Rows of a row group at most: a part is one row group."""
-_MAGIC = b"PAR1"
+_DICTIONARY = 200
+"""Distinct values of a column up to which it gets a dictionary. Times and row numbers are smaller without one."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,8 @@ def _value(column: Column) -> str:
 def _options(columns: Sequence[Column]) -> str:
     meanings = {column.name: {"unit": column.unit, "meaning": column.meaning} for column in columns}
     return (
-        f"FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}, "
+        f"FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 9, "
+        f"DICTIONARY_SIZE_LIMIT {_DICTIONARY}, ROW_GROUP_SIZE {_ROW_GROUP}, "
         f"KV_METADATA {{columns: {quote_text(json.dumps(meanings))}}}"
     )
 
