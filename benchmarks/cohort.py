@@ -81,15 +81,13 @@ def child(*arguments: object) -> str:
 
 def build(bucket: str, store: str) -> dict[str, float]:
     """Build a store in this process, and time what is compared with it."""
-    import resource
-
     from visbehavior import VisualBehaviorOphysProjectCache, build_cohort
 
     cache = VisualBehaviorOphysProjectCache.from_local_cache(bucket, use_static_cache=True)
     ids = cache.get_behavior_session_table().index.tolist()
     build_cohort(cache, pathlib.Path(store).with_name("warm"), ids[:1])
     seconds = cpu_time(lambda: build_cohort(cache, store))
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = peak_memory()
     bare = cpu_time(lambda: build_bare(cache, pathlib.Path(store).with_name("bare")))
     loop = cpu_time(lambda: pd.concat(cache.get_behavior_session(number).trials for number in ids))
     return {
@@ -100,6 +98,12 @@ def build(bucket: str, store: str) -> dict[str, float]:
         "bare": bare,
         "loop": loop,
     }
+
+
+def peak_memory() -> float:
+    """Return the greatest memory of this process in MB. getrusage would include that of its parent."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def build_bare(cache: Any, folder: pathlib.Path) -> None:
@@ -169,14 +173,14 @@ def repeat(store: pathlib.Path, large: pathlib.Path, count: int) -> None:
             ]
             path = large / name / f"{first:05}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_rows(path, columns, [pd.concat(frames)], [column.name for column in columns[:2]])
+            write_rows(path, columns, frames)
             files[name] = inspect_file(large, path)
         parts.append(Part(f"{first:05}", ids, files))
         chosen = sessions.iloc[[i % len(numbers) for i in ids]]
         repeated.append(chosen.assign(behavior_session_id=ids, mouse_id=[str(i % MICE) for i in ids]))
     path = large / "sessions" / "all.parquet"
     path.parent.mkdir()
-    write_rows(path, stored_columns("sessions", ()), [pd.concat(repeated)], ["behavior_session_id"])
+    write_rows(path, stored_columns("sessions", ()), [pd.concat(repeated)])
     footers = {name: write_footers(large, name, [part.files[name] for part in parts]) for name in tables}
     write_description(large, Description(tables, tuple(parts), inspect_file(large, path), footers, "repeated"))
 

@@ -143,6 +143,9 @@ def test_files_have_the_declared_schema_and_meanings(store: pathlib.Path) -> Non
         assert [row[0] for row in described] == [column.name for column in columns]
         metadata = duckdb.sql(f"SELECT decode(value) FROM parquet_kv_metadata('{path}')").fetchall()
         assert columns[-1].meaning.split("`")[0] in metadata[0][0]
+        order = [column.name for column in columns[: 1 if name == "sessions" else 2]]
+        rows = duckdb.sql(f"SELECT {', '.join(order)} FROM '{path}'").fetchall()
+        assert rows == sorted(rows)
         groups = duckdb.sql(f"SELECT count(DISTINCT row_group_id) FROM parquet_metadata('{path}')").fetchall()
         assert groups == [(1,)] or name == "eye_tracking"
 
@@ -318,7 +321,11 @@ def test_a_remote_store_cannot_leave_the_store(server: FaultServer, store: pathl
         with pytest.raises(BadValue, match="can only read the tables"):
             remote.sql("SELECT * FROM read_text('/etc/passwd')")
         for path in ("cohort://../x.parquet", "cohort://cohort.json"):
-            assert remote.sql(f"SELECT * FROM read_text('{path}')").empty
+            try:
+                # Versions of DuckDB differ in whether a file that does not exist is an error.
+                assert remote.sql(f"SELECT * FROM read_text('{path}')").empty
+            except VisBehaviorError as error:
+                assert "Cannot access" in str(error)  # noqa: PT017
 
 
 def test_remote_errors_are_reported(server: FaultServer, store: pathlib.Path, copied: pathlib.Path) -> None:

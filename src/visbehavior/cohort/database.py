@@ -19,6 +19,7 @@ _SETTINGS = {
 }
 _OF_THE_QUERY = (
     "Syntax",
+    "NotImplemented",
     "Parser",
     "Binder",
     "Catalog",

@@ -7,8 +7,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -22,8 +23,8 @@ from visbehavior.schema.columns import Column
 from visbehavior.store.records import Record
 from visbehavior.store.verified import hash_file
 
-SESSIONS_PER_PART = 64
-"""A part of more than twice as many sessions is divided."""
+SESSIONS_PER_PART = 24
+"""A part of more than one and a half times as many sessions is divided: writing it would take too much memory."""
 _MEMORY = "150MB"
 _ROW_GROUP = 10**9
 """Rows of a row group at most: a part is one row group."""
@@ -86,7 +87,7 @@ def plan_parts(
 
 
 def _divide(ids: list[int]) -> list[list[int]]:
-    if len(ids) <= 2 * SESSIONS_PER_PART:
+    if 2 * len(ids) <= 3 * SESSIONS_PER_PART:
         return [ids]
     count = -(-len(ids) // SESSIONS_PER_PART)
     return [ids[len(ids) * n // count : len(ids) * (n + 1) // count] for n in range(count)]
@@ -113,63 +114,66 @@ def write_part(folder: Path, part: PlannedPart, tables: Sequence[str]) -> Part:
         if not path.exists():
             make_folder(path.parent)
             columns = stored_columns(name, tables)
-            order = [column.name for column in columns[:2]]
-            write_rows(path, columns, _read_rows(folder, part, name), order, tuple(part.earlier))
+            write_rows(path, columns, _read_rows(folder, part, name))
         files[name] = inspect_file(folder, path)
     return Part(part.key, part.ids, files)
 
 
-def _read_rows(folder: Path, part: PlannedPart, name: str) -> list[pd.DataFrame | Path]:
-    """Return the rows of a part: tables of staged sessions, and files of earlier parts."""
-    earlier: list[pd.DataFrame | Path] = [
-        folder / name / f"{key}.parquet" for key in dict.fromkeys(part.earlier.values())
-    ]
-    staged = [read_staged_table(folder, number, name) for number in part.ids if number not in part.earlier]
-    filled = [frame for frame in staged if len(frame)] or staged[:1]
-    return [*earlier, *([pd.concat(filled, ignore_index=True)] if filled else [])]
+class StoredRows(NamedTuple):
+    """The rows of some sessions in a Parquet file."""
+
+    path: Path
+    ids: list[int]
 
 
-def write_rows(
-    path: Path,
-    columns: Sequence[Column],
-    sources: Sequence[pd.DataFrame | Path],
-    order: Sequence[str],
-    ids: Sequence[int] = (),
-) -> None:
+def _read_rows(folder: Path, part: PlannedPart, name: str) -> list[pd.DataFrame | StoredRows]:
+    """Return the rows of a part in the order of its sessions: tables of staged ones, and rows of earlier parts."""
+    sources: list[pd.DataFrame | StoredRows] = []
+    for key, run in groupby(part.ids, part.earlier.get):
+        if key is None:
+            sources += [read_staged_table(folder, number, name) for number in run]
+        else:
+            sources.append(StoredRows(folder / name / f"{key}.parquet", list(run)))
+    return sources
+
+
+def write_rows(path: Path, columns: Sequence[Column], sources: Sequence[pd.DataFrame | StoredRows]) -> None:
     """Write a Parquet file.
 
     Parameters
     ----------
     path : pathlib.Path
     columns : sequence of Column
-    sources : sequence of pandas.DataFrame or pathlib.Path
-        Rows, and Parquet files with rows.
-    order : sequence of str
-        Columns by which rows are sorted.
-    ids : sequence of int
-        Sessions to take from Parquet files; none: all.
+    sources : sequence of pandas.DataFrame or StoredRows
+        Rows, in the order of the file. They are not concatenated before, which would take their memory twice.
     """
     duckdb, connection = import_extra("duckdb"), _database().cursor()
     selects = []
     with connection:
         for position, source in enumerate(sources):
-            if isinstance(source, Path):
-                selects.append(_select_from_file(source, columns, ids))
+            if isinstance(source, StoredRows):
+                selects.append(_select_stored(source, columns))
             else:
-                connection.register(f"rows_{position}", source)
+                connection.register(f"rows_{position}", _with_objects(source))
                 selects.append(_select_values(f"rows_{position}", columns))
-        query = f"{' UNION ALL '.join(selects)} ORDER BY {', '.join(order)}"
         with atomic_write(path) as part:
             try:
-                connection.execute(f"COPY ({query}) TO {quote_text(str(part))} ({_options(columns)})").fetchall()
+                query = f"COPY ({' UNION ALL '.join(selects)}) TO {quote_text(str(part))} ({_options(columns)})"
+                connection.execute(query).fetchall()
             except duckdb.Error as error:
                 raise RuntimeError(str(error)) from error
 
 
-def _select_from_file(path: Path, columns: Sequence[Column], ids: Sequence[int]) -> str:
+def _with_objects(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with texts as objects: not every version of DuckDB has pandas' dtype of texts."""
+    texts = [name for name in frame if isinstance(frame[name].dtype, pd.StringDtype)]
+    return frame.astype(dict.fromkeys(texts, object)) if texts else frame
+
+
+def _select_stored(source: StoredRows, columns: Sequence[Column]) -> str:
     listed = ", ".join(quote_name(column.name) for column in columns)
-    selected = f" WHERE {SESSION_ID.name} IN ({', '.join(map(str, ids))})" if ids else ""
-    return f"SELECT {listed} FROM read_parquet({quote_text(str(path))}){selected}"
+    ids = ", ".join(map(str, source.ids))
+    return f"SELECT {listed} FROM read_parquet({quote_text(str(source.path))}) WHERE {SESSION_ID.name} IN ({ids})"
 
 
 def _select_values(source: str, columns: Sequence[Column]) -> str:
@@ -236,5 +240,5 @@ def write_sessions(folder: Path, frame: pd.DataFrame) -> PartFile:
     path = folder / SESSIONS_TABLE / f"{key}.parquet"
     if not path.exists():
         make_folder(path.parent)
-        write_rows(path, columns, [frame], [SESSION_ID.name])
+        write_rows(path, columns, [frame])
     return inspect_file(folder, path)
