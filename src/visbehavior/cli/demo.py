@@ -53,6 +53,20 @@ METRIC_COLUMNS = [
 TIMELINE_DURATION = 30.0
 TIME_BEFORE_HIT = 5.0
 
+QUESTIONS = {
+    "How well do mice detect changes in each stage?": (
+        "SELECT stage, count(*) AS sessions, avg(hit_rate) AS hit_rate, avg(dprime) AS dprime FROM sessions GROUP BY stage ORDER BY stage"
+    ),
+    "How fast do they respond?": (
+        "SELECT experience_level, count(*) AS hits, median(response_latency) AS latency "
+        "FROM trials JOIN sessions USING (behavior_session_id) WHERE hit GROUP BY experience_level ORDER BY hits DESC"
+    ),
+    "How often do they lick at an omission, and at other images?": (
+        "SELECT omitted, count(*) AS flashes, avg(bout_start::INT) AS lick_bouts FROM flashes WHERE NOT is_change GROUP BY omitted ORDER BY omitted"
+    ),
+}
+"""Questions to the cohort store of the demo, and their queries."""
+
 NEXT_STEPS = """
 Look at {folder}/timeline.png and {folder}/mouse.png.
 
@@ -60,6 +74,7 @@ To continue with the simulated mice:
 
     visbehavior sessions --bucket {folder}/bucket
     visbehavior performance --mouse {mouse} --bucket {folder}/bucket
+    visbehavior cohort query {folder}/cohort "SELECT count(*) FROM trials WHERE hit"
     visbehavior show {folder}/bucket/visual-behavior-ophys/behavior_sessions/behavior_session_{session}.nwb
 
 In Python:
@@ -113,6 +128,8 @@ def demo(output_dir: Path) -> None:
         table = _compute_performance(cache, mouse, bucket)
         _print_step("Plot the timeline of the last session, and the maximum d' of each session")
         _save_figures(cache, table, output_dir)
+        _print_step("Build a cohort store of all sessions, and ask three questions")
+        _ask_cohort(cache, output_dir / "cohort")
     click.echo(NEXT_STEPS.format(folder=output_dir, mouse=mouse_id, session=session_id), nl=False)
 
 
@@ -157,6 +174,18 @@ def _save_figures(cache: VisualBehaviorOphysProjectCache, table: pd.DataFrame, f
     start = max(float(hits.iloc[len(hits) // 2]) - TIME_BEFORE_HIT, 0.0) if len(hits) else 0.0
     save_timeline(session, start, start + TIMELINE_DURATION, folder / "timeline.png")
     save_max_dprime(table, folder / "mouse.png")
+
+
+def _ask_cohort(cache: VisualBehaviorOphysProjectCache, folder: Path) -> None:
+    from visbehavior.cohort.build import build_cohort
+    from visbehavior.cohort.query import open_cohort
+
+    build_cohort(cache, folder, progress=True)
+    with open_cohort(folder) as cohort:
+        for question, query in QUESTIONS.items():
+            click.echo(f"\n{question}")
+            result = cohort.sql(query)
+            write_table(result.set_index(result.columns[0]), "table")
 
 
 def _megabytes(folder: Path) -> float:
