@@ -86,12 +86,19 @@ def _from_cache(mice: tuple[str, ...], cre: str | None, cache: CacheOptions) -> 
 
 
 def _select(sessions: pd.DataFrame, mice: tuple[str, ...], cre: str | None) -> pd.DataFrame:
+    from visbehavior.project.tables import check_columns
+    from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
+
     selected = sessions
     if mice:
         selected = selected[selected["mouse_id"].astype(str).isin(mice)]
     if cre is not None:
+        check_columns(sessions, ["cre_line"], BEHAVIOR_SESSION_TABLE)
         selected = selected[selected["cre_line"] == cre]
     if selected.empty:
-        lines = ", ".join(sorted(sessions["cre_line"].dropna().astype(str).unique()))
-        raise NotFound(f"No session has these mice and this Cre line. The Cre lines are: {lines or 'none'}.")
+        lines = sorted(sessions["cre_line"].dropna().astype(str).unique()) if "cre_line" in sessions else []
+        raise NotFound(
+            f"There is no session of these mice and this Cre line. The Cre lines are: {', '.join(lines) or 'none'}. "
+            "The command visbehavior sessions lists the mice."
+        )
     return selected
