@@ -297,3 +297,18 @@ def test_unknown_sessions_are_not_found(cache: Cache, tmp_path: pathlib.Path) ->
 def test_the_cache_builds_a_store(cache: Cache, ids: list[int], tmp_path: pathlib.Path) -> None:
     cache.build_cohort(tmp_path / "store", ids[:1], tables=["licks"])
     assert open_cohort(tmp_path / "store").count("sessions") == 1
+
+
+def test_a_store_has_sessions_of_several_data_sets(
+    cache: Cache, ids: list[int], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "PROJECT", "another-data-set")
+        build_cohort(cache, tmp_path / "store", ids[::2], tables=["licks"])
+    select = build._select_files
+    monkeypatch.setattr(build, "_select_files", lambda release, numbers: select(release, numbers or ids[1::2]))
+    build_cohort(cache, tmp_path / "store", tables=["licks"])
+    build_cohort(cache, tmp_path / "one", ids, tables=["licks"])
+    several, one = open_cohort(tmp_path / "store").table("sessions"), open_cohort(tmp_path / "one").table("sessions")
+    assert several["dataset"].tolist() == ["another-data-set", "visual-behavior-ophys"] * 3
+    pd.testing.assert_frame_equal(several.drop(columns="dataset"), one.drop(columns="dataset"))

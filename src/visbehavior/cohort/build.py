@@ -17,6 +17,7 @@ from visbehavior.atomic import make_folder
 from visbehavior.cohort.database import connect
 from visbehavior.cohort.engines import Engine
 from visbehavior.cohort.parts import PlannedPart, plan_parts, write_footers, write_part, write_sessions
+from visbehavior.cohort.query import open_cohort
 from visbehavior.cohort.session_rows import read_session_rows
 from visbehavior.cohort.sessions_table import make_sessions
 from visbehavior.cohort.staging import (
@@ -50,7 +51,7 @@ from visbehavior.project.manifest import PROJECT, FileEntry
 from visbehavior.project.metrics_cache import CONCURRENT_SESSIONS, running_code_key
 from visbehavior.project.project_cache import ProjectCache
 from visbehavior.project.release import Release, verified_key
-from visbehavior.schema.cohort import DEFAULT_TABLES, ROW_TABLES
+from visbehavior.schema.cohort import DEFAULT_TABLES, ROW_TABLES, SESSION_ID
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
 from visbehavior.store.locks import make_lock, try_acquire
 from visbehavior.store.records import Record
@@ -69,6 +70,7 @@ class Job:
     release: Release
     tables: tuple[str, ...]
     code: str
+    dataset: str
 
 
 def build_cohort(
@@ -141,17 +143,17 @@ def build_cohort(
     share = _parse_shard(shard)
     connect().close()
     folder = _open_folder(parse_path("path", path).absolute())
-    job = Job(folder, cache._release, wanted, running_code_key())
+    job = Job(folder, cache._release, wanted, running_code_key(), PROJECT)
     with _only_build(folder, share is None):
         known = _known_records(folder)
         files, missing = _select_files(cache._release, numbers)
         selected = list(files) if share is None else list(files)[share[0] - 1 :: share[1]]
         current = {number for number in selected if _is_current(known.get(number), files[number], job)}
         work = [(number, files[number]) for number in selected if number not in current]
-        records = dict(_read_sessions(engine, job, work, progress))
+        records = dict(_read_sessions(engine, job, work, progress, cache))
         records |= {number: _failure(job, number, error) for number, error in missing.items() if share is None}
         if share is None:
-            kept = known if numbers is not None else _without_removed(known, {*files, *missing})
+            kept = known if numbers is not None else _without_removed(known, {*files, *missing}, job.dataset)
             _merge(engine, job, kept | records, progress)
     unchanged = {number: {**known[number], "status": UNCHANGED} for number in current}
     return _summarize({**unchanged, **records})
@@ -247,11 +249,13 @@ def _is_current(record: Record | None, entries: Sequence[FileEntry], job: Job) -
     return bool(record["tables"] == list(job.tables) and record["source"] == _source_key(job.release, entries))
 
 
-def _without_removed(known: Mapping[int, Record], present: set[int]) -> dict[int, Record]:
-    return {number: record for number, record in known.items() if number in present or record["dataset"] != PROJECT}
+def _without_removed(known: Mapping[int, Record], present: set[int], dataset: str) -> dict[int, Record]:
+    return {number: record for number, record in known.items() if number in present or record["dataset"] != dataset}
 
 
-def _read_sessions(engine: Engine, job: Job, work: Work, progress: bool) -> Iterator[tuple[int, Record]]:
+def _read_sessions(
+    engine: Engine, job: Job, work: Work, progress: bool, cache: ProjectCache
+) -> Iterator[tuple[int, Record]]:
     """Read sessions and stage their rows, and yield their records."""
     streamed = any(job.release.find(entry) is None for _, entries in work[:1] for entry in entries)
     most = CONCURRENT_SESSIONS if streamed else _SESSIONS_PER_CALL
@@ -261,6 +265,7 @@ def _read_sessions(engine: Engine, job: Job, work: Work, progress: bool) -> Iter
     with progress_bar(progress, total=len(work), unit="session", desc="Reading", leave=False) as bar:
         if streamed and engine.in_process:
             for record in stage_streamed(job, work):
+                bar.set_postfix_str(f"{cache.traffic.bytes / 1e6:,.0f} MB", refresh=False)
                 bar.update()
                 yield record["id"], record
             return
@@ -312,7 +317,7 @@ def _make_record(job: Job, number: int, entries: Sequence[FileEntry], seconds: f
         "id": number,
         "status": DONE,
         "error": "",
-        "dataset": PROJECT,
+        "dataset": job.dataset,
         "release": job.release.version,
         "source": _source_key(job.release, entries),
         "code": job.code,
@@ -322,7 +327,7 @@ def _make_record(job: Job, number: int, entries: Sequence[FileEntry], seconds: f
 
 
 def _failure(job: Job, number: int, error: VisBehaviorError) -> Record:
-    described = {"status": FAILED, "error": str(error), "dataset": PROJECT, "release": job.release.version}
+    described = {"status": FAILED, "error": str(error), "dataset": job.dataset, "release": job.release.version}
     return {"id": number, **described, "code": job.code, "seconds": 0.0}
 
 
@@ -335,13 +340,26 @@ def _merge(engine: Engine, job: Job, records: Mapping[int, Record], progress: bo
     planned = plan_parts(done, set(staged) & set(done), read_description(folder), tables)
     parts = _write_parts(engine, job, planned, progress)
     described = {name: write_footers(folder, name, [part.files[name] for part in parts]) for name in tables if parts}
-    sessions = write_sessions(folder, make_sessions(job.release, done)) if done else None
+    sessions = write_sessions(folder, _make_all_sessions(job, done)) if done else None
     ordered = [done.get(number, records[number]) for number in sorted(records)]
     write_session_records(folder, [{k: v for k, v in record.items() if k != "sizes"} for record in ordered])
     description = Description(tables, tuple(parts), sessions, described, compute_digest(done))
     write_description(folder, description)
     remove_staged(folder, {number: record for number, record in staged.items() if number in done})
     _remove_unused(folder, description)
+
+
+def _make_all_sessions(job: Job, done: Mapping[int, Record]) -> pd.DataFrame:
+    """Return the table of sessions. Those of another data set, or of another release, keep the rows that the store has."""
+    present = set(job.release.table(BEHAVIOR_SESSION_TABLE).index)
+    own = {number: record for number, record in done.items() if number in present and record["dataset"] == job.dataset}
+    made = make_sessions(job.release, own)
+    if len(own) == len(done):
+        return made
+    with open_cohort(job.folder) as earlier:
+        stored = earlier.table("sessions").set_index(SESSION_ID.name, drop=False)
+    kept = stored.reindex([number for number in done if number not in own]).dropna(subset=[SESSION_ID.name])
+    return pd.concat([made, kept] if len(made) else [kept]).sort_values(SESSION_ID.name)
 
 
 def _with_tables(done: Mapping[int, Record], tables: Sequence[str]) -> dict[int, Record]:
