@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,19 +16,21 @@ import pandas as pd
 
 from visbehavior.atomic import atomic_write, make_folder
 from visbehavior.cohort.database import connect, quote_name, quote_text
-from visbehavior.cohort.staging import hash_bytes, hash_session, read_staged_table
-from visbehavior.cohort.store import SESSIONS_TABLE, Description, Part, PartFile, describe_columns
+from visbehavior.cohort.staging import hash_session, read_staged_table
+from visbehavior.cohort.store import SESSIONS_TABLE, Description, Part, PartFile, describe_columns, hash_bytes
 from visbehavior.extras import import_extra
 from visbehavior.schema.cohort import SESSION_ID, sql_type, stored_columns
 from visbehavior.schema.columns import Column
 from visbehavior.store.records import Record
-from visbehavior.store.verified import hash_file
+from visbehavior.store.verified import read_file
 
 SESSIONS_PER_PART = 24
 """A part of more than one and a half times as many sessions is divided: writing it would take too much memory."""
 _MEMORY = "150MB"
 _ROW_GROUP = 10**9
 """Rows of a row group at most: a part is one row group."""
+_LEAST_END = 16 * 1024
+"""Least bytes of the end of a file. DuckDB reads as many of a remote file first, and these are in the file of all ends."""
 _DICTIONARY = 200
 """Distinct values of a column up to which it gets a dictionary. Times and row numbers are smaller without one."""
 
@@ -190,11 +193,12 @@ def _value(column: Column) -> str:
 
 
 def _options(columns: Sequence[Column]) -> str:
-    meanings = {column.name: {"unit": column.unit, "meaning": column.meaning} for column in columns}
+    meanings = json.dumps({column.name: {"unit": column.unit, "meaning": column.meaning} for column in columns})
+    padding = " " * max(0, _LEAST_END - len(meanings))
     return (
         f"FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 9, "
         f"DICTIONARY_SIZE_LIMIT {_DICTIONARY}, ROW_GROUP_SIZE {_ROW_GROUP}, "
-        f"KV_METADATA {{columns: {quote_text(json.dumps(meanings))}}}"
+        f"KV_METADATA {{columns: {quote_text(meanings)}, padding: '{padding}'}}"
     )
 
 
@@ -214,7 +218,7 @@ def inspect_file(folder: Path, path: Path) -> PartFile:
     with _database().cursor() as connection:
         query = f"SELECT num_rows FROM parquet_file_metadata({quote_text(str(path))})"
         rows = connection.execute(query).fetchall()[0][0]
-    return PartFile(path.relative_to(folder).as_posix(), size, rows, end, hash_file(path))
+    return PartFile(path.relative_to(folder).as_posix(), size, rows, end, hash_bytes(read_file(path)))
 
 
 def write_footers(folder: Path, name: str, files: Sequence[PartFile]) -> str:
@@ -224,7 +228,7 @@ def write_footers(folder: Path, name: str, files: Sequence[PartFile]) -> str:
         with open(folder / file.path, "rb") as opened:
             opened.seek(file.size - file.end)
             ends.append(opened.read())
-    content = b"".join(ends)
+    content = zlib.compress(b"".join(ends))
     relative = f"{name}/{hash_bytes(content)}.footers"
     if not (folder / relative).exists():
         make_folder(folder / name)

@@ -31,7 +31,7 @@ from visbehavior.store.address import Bucket, Folder, parse_location
 from visbehavior.store.source import ObjectSource
 
 FORMATS = ("pandas", "arrow", "polars")
-_REMOTE_THREADS = 16
+_REMOTE_THREADS = 32
 """Threads that wait for the network; each reads one part."""
 
 

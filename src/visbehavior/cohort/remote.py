@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import threading
-from collections import OrderedDict, deque
+import zlib
+from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
 from visbehavior.cohort.store import Description, PartFile
@@ -15,8 +17,8 @@ from visbehavior.extras import import_extra
 from visbehavior.store.source import ObjectSource
 
 PROTOCOL = "cohort"
-_BLOCK = 128 * 1024
-_CACHED_BLOCKS = 1024
+_LARGEST = 1 << 30
+"""Bytes of the largest file with the ends of parts."""
 # Parts never change under their names.
 _CREATED = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -42,47 +44,37 @@ class RemoteParts:
         # Of many equal errors of one query, one is enough.
         self.failures: deque[VisBehaviorError] = deque(maxlen=100)
         self._ends: dict[str, bytes] = {}
-        self._blocks: OrderedDict[tuple[str, int], bytes] = OrderedDict()
-        self._lock = threading.Lock()
         self._table_locks = {name: threading.Lock() for name in description.footers}
 
     def read(self, path: str, start: int, stop: int) -> bytes:
         """Return bytes of a part."""
         file = self.files[path]
         stop = min(stop, file.size)
-        if start >= file.size - file.end and path.partition("/")[0] in self._description.footers:
-            content = self._end(path)
-            return content[start - file.size + file.end : stop - file.size + file.end]
-        first, last = start // _BLOCK, -(-stop // _BLOCK)
-        content = b"".join(self._read_blocks(file, first, last))
-        return content[start - first * _BLOCK : stop - first * _BLOCK]
-
-    def _read_blocks(self, file: PartFile, first: int, last: int) -> list[bytes]:
-        """Return blocks of a part; those that are not kept are read in one request."""
-        with self._lock:
-            kept = {n: self._blocks[file.path, n] for n in range(first, last) if (file.path, n) in self._blocks}
-        missing = [n for n in range(first, last) if n not in kept]
-        if missing:
-            content = self._fetch(file.path, missing[0] * _BLOCK, min((missing[-1] + 1) * _BLOCK, file.size))
-            for n in range(missing[0], missing[-1] + 1):
-                kept[n] = content[(n - missing[0]) * _BLOCK : (n - missing[0] + 1) * _BLOCK]
-            with self._lock:
-                self._blocks.update({(file.path, n): block for n, block in kept.items()})
-                while len(self._blocks) > _CACHED_BLOCKS:
-                    self._blocks.popitem(last=False)
-        return [kept[n] for n in range(first, last)]
+        start_of_end = file.size - file.end
+        if start >= start_of_end and path.partition("/")[0] in self._description.footers:
+            return self._end(path)[start - start_of_end : stop - start_of_end]
+        return self._fetch(path, start, stop)
 
     def _end(self, path: str) -> bytes:
         table = path.partition("/")[0]
         with self._table_locks[table]:
             if path not in self._ends:
-                files = self._description.files(table)
-                content = self._fetch(self._description.footers[table], 0, sum(file.end for file in files))
-                start = 0
-                for file in files:
-                    self._ends[file.path] = content[start : start + file.end]
-                    start += file.end
+                self._ends |= self._read_ends(table)
         return self._ends[path]
+
+    def _read_ends(self, table: str) -> dict[str, bytes]:
+        files, name = self._description.files(table), self._description.footers[table]
+        try:
+            packed, _ = self._source.read(self._prefix + name, 0, _LARGEST)
+            content = zlib.decompress(packed)
+        except (NotFound, zlib.error) as error:
+            failure = CorruptFile(
+                f"{name} of the cohort in {self._source} is missing or damaged. Copy it again.", path=name
+            )
+            self.failures.append(failure)
+            raise failure from error
+        stops = list(accumulate(file.end for file in files))
+        return {file.path: content[stop - file.end : stop] for file, stop in zip(files, stops, strict=True)}
 
     def _fetch(self, path: str, start: int, stop: int) -> bytes:
         try:

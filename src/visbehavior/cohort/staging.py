@@ -6,7 +6,6 @@ table, so a file that is not complete or was changed counts as missing.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ import pandas as pd
 
 from visbehavior.atomic import atomic_write
 from visbehavior.cohort.packing import pack, unpack
-from visbehavior.cohort.store import STAGING
+from visbehavior.cohort.store import STAGING, hash_bytes
 from visbehavior.errors import CorruptFile
 from visbehavior.schema.cohort import stored_columns
 from visbehavior.store.records import Record
@@ -31,11 +30,6 @@ DONE, FAILED = "done", "failed"
 def pack_tables(rows: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
     """Return the tables of a session as bytes."""
     return {name: pack(stored_columns(name, rows), frame) for name, frame in rows.items()}
-
-
-def hash_bytes(content: bytes | memoryview) -> str:
-    """Return a hash of bytes."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def hash_session(record: Record) -> str:

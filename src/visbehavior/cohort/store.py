@@ -6,7 +6,7 @@
     records.txt                  a record for each session: state, rows, hashes, metrics
     sessions/<key>.parquet       all sessions
     <table>/<key>.parquet        the rows of a group of sessions, sorted, in one row group
-    <table>/<key>.footers        the ends of all parts of the table, so that a remote query reads them in one request
+    <table>/<key>.footers        the ends of all parts of the table, compressed, so that a remote query reads them in one request
     staging/<session>.session    rows of a session that are in no part yet
 
 A part is named by a hash of what it contains. It never changes, and its name appears when it is complete.
@@ -14,6 +14,7 @@ A part is named by a hash of what it contains. It never changes, and its name ap
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -26,7 +27,7 @@ from visbehavior.errors import CorruptFile, NotFound, UnsupportedFile, one_line
 from visbehavior.paths import is_inside
 from visbehavior.schema.cohort import BY_NAME, sql_type, table_columns
 from visbehavior.store.records import Record, append_records, read_records
-from visbehavior.store.verified import hash_file, read_file
+from visbehavior.store.verified import read_file
 
 FORMAT = 1
 """Version of the layout. A store of a higher one cannot be read."""
@@ -37,7 +38,7 @@ SESSIONS_TABLE = "sessions"
 
 @dataclass(frozen=True)
 class PartFile:
-    """A Parquet file: path in the store, bytes, rows, length of its end (footer, its length, and ``PAR1``), BLAKE2b-512."""
+    """A Parquet file: path in the store, bytes, rows, length of its end (footer, its length, and ``PAR1``), hash."""
 
     path: str
     size: int
@@ -99,7 +100,7 @@ def encode_description(description: Description) -> bytes:
     """Return the content of ``cohort.json``."""
     content = {"format": FORMAT, "package_version": __version__, **asdict(description)}
     content["columns"] = {name: describe_columns(name, description.tables) for name in description.names}
-    return json.dumps(content, indent=1).encode()
+    return json.dumps(content).encode()
 
 
 def describe_columns(table: str, tables: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -184,7 +185,7 @@ def is_intact(folder: Path, file: PartFile) -> bool:
     """Return whether a file has the bytes that were written."""
     path = folder / file.path
     try:
-        return path.stat().st_size == file.size and hash_file(path) == file.hash
+        return path.stat().st_size == file.size and hash_bytes(read_file(path)) == file.hash
     except OSError:
         return False
 
@@ -194,6 +195,11 @@ def write_description(folder: Path, description: Description) -> None:
     content = encode_description(description)
     with atomic_write(folder / DESCRIPTION, needed=len(content)) as part:
         part.write_bytes(content)
+
+
+def hash_bytes(content: bytes | memoryview) -> str:
+    """Return a hash of bytes."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def read_session_records(folder: Path) -> dict[int, Record]:
