@@ -23,9 +23,10 @@ from visbehavior.cohort.store import (
     is_intact,
     read_description,
 )
+from visbehavior.cohort.views import find_session, select_files
 from visbehavior.errors import BadValue, CorruptFile, MissingData, NotFound, brief_repr, did_you_mean
 from visbehavior.extras import import_extra
-from visbehavior.schema.cohort import BY_NAME, DERIVED, sql_type, table_columns
+from visbehavior.schema.cohort import BY_NAME, table_columns
 from visbehavior.schema.columns import Column
 from visbehavior.store.address import Bucket, Folder, parse_location
 from visbehavior.store.source import ObjectSource
@@ -146,13 +147,17 @@ class Cohort:
         CorruptFile
             If a part of the store is damaged or missing.
         """
+        text = query.lower() if isinstance(query, str) else ""
+        return self._run(query, format, [name for name in self.tables if name in text] or self.tables)
+
+    def _run(self, query: str, format: str, views: Iterable[str]) -> Any:
         check_choice("format", format, FORMATS)
         if format != "pandas":
             import_extra({"arrow": "pyarrow", "polars": "polars"}[format])
         failures = () if self._parts is None else self._parts.failures
         with self._connect() as connection, sql_errors(self.location, failures):
             check_query(connection, query)
-            self._make_views(connection, query)
+            self._make_views(connection, views)
             result = connection.execute(query)
             if format == "arrow":
                 return result.to_arrow_table()
@@ -196,7 +201,10 @@ class Cohort:
         listed = ", ".join(map(quote_name, wanted))
         condition = "" if where is None else f" WHERE ({where}\n)"
         order = ", ".join(quote_name(column.name) for column in declared[: 1 if name == SESSIONS_TABLE else 2])
-        return self.sql(f"SELECT {listed or 'NULL'} FROM {quote_name(name)}{condition} ORDER BY {order}", format=format)
+        session = find_session(where)
+        # Of one session the part is known. To find it, DuckDB would open all parts.
+        source, views = (quote_name(name), [name]) if session is None else (f"({self._select(name, session)})", [])
+        return self._run(f"SELECT {listed or 'NULL'} FROM {source}{condition} ORDER BY {order}", format, views)
 
     def describe(self, name: str) -> pd.DataFrame:
         """Return the columns of a table: index column; type (of SQL), unit and meaning.
@@ -252,22 +260,20 @@ class Cohort:
         self._viewed = set()
         return connection
 
-    def _make_views(self, connection: Any, query: str) -> None:
-        """Make the views of the tables that a query names, or of all if it names none.
+    def _make_views(self, connection: Any, names: Iterable[str]) -> None:
+        """Make the views of tables that have none yet.
 
-        To make a view DuckDB reads the end of a part, which takes a request in a remote store.
+        A query needs those that it names, or all if it names none. To make a view DuckDB reads the end of a part.
         """
-        text = query.lower()
-        named = [name for name in self.tables if name in text] or self.tables
         with self._lock:
-            for name in named:
+            for name in names:
                 if name not in self._viewed:
                     self._make_view(connection, name)
                     self._viewed.add(name)
 
     def _make_view(self, connection: Any, name: str) -> None:
         self._check_files(name)
-        connection.execute(self._view(name)).fetchall()
+        connection.execute(f"CREATE VIEW {quote_name(name)} AS {self._select(name)}").fetchall()
         for column in table_columns(name, self.tables):
             text = quote_text(f"{column.meaning}{f' Unit: {column.unit}.' if column.unit else ''}")
             connection.execute(f"COMMENT ON COLUMN {quote_name(name)}.{quote_name(column.name)} IS {text}").fetchall()
@@ -297,22 +303,13 @@ class Cohort:
                 state = "is missing" if size < 0 else f"has {size:,} bytes; expected {file.size:,}"
                 raise _damaged(self.location, file.path, state)
 
-    def _view(self, name: str) -> str:
+    def _select(self, name: str, session: int | None = None) -> str:
+        """Return the SELECT statement of a table, or of the part of it that has a session."""
         files = self._description.files(name)
+        if session is not None and name != SESSIONS_TABLE:
+            files = [part.files[name] for part in self._description.parts if session in part.ids]
         root = f"{self.location}{os.sep}" if self._parts is None else f"{PROTOCOL}://"
-        if not files:
-            columns = ", ".join(
-                f"CAST(NULL AS {sql_type(column)}) AS {quote_name(column.name)}"
-                for column in table_columns(name, self.tables)
-            )
-            return f"CREATE VIEW {quote_name(name)} AS SELECT {columns} WHERE false"
-        listed = ", ".join(quote_text(root + file.path) for file in files)
-        derived = DERIVED if name == "flashes" else {}
-        columns = ", ".join(
-            f"{derived[column.name]} AS {column.name}" if column.name in derived else quote_name(column.name)
-            for column in table_columns(name, self.tables)
-        )
-        return f"CREATE VIEW {quote_name(name)} AS SELECT {columns} FROM read_parquet([{listed}])"
+        return select_files(name, self.tables, [root + file.path for file in files])
 
     def __getattr__(self, name: str) -> CohortTable:
         if name in BY_NAME and name in self.__dict__.get("tables", ()):
