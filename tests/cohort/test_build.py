@@ -182,11 +182,11 @@ build_cohort(cache, sys.argv[2], tables=["licks", "trials"])
     ("module", "function", "call", "unchanged"),
     [
         ("build", "write_staged", 4, 3),
-        ("build", "write_part", 1, 6),
+        ("merge", "write_part", 1, 6),
         ("parts", "write_rows", 2, 6),
-        ("build", "write_session_records", 1, 6),
-        ("build", "write_description", 1, 6),
-        ("build", "remove_staged", 1, 6),
+        ("merge", "write_session_records", 1, 6),
+        ("merge", "write_description", 1, 6),
+        ("merge", "remove_staged", 1, 6),
     ],
 )
 def test_a_killed_build_continues(

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +15,24 @@ from visbehavior.arguments import as_iterable, check_choice, check_flags, check_
 from visbehavior.atomic import make_folder
 from visbehavior.cohort.database import connect
 from visbehavior.cohort.engines import Engine
-from visbehavior.cohort.parts import PlannedPart, plan_parts, write_footers, write_part, write_sessions
-from visbehavior.cohort.query import open_cohort
+from visbehavior.cohort.merge import Job, merge
 from visbehavior.cohort.session_rows import read_session_rows
-from visbehavior.cohort.sessions_table import make_sessions
 from visbehavior.cohort.staging import (
     DONE,
     FAILED,
-    compute_digest,
     pack_tables,
     read_staged_records,
-    remove_staged,
     write_staged,
 )
 from visbehavior.cohort.store import (
     DESCRIPTION,
     LOCK,
     STAGING,
-    Description,
     Part,
     hash_bytes,
     is_intact,
     read_description,
     read_session_records,
-    write_description,
-    write_session_records,
 )
 from visbehavior.errors import BadValue, CannotWrite, VisBehaviorError, brief_repr
 from visbehavior.interrupts import iterate_completed
@@ -51,7 +43,7 @@ from visbehavior.project.manifest import PROJECT, FileEntry
 from visbehavior.project.metrics_cache import CONCURRENT_SESSIONS, running_code_key
 from visbehavior.project.project_cache import ProjectCache
 from visbehavior.project.release import Release, verified_key
-from visbehavior.schema.cohort import DEFAULT_TABLES, ROW_TABLES, SESSION_ID
+from visbehavior.schema.cohort import DEFAULT_TABLES, ROW_TABLES
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
 from visbehavior.store.locks import make_lock, try_acquire
 from visbehavior.store.records import Record
@@ -60,17 +52,6 @@ _SESSIONS_PER_CALL = 8
 """Sessions that a worker reads in one call, at most, if they are in files."""
 UNCHANGED = "unchanged"
 Work = list[tuple[int, list[FileEntry]]]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a worker needs besides the sessions."""
-
-    folder: Path
-    release: Release
-    tables: tuple[str, ...]
-    code: str
-    dataset: str
 
 
 def build_cohort(
@@ -154,7 +135,7 @@ def build_cohort(
         records |= {number: _failure(job, number, error) for number, error in missing.items() if share is None}
         if share is None:
             kept = known if numbers is not None else _without_removed(known, {*files, *missing}, job.dataset)
-            _merge(engine, job, kept | records, progress)
+            merge(engine, job, kept | records, progress)
     unchanged = {number: {**known[number], "status": UNCHANGED} for number in current}
     return _summarize({**unchanged, **records})
 
@@ -329,72 +310,6 @@ def _make_record(job: Job, number: int, entries: Sequence[FileEntry], seconds: f
 def _failure(job: Job, number: int, error: VisBehaviorError) -> Record:
     described = {"status": FAILED, "error": str(error), "dataset": job.dataset, "release": job.release.version}
     return {"id": number, **described, "code": job.code, "seconds": 0.0}
-
-
-def _merge(engine: Engine, job: Job, records: Mapping[int, Record], progress: bool) -> None:
-    """Write the parts of all sessions that were read, and replace the description of the store."""
-    folder, tables = job.folder, job.tables
-    staged = read_staged_records(folder)
-    done = {number: staged.get(number, record) for number, record in records.items() if record["status"] == DONE}
-    done = _with_tables(done, tables)
-    planned = plan_parts(done, set(staged) & set(done), read_description(folder), tables)
-    parts = _write_parts(engine, job, planned, progress)
-    described = {name: write_footers(folder, name, [part.files[name] for part in parts]) for name in tables if parts}
-    sessions = write_sessions(folder, _make_all_sessions(job, done)) if done else None
-    ordered = [done.get(number, records[number]) for number in sorted(records)]
-    write_session_records(folder, [{k: v for k, v in record.items() if k != "sizes"} for record in ordered])
-    description = Description(tables, tuple(parts), sessions, described, compute_digest(done))
-    write_description(folder, description)
-    remove_staged(folder, {number: record for number, record in staged.items() if number in done})
-    _remove_unused(folder, description)
-
-
-def _make_all_sessions(job: Job, done: Mapping[int, Record]) -> pd.DataFrame:
-    """Return the table of sessions. Those of another data set, or of another release, keep the rows that the store has."""
-    present = set(job.release.table(BEHAVIOR_SESSION_TABLE).index)
-    own = {number: record for number, record in done.items() if number in present and record["dataset"] == job.dataset}
-    made = make_sessions(job.release, own)
-    if len(own) == len(done):
-        return made
-    with open_cohort(job.folder) as earlier:
-        stored = earlier.table("sessions").set_index(SESSION_ID.name, drop=False)
-    kept = stored.reindex([number for number in done if number not in own]).dropna(subset=[SESSION_ID.name])
-    return pd.concat([made, kept] if len(made) else [kept]).sort_values(SESSION_ID.name)
-
-
-def _with_tables(done: Mapping[int, Record], tables: Sequence[str]) -> dict[int, Record]:
-    others = [number for number, record in done.items() if record["tables"] != list(tables)]
-    if others:
-        raise BadValue(
-            f"{len(others)} sessions of the store, such as {others[0]}, have other tables: {', '.join(done[others[0]]['tables'])}. "
-            "Build with the same tables, or without ids, or in another folder.",
-            name="tables",
-        )
-    return dict(done)
-
-
-def _write_parts(engine: Engine, job: Job, planned: Sequence[PlannedPart], progress: bool) -> list[Part]:
-    calls = [(job.folder, part, job.tables) for part in planned]
-    written: dict[int, Part] = {}
-    with progress_bar(progress, total=len(calls), unit="part", desc="Writing", leave=False) as bar:
-        for position, result in engine.run(write_part, calls):
-            if isinstance(result, VisBehaviorError):
-                raise result
-            written[position] = result
-            bar.update()
-    return [written[position] for position in sorted(written)]
-
-
-def _remove_unused(folder: Path, description: Description) -> None:
-    """Remove the files of earlier builds. A file that another program has open on Windows stays until the next build."""
-    used = description.paths()
-    for name in {*description.names, *(table.name for table in ROW_TABLES)}:
-        for path in (folder / name).glob("*"):
-            if path.relative_to(folder).as_posix() not in used:
-                try:
-                    path.unlink()
-                except OSError:
-                    continue
 
 
 def _summarize(records: Mapping[int, Record]) -> pd.DataFrame:

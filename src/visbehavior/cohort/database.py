@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from visbehavior.errors import BadValue, CorruptFile, VisBehaviorError
+from visbehavior.errors import BadValue, CorruptFile, VisBehaviorError, brief_repr
 from visbehavior.extras import import_extra
 
 # DuckDB would download extensions, and read Python variables of the caller as tables.
@@ -75,6 +75,22 @@ def quote_text(text: str) -> str:
 def quote_name(name: str) -> str:
     """Return a name as an identifier of SQL."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def check_query(connection: Any, query: Any) -> None:
+    """Raise BadValue unless a text is one SELECT statement."""
+    if not isinstance(query, str):
+        raise BadValue(f"The query is {brief_repr(query)}; expected a SELECT statement, as text.", name="query")
+    # DuckDB cannot read other texts.
+    if not query.isprintable() and ("\0" in query or query.encode("utf-8", "replace").decode() != query):
+        raise BadValue(f"The query is {brief_repr(query)}; expected text without NUL and surrogates.", name="query")
+    kinds = [statement.type.name for statement in connection.extract_statements(query)]
+    if kinds != ["SELECT"]:
+        found = ", ".join(kinds) or "none"
+        raise BadValue(
+            f"The query has the statements: {found}; expected one SELECT. A store is changed by build_cohort only.",
+            name="query",
+        )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any, Self
 import pandas as pd
 
 from visbehavior.arguments import as_iterable, check_choice, parse_path
-from visbehavior.cohort.database import connect, lock, quote_name, quote_text, sql_errors
+from visbehavior.cohort.database import check_query, connect, lock, quote_name, quote_text, sql_errors
 from visbehavior.cohort.remote import PROTOCOL, RemoteParts, make_file_system
 from visbehavior.cohort.store import (
     DESCRIPTION,
@@ -377,22 +377,6 @@ class CohortTable:
 
     def __repr__(self) -> str:
         return f"<table {self.name} of {len(self):,} rows: {', '.join(self.columns)}>"
-
-
-def check_query(connection: Any, query: Any) -> None:
-    """Raise BadValue unless a text is one SELECT statement."""
-    if not isinstance(query, str):
-        raise BadValue(f"The query is {brief_repr(query)}; expected a SELECT statement, as text.", name="query")
-    # DuckDB cannot read other texts.
-    if not query.isprintable() and ("\0" in query or query.encode("utf-8", "replace").decode() != query):
-        raise BadValue(f"The query is {brief_repr(query)}; expected text without NUL and surrogates.", name="query")
-    kinds = [statement.type.name for statement in connection.extract_statements(query)]
-    if kinds != ["SELECT"]:
-        found = ", ".join(kinds) or "none"
-        raise BadValue(
-            f"The query has the statements: {found}; expected one SELECT. A store is changed by build_cohort only.",
-            name="query",
-        )
 
 
 def _damaged(location: str, path: str, state: str) -> CorruptFile:
