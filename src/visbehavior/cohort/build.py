@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from visbehavior.arguments import as_iterable, check_choice, check_flags, check_whole_number, parse_path
+from visbehavior.arguments import as_iterable, check_choice, check_flags, check_whole_number
 from visbehavior.atomic import make_folder
 from visbehavior.cohort.database import connect
 from visbehavior.cohort.engines import Engine
@@ -31,6 +31,7 @@ from visbehavior.cohort.store import (
     Part,
     hash_bytes,
     is_intact,
+    parse_folder,
     read_description,
     read_session_records,
 )
@@ -123,7 +124,7 @@ def build_cohort(
     numbers = None if ids is None else list(dict.fromkeys(parse_ids(ids)))
     share = _parse_shard(shard)
     connect().close()
-    folder = _open_folder(parse_path("path", path).absolute())
+    folder = _open_folder(parse_folder("path", path))
     job = Job(folder, cache._release, wanted, running_code_key(), PROJECT)
     with _only_build(folder, share is None):
         known = _known_records(folder)

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pandas as pd
 
-from visbehavior.arguments import as_iterable, check_choice, parse_path
+from visbehavior.arguments import as_iterable, check_choice
 from visbehavior.cohort.database import check_query, connect, lock, quote_name, quote_text, sql_errors
 from visbehavior.cohort.remote import PROTOCOL, RemoteParts, make_file_system
 from visbehavior.cohort.store import (
@@ -21,6 +21,7 @@ from visbehavior.cohort.store import (
     decode_description,
     describe_columns,
     is_intact,
+    parse_folder,
     read_description,
 )
 from visbehavior.cohort.views import find_session, select_files
@@ -70,7 +71,7 @@ def open_cohort(path_or_url: str | os.PathLike[str], *, endpoint: str | None = N
     """
     if isinstance(path_or_url, str) and "://" in path_or_url and not path_or_url.startswith("file://"):
         return _open_remote(path_or_url, endpoint)
-    folder = parse_path("path_or_url", path_or_url).absolute()
+    folder = parse_folder("path_or_url", path_or_url)
     description = read_description(folder)
     if description is None:
         raise NotFound(

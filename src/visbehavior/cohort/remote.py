@@ -66,7 +66,8 @@ class RemoteParts:
         files, name = self._description.files(table), self._description.footers[table]
         try:
             packed, _ = self._source.read(self._prefix + name, 0, _LARGEST)
-            content = zlib.decompress(packed)
+            # A damaged file must not take more memory than the ends of the parts have.
+            content = zlib.decompressobj().decompress(packed, sum(file.end for file in files))
         except (NotFound, zlib.error) as error:
             failure = CorruptFile(
                 f"{name} of the cohort in {self._source} is missing or damaged. Copy it again.", path=name

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from visbehavior._version import __version__
+from visbehavior.arguments import parse_path
 from visbehavior.atomic import atomic_write
-from visbehavior.errors import CorruptFile, NotFound, UnsupportedFile, one_line
+from visbehavior.errors import BadValue, CorruptFile, NotFound, UnsupportedFile, one_line
 from visbehavior.paths import is_inside
 from visbehavior.schema.cohort import BY_NAME, sql_type, table_columns
 from visbehavior.store.records import Record, append_records, read_records
@@ -94,6 +95,18 @@ class Description:
     def paths(self) -> set[str]:
         """Return the paths of all files that belong to the store."""
         return {file.path for name in self.names for file in self.files(name)} | set(self.footers.values())
+
+
+_PATTERN = frozenset("*?[")
+"""Characters with which DuckDB takes a path for a pattern, and would read the files of other folders."""
+
+
+def parse_folder(name: str, path: Any) -> Path:
+    """Return the absolute path of a store; BadValue if DuckDB would take it for a pattern."""
+    folder = parse_path(name, path).absolute()
+    if _PATTERN & set(str(folder)):
+        raise BadValue(f"{name} is {folder}; expected a folder without *, ? and [ in its path. Rename it.", name=name)
+    return folder
 
 
 def encode_description(description: Description) -> bytes:
