@@ -37,7 +37,7 @@ def main() -> None:
         many_sessions(path)
         raw.measure(pathlib.Path(folder), GOLDEN, ORACLE)
         wire.measure(pathlib.Path(folder), GOLDEN)
-        cohort.measure(pathlib.Path(folder))
+        cohort.measure(pathlib.Path(folder), GOLDEN)
 
 
 def full_length_session(folder: pathlib.Path) -> pathlib.Path:
