@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import pickle
 import shutil
 import subprocess
 import sys
@@ -312,3 +313,16 @@ def test_a_store_has_sessions_of_several_data_sets(
     several, one = open_cohort(tmp_path / "store").table("sessions"), open_cohort(tmp_path / "one").table("sessions")
     assert several["dataset"].tolist() == ["another-data-set", "visual-behavior-ophys"] * 3
     pd.testing.assert_frame_equal(several.drop(columns="dataset"), one.drop(columns="dataset"))
+
+
+def test_calls_of_workers_are_small(cache: Cache, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    original = build.stage_sessions
+
+    def record(*arguments: object) -> object:
+        sizes.append(len(pickle.dumps(arguments)))
+        return original(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(build, "stage_sessions", record)
+    build_cohort(cache, tmp_path / "store", tables=["licks"])
+    assert max(sizes) < 5_000

@@ -125,7 +125,7 @@ def build_cohort(
     share = _parse_shard(shard)
     connect().close()
     folder = _open_folder(parse_folder("path", path))
-    job = Job(folder, cache._release, wanted, running_code_key(), PROJECT)
+    job = Job(folder, cache._release.without_tables(), wanted, running_code_key(), PROJECT)
     with _only_build(folder, share is None):
         known = _known_records(folder)
         files, missing = _select_files(cache._release, numbers)
@@ -136,7 +136,7 @@ def build_cohort(
         records |= {number: _failure(job, number, error) for number, error in missing.items() if share is None}
         if share is None:
             kept = known if numbers is not None else _without_removed(known, {*files, *missing}, job.dataset)
-            merge(engine, job, kept | records, progress)
+            merge(engine, job, cache._release, kept | records, progress)
     unchanged = {number: {**known[number], "status": UNCHANGED} for number in current}
     return _summarize({**unchanged, **records})
 

@@ -24,7 +24,7 @@ from visbehavior.store.records import Record
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs besides the sessions."""
+    """What a worker needs besides the sessions. It is sent with each call, so it is small."""
 
     folder: Path
     release: Release
@@ -33,7 +33,7 @@ class Job:
     dataset: str
 
 
-def merge(engine: Engine, job: Job, records: Mapping[int, Record], progress: bool) -> None:
+def merge(engine: Engine, job: Job, release: Release, records: Mapping[int, Record], progress: bool) -> None:
     """Write the parts of all sessions that were read, and replace the description of the store."""
     folder, tables = job.folder, job.tables
     staged = read_staged_records(folder)
@@ -42,7 +42,7 @@ def merge(engine: Engine, job: Job, records: Mapping[int, Record], progress: boo
     planned = plan_parts(done, set(staged) & set(done), read_description(folder), tables)
     parts = _write_parts(engine, job, planned, progress)
     described = {name: write_footers(folder, name, [part.files[name] for part in parts]) for name in tables if parts}
-    sessions = write_sessions(folder, _make_all_sessions(job, done)) if done else None
+    sessions = write_sessions(folder, _make_all_sessions(job, release, done)) if done else None
     ordered = [done.get(number, records[number]) for number in sorted(records)]
     write_session_records(folder, [{k: v for k, v in record.items() if k != "sizes"} for record in ordered])
     description = Description(tables, tuple(parts), sessions, described, compute_digest(done))
@@ -51,11 +51,11 @@ def merge(engine: Engine, job: Job, records: Mapping[int, Record], progress: boo
     _remove_unused(folder, description)
 
 
-def _make_all_sessions(job: Job, done: Mapping[int, Record]) -> pd.DataFrame:
+def _make_all_sessions(job: Job, release: Release, done: Mapping[int, Record]) -> pd.DataFrame:
     """Return the table of sessions. Those of another data set, or of another release, keep the rows that the store has."""
-    present = set(job.release.table(BEHAVIOR_SESSION_TABLE).index)
+    present = set(release.table(BEHAVIOR_SESSION_TABLE).index)
     own = {number: record for number, record in done.items() if number in present and record["dataset"] == job.dataset}
-    made = make_sessions(job.release, own)
+    made = make_sessions(release, own)
     if len(own) == len(done):
         return made
     with open_cohort(job.folder) as earlier:

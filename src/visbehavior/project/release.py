@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,13 @@ class Release:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_tables": {}}
+
+    def without_tables(self) -> Release:
+        """Return a copy for `open_reader` in another process: it has no tables and no list of files, so it is small."""
+        small = copy(self)
+        small._manifest = replace(self._manifest, tables={}, files={})
+        small._tables = {}
+        return small
 
     @property
     def version(self) -> str:
