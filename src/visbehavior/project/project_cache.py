@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -16,6 +17,7 @@ from visbehavior.project.manifest import check_manifest_name, describe_changes, 
 from visbehavior.project.release import Release
 from visbehavior.project.session_rows import ReadTable, read_rows
 from visbehavior.project.verify import verify_files
+from visbehavior.schema.cohort import DEFAULT_TABLES
 from visbehavior.schema.convention import parse_convention
 from visbehavior.settings import BUCKET, DEFAULT_ALLENSDK_VERSION, default_cache_dir
 from visbehavior.store.address import parse_location
@@ -185,7 +187,17 @@ class ProjectCache:
         files = self._release.select_session_files(parse_ids(ids), None)
         return read_rows(self._release, files, read_table, self._convention, None, progress)
 
-    def build_cohort(self, path: str | os.PathLike[str], ids: Ids | None = None, **options: Any) -> pd.DataFrame:
+    def build_cohort(
+        self,
+        path: str | os.PathLike[str],
+        ids: Ids | None = None,
+        *,
+        tables: Iterable[str] = DEFAULT_TABLES,
+        executor: Any = None,
+        jobs: int | None = None,
+        shard: tuple[int, int] | None = None,
+        progress: bool = False,
+    ) -> pd.DataFrame:
         """Build a store with the tables of many sessions: see the function `visbehavior.build_cohort`.
 
         Parameters
@@ -194,12 +206,13 @@ class ProjectCache:
             A new or empty folder, or the folder of an earlier build.
         ids : int, str, iterable of them, or None
             Behavior sessions; None: all sessions of the release.
-        **options
-            tables, executor, jobs, shard and progress, as for the function.
+        tables, executor, jobs, shard, progress
+            As for the function.
         """
         from visbehavior.cohort.build import build_cohort
 
-        return build_cohort(self, path, ids, **options)
+        options: dict[str, Any] = {"executor": executor, "jobs": jobs, "shard": shard, "progress": progress}
+        return build_cohort(self, path, ids, tables=tables, **options)
 
     def verify(self, repair: bool = False, *, progress: bool = True) -> pd.DataFrame:
         """Hash all cached files of all cached releases, and compare the hashes with the manifests.
