@@ -45,6 +45,10 @@ def test_failed_sessions_are_reported(invoke: Invoke, public_data: FaultServer, 
     assert status == 1
     assert "2 done, 0 unchanged, 1 failed" in err
     assert f"Error: Session {MOUSE_SESSIONS[0]}: " in err
+    status, _, err = invoke("cohort", "status", tmp_path / "store")
+    assert status == 0
+    assert f"Error: Session {MOUSE_SESSIONS[0]}: " in err
+    assert err.endswith("1 sessions could not be read. The next build tries them again.\n")
 
 
 def test_shards_are_completed(invoke: Invoke, tmp_path: pathlib.Path) -> None:

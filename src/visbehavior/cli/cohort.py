@@ -145,7 +145,8 @@ def _report(status: pd.DataFrame, suffix: str) -> None:
 def status(store: str, table_format: str) -> None:
     """Print the tables of a store with their rows and bytes, and its digest.
 
-    Two stores have the same digest if they have the same sessions with the same values.
+    Two stores have the same digest if they have the same sessions with the same values. Sessions that could not be read
+    are listed with the reason.
 
     \b
     Example:
@@ -154,11 +155,22 @@ def status(store: str, table_format: str) -> None:
     import pandas as pd
 
     from visbehavior.cohort.query import open_cohort
+    from visbehavior.cohort.store import read_session_records
 
     opened = open_cohort(store)
     rows = [{"table": name, "rows": opened.count(name), "megabytes": opened.size(name) / 1e6} for name in opened.tables]
     write_table(pd.DataFrame(rows).set_index("table"), table_format)
     print_message(f"Digest: {opened.digest or 'none, the store has no sessions'}")
+    _print_failures(read_session_records(Path(store)))
+
+
+def _print_failures(records: dict[int, dict[str, Any]]) -> None:
+    """Print the sessions that could not be read in the last build. Of a remote store, they are not known."""
+    failed = {number: record["error"] for number, record in records.items() if record["status"] == "failed"}
+    for number, error in list(failed.items())[:_LISTED_FAILURES]:
+        print_message(f"Error: Session {number}: {error}")
+    if failed:
+        print_message(f"{len(failed):,} sessions could not be read. The next build tries them again.")
 
 
 @cohort.command()
