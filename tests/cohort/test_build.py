@@ -326,3 +326,13 @@ def test_calls_of_workers_are_small(cache: Cache, tmp_path: pathlib.Path, monkey
     monkeypatch.setattr(build, "stage_sessions", record)
     build_cohort(cache, tmp_path / "store", tables=["licks"])
     assert max(sizes) < 5_000
+
+
+def test_a_cohort_that_was_built_again_is_opened_again(cache: Cache, ids: list[int], tmp_path: pathlib.Path) -> None:
+    build_cohort(cache, tmp_path / "store", ids[:1], tables=["licks"])
+    with open_cohort(tmp_path / "store") as cohort:
+        cohort.table("licks")
+        build_cohort(cache, tmp_path / "store", ids[1:2], tables=["licks"])
+        with pytest.raises(CorruptFile, match="open it again"):
+            cohort.table("licks", where="true")
+    assert open_cohort(tmp_path / "store").count("sessions") == 2

@@ -121,7 +121,7 @@ def _convert(error: Exception, location: str) -> VisBehaviorError:
     # An error without a class of its own is one of the Parquet reader.
     if (name.startswith(_OF_A_FILE) and ".parquet" in text) or name == "Error":
         return CorruptFile(
-            f"A part of the cohort in {location} is damaged or missing: {text}. find_damaged() names it. Build the cohort again, which writes it again, or copy it again.",
+            f"A part of the cohort in {location} is damaged or missing: {text}. If the cohort was built again meanwhile, open it again. Otherwise build it again, which writes the part again; find_damaged() names it.",
             path=location,
         )
     if name.startswith(_OF_THE_QUERY):
