@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from benchmarks import imaging, raw, responses, simulation, strategy, wire
+from benchmarks import cohort, imaging, raw, responses, simulation, strategy, wire
 
 ROOT = pathlib.Path(__file__).parents[1]
 GOLDEN = pathlib.Path(os.environ.get("VISBEHAVIOR_GOLDEN", ROOT.parent / "shared" / "golden"))
@@ -40,6 +40,7 @@ def main() -> None:
         strategy.measure(pathlib.Path(folder))
         imaging.measure(pathlib.Path(folder), ORACLE)
         wire.measure(pathlib.Path(folder), GOLDEN)
+        cohort.measure(pathlib.Path(folder), GOLDEN)
 
 
 def full_length_session(folder: pathlib.Path) -> pathlib.Path:

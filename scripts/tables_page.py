@@ -5,6 +5,7 @@ Usage: ``python scripts/tables_page.py > docs/tables.md``.
 
 from __future__ import annotations
 
+from visbehavior.schema.cohort import ROW_TABLES, SESSIONS, sql_type
 from visbehavior.schema.columns import DTYPES, Column, Table
 from visbehavior.schema.flashes import FLASHES
 from visbehavior.schema.imaging import IMAGING_TABLES
@@ -51,6 +52,12 @@ The tables of `VisualBehaviorNeuropixelsProjectCache`, one row per session, reco
 is a number, and more columns than these can exist.
 """
 
+COHORT_HEAD = """
+# The tables of a cohort store
+
+The tables that `build_cohort` writes and `open_cohort` reads: see [The whole data set](whole_data_set.md). Missing values, NaN included, are NULL. The type is that of SQL.
+"""
+
 PICKLE_HEAD = """
 # The rig's stimulus pickle
 
@@ -88,6 +95,7 @@ def page() -> str:
         f"| `{entry.key}` | {entry.value_type} | {entry.meaning} | {code(entry.option)} | {code(entry.column)} |\n"
         for entry in SESSION_DATA
     )
+    cohort = COHORT_HEAD + "".join(cohort_section(table) for table in (SESSIONS, *ROW_TABLES))
     return (
         HEAD
         + session
@@ -95,6 +103,7 @@ def page() -> str:
         + imaging
         + project
         + neuropixels
+        + cohort
         + PICKLE_HEAD
         + entries
         + SESSION_DATA_HEAD
@@ -113,6 +122,13 @@ def section(table: Table) -> str:
     notes = f"\n{table.notes}\n" if table.notes else ""
     rows = "".join(row(column) for column in table)
     return f"\n## {table.name}\n\n{table.summary}\n\n{index}| name | type | unit | meaning | in 2.10 |\n|---|---|---|---|---|\n{rows}{notes}"
+
+
+def cohort_section(table: Table) -> str:
+    """Return the section of a table of a cohort store."""
+    rows = "".join(f"| `{c.name}` | {sql_type(c)} | {c.unit} | {c.meaning} |\n" for c in table)
+    heading = f"\n## {table.name} of a cohort\n\n{table.summary}\n\n"
+    return f"{heading}| name | type | unit | meaning |\n|---|---|---|---|\n{rows}"
 
 
 def row(column: Column) -> str:

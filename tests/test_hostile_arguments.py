@@ -110,6 +110,30 @@ class Inputs:
     def states(self) -> visbehavior.StateFit:
         return visbehavior.fit_states([tuple(self.regressors.values())], n_states=2)
 
+    @functools.cached_property
+    def tables_of_mice(self) -> dict[str, pd.DataFrame]:
+        """Flashes, trials and the table of sessions of one session."""
+        session = self.session()
+        rates = session.get_session_rates() | session.get_performance_metrics()
+        described = {"behavior_session_id": 11, "mouse_id": "1", "day": 0, "stage": "OPHYS_1"}
+        return {
+            "flashes": self.flashes.assign(behavior_session_id=11),
+            "trials": session.trials.assign(behavior_session_id=11),
+            "sessions": pd.DataFrame([described | {name: rates[name] for name in ("dprime", "max_dprime")}]),
+        }
+
+    @functools.cached_property
+    def store(self) -> pathlib.Path:
+        folder = self.new_folder()
+        visbehavior.build_cohort(self.release_cache(), folder, tables=["licks"])
+        return folder
+
+    def release_cache(self) -> VisualBehaviorOphysProjectCache:
+        return VisualBehaviorOphysProjectCache.from_local_cache(self.release, use_static_cache=True)
+
+    def cohort(self) -> visbehavior.Cohort:
+        return visbehavior.open_cohort(self.store)
+
     def strategy_file(self) -> pathlib.Path:
         path = self.new_folder().with_suffix(".npz")
         self.strategy.save(path)
@@ -137,6 +161,8 @@ TENSOR = {
     "streams": ("running", "licks"),
     "max_bytes": 10_000_000,
 }
+BUILD = {"tables": ["licks"], "executor": None, "jobs": 1, "shard": None, "progress": False}
+PRUNE = {"partial": True, "other_releases": True, "dry_run": False}
 BOOTSTRAP = {"draws": 5, "seed": 0, "level": 0.9}
 
 VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
@@ -223,6 +249,8 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "progress": False,
         "failures": None,
     },
+    "VisualBehaviorOphysProjectCache.prune": lambda i: PRUNE,
+    "VisualBehaviorNeuropixelsProjectCache.prune": lambda i: PRUNE,
     "VisualBehaviorOphysProjectCache.verify": lambda i: {"repair": False, "progress": False},
     "VisualBehaviorOphysProjectCache.get_performance_table": lambda i: {
         "ids": [11],
@@ -277,6 +305,28 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     "VisualBehaviorNeuropixelsProjectCache.compare_manifests": lambda i: dict.fromkeys(
         ("manifest_0_name", "manifest_1_name"), neuropixels_release.MANIFEST
     ),
+    "Cohort": lambda i: {"location": str(i.store), "description": i.cohort()._description, "parts": None},
+    "Cohort.sql": lambda i: {"query": "SELECT 1", "format": "pandas"},
+    "Cohort.table": lambda i: {"name": "licks", "columns": ["timestamps"], "where": "true", "format": "pandas"},
+    "Cohort.describe": lambda i: {"name": "licks"},
+    "Cohort.count": lambda i: {"name": "licks"},
+    "Cohort.size": lambda i: {"name": "licks"},
+    "open_cohort": lambda i: {"path_or_url": i.store, "endpoint": None},
+    "build_cohort": lambda i: {"cache": i.release_cache(), "path": i.new_folder(), "ids": None, **BUILD},
+    **{
+        f"{name}.{method}": lambda i: {"ids": [11], "progress": False}
+        for name in ("VisualBehaviorOphysProjectCache", "VisualBehaviorNeuropixelsProjectCache")
+        for method in ("get_trials", "get_flashes", "get_licks", "get_rewards")
+    },
+    "VisualBehaviorOphysProjectCache.build_cohort": lambda i: {"path": i.new_folder(), "ids": [11], **BUILD},
+    "VisualBehaviorNeuropixelsProjectCache.build_cohort": lambda i: {"path": i.new_folder(), "ids": [11], **BUILD},
+    "check_cohort": lambda i: {
+        "cache": i.release_cache(),
+        "path": i.store,
+        "sessions": 1,
+        "seed": 0,
+        "progress": False,
+    },
     "build_release": lambda i: {
         "sessions": [i.raw],
         "out_dir": i.new_folder(),
@@ -291,6 +341,50 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     "compute_tensor": lambda i: {**TENSOR, "sessions": i.session()},
     "iterate_tensor": lambda i: {**TENSOR, "sessions": i.session()},
     "ResponseMatrix": lambda i: dict.fromkeys(("mean", "count", "dprime"), pd.DataFrame()),
+    "compute_learning_curve": lambda i: {"sessions": i.tables_of_mice["sessions"], "metric": "dprime", "by": "day"},
+    "compute_days_to_criterion": lambda i: {
+        "sessions": i.tables_of_mice["sessions"],
+        "metric": "max_dprime",
+        "criterion": 2.0,
+        "needed": 2,
+        "considered": 3,
+    },
+    "compute_latency_distribution": lambda i: {
+        "trials": i.tables_of_mice["trials"],
+        "sessions": i.tables_of_mice["sessions"],
+        "by": "stage",
+        "bin_width": 0.05,
+    },
+    "compute_omission_responses": lambda i: {
+        "flashes": i.tables_of_mice["flashes"],
+        "sessions": i.tables_of_mice["sessions"],
+    },
+    "compute_engaged_fractions": lambda i: i.tables_of_mice,
+    "compute_pooled_response_matrix": lambda i: {"flashes": i.tables_of_mice["flashes"]},
+    "summarize_mice": lambda i: {"values": pd.DataFrame({0: [1.0, 2.0], 1: [2.0, None]})},
+    "plot_mice": lambda i: {
+        "values": pd.DataFrame({"a": [1.0, 2.0], "b": [2.0, None]}),
+        "ax": i.axes(),
+        "label": "mean",
+        "color": "red",
+    },
+    "plot_learning_curve": lambda i: {
+        "sessions": i.tables_of_mice["sessions"],
+        "metric": "dprime",
+        "by": "day",
+        "ax": i.axes(),
+    },
+    "plot_latency_distribution": lambda i: {
+        "trials": i.tables_of_mice["trials"],
+        "sessions": i.tables_of_mice["sessions"],
+        "by": "stage",
+        "ax": i.axes(),
+    },
+    "plot_omission_responses": lambda i: {
+        "flashes": i.tables_of_mice["flashes"],
+        "sessions": i.tables_of_mice["sessions"],
+        "ax": i.axes(),
+    },
     "compare_engagement": lambda i: {"session": i.session()},
     "compute_confidence_band": lambda i: {"response": i.response, **BOOTSTRAP},
     "compute_could_change": lambda i: {
@@ -482,12 +576,19 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
 INSTANCES: dict[str, Callable[[Inputs], Any]] = {
     "BehaviorOphysExperiment": Inputs.experiment,
     "BehaviorSession": Inputs.session,
+    "Cohort": Inputs.cohort,
     "Mouse": lambda _: Mouse(),
     "VisualBehaviorNeuropixelsProjectCache": Inputs.neuropixels_cache,
     "StrategyFit": lambda i: i.strategy,
     "VisualBehaviorOphysProjectCache": Inputs.cache,
+    "VisualBehaviorNeuropixelsProjectCache.prune": lambda i: VisualBehaviorNeuropixelsProjectCache.from_s3_cache(
+        i.new_folder(), i.neuropixels_bucket
+    ),
+    "VisualBehaviorOphysProjectCache.prune": lambda i: VisualBehaviorOphysProjectCache.from_s3_cache(
+        i.new_folder(), i.bucket
+    ),
 }
-"""Makes the object of a class whose methods are called."""
+"""Makes the object of a class whose methods are called; a method may need another one."""
 
 
 def public_functions() -> Iterator[str]:
@@ -537,9 +638,10 @@ def _isolated(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL", UNREACHABLE)
     monkeypatch.setenv("VISBEHAVIOR_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     modules = set(sys.modules)
     yield
+    # Other finders stay: importlib_metadata, which a library may import here, replaces one of Python's.
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not type(finder).__module__.startswith("visbehavior.")]
     for name in set(sys.modules) - modules:
         if name.startswith(("allensdk", "pkg_resources")):
             del sys.modules[name]
@@ -556,7 +658,7 @@ def make_call(name: str, inputs: Inputs, arguments: dict[str, Any]) -> Callable[
     owner, _, method = name.partition(".")
     value = getattr(visbehavior, owner)
     if method and not isinstance(inspect.getattr_static(value, method), classmethod):
-        value = INSTANCES[owner](inputs)
+        value = INSTANCES.get(name, INSTANCES[owner])(inputs)
     return functools.partial(getattr(value, method) if method else value, **arguments)
 
 
@@ -584,6 +686,8 @@ MISSING = {
         "plot_timeline",
         "plot_max_dprime",
         "plot_engagement",
+        "plot_learning_curve",
+        "plot_mice",
         "plot_lick_raster",
         "plot_response_matrix",
         "plot_triggered",
@@ -597,6 +701,7 @@ MISSING = {
     "pynwb": ("write_nwb", "BehaviorSession.to_nwb", "convert_raw", "build_release"),
     "scipy": ("fit_strategy", "compute_dropout_scores"),
     "PIL": ("VisualBehaviorOphysProjectCache.get_natural_movie_template",),
+    "duckdb": ("build_cohort", "Cohort.sql"),
     "obstore": ("VisualBehaviorOphysProjectCache.from_s3_cache",),
 }
 """Functions that need each library."""

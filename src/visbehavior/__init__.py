@@ -15,6 +15,7 @@ from visbehavior._version import __version__
 _PUBLIC = {
     "BehaviorOphysExperiment": "experiment",
     "BehaviorSession": "session",
+    "Cohort": "cohort.query",
     "Image": "image",
     "ImagingParameters": "simulation.imaging",
     "Mouse": "simulation.mouse",
@@ -25,7 +26,9 @@ _PUBLIC = {
     "StateFit": "models.states",
     "StrategyFit": "models.strategy",
     "VisualBehaviorOphysProjectCache": "project.cache",
+    "build_cohort": "cohort.build",
     "build_release": "publish.build",
+    "check_cohort": "cohort.check",
     "check_release": "publish.check",
     "compare_engagement": "session_responses",
     "compare_state_counts": "models.state_counts",
@@ -54,6 +57,17 @@ _PUBLIC = {
     "compute_tensor": "session_tensor",
     "compute_weights_by_engagement": "models.dropouts",
     "compute_wide_bands": "models.wide_bands",
+    "compute_days_to_criterion": "analysis.learning",
+    "compute_engaged_fractions": "analysis.learning",
+    "compute_latency_distribution": "analysis.learning",
+    "compute_learning_curve": "analysis.learning",
+    "compute_omission_responses": "analysis.learning",
+    "compute_pooled_response_matrix": "analysis.learning",
+    "summarize_mice": "analysis.learning",
+    "plot_latency_distribution": "plots.learning",
+    "plot_learning_curve": "plots.learning",
+    "plot_mice": "plots.learning",
+    "plot_omission_responses": "plots.learning",
     "convert_raw": "convert",
     "cross_validate_strategy": "models.cross_validation",
     "evaluate_states": "models.states",
@@ -61,6 +75,7 @@ _PUBLIC = {
     "fit_strategy": "models.strategy",
     "install_as_allensdk": "allensdk",
     "iterate_tensor": "session_tensor",
+    "open_cohort": "cohort.query",
     "plot_dropouts": "plots.strategy",
     "plot_engagement": "plots.engagement",
     "plot_lick_raster": "plots.responses",
@@ -158,6 +173,24 @@ if TYPE_CHECKING:
         compare_engagement as compare_engagement,
         compute_session_response as compute_session_response,
     )
+    from visbehavior.analysis.learning import (
+        compute_days_to_criterion as compute_days_to_criterion,
+        compute_engaged_fractions as compute_engaged_fractions,
+        compute_latency_distribution as compute_latency_distribution,
+        compute_learning_curve as compute_learning_curve,
+        compute_omission_responses as compute_omission_responses,
+        compute_pooled_response_matrix as compute_pooled_response_matrix,
+        summarize_mice as summarize_mice,
+    )
+    from visbehavior.plots.learning import (
+        plot_latency_distribution as plot_latency_distribution,
+        plot_learning_curve as plot_learning_curve,
+        plot_mice as plot_mice,
+        plot_omission_responses as plot_omission_responses,
+    )
+    from visbehavior.cohort.build import build_cohort as build_cohort
+    from visbehavior.cohort.check import check_cohort as check_cohort
+    from visbehavior.cohort.query import Cohort as Cohort, open_cohort as open_cohort
     from visbehavior.performance_table import compute_performance_table as compute_performance_table
     from visbehavior.convert import convert_raw as convert_raw
     from visbehavior.errors import (

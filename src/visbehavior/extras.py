@@ -15,10 +15,15 @@ _EXTRAS = {
     "scipy.linalg": "models",
     "PIL": "raw",
     "xarray": "imaging",
+    "duckdb": "cohort",
+    "fsspec": "cohort",
+    "distributed": "cluster",
+    "pyarrow": "",
+    "polars": "",
     "pynapple": "",
     "obstore": "",
 }
-"""The extra that installs each library or module; "" for a required one, which an incomplete installation may lack."""
+"""The extra that installs each library or module; "" for one that is installed by its own name."""
 _PACKAGES = {"PIL": "pillow"}
 """Package of each library whose package has another name."""
 

@@ -41,7 +41,7 @@ def map_in_processes(
     remaining = enumerate(arguments)
     # Never fork: a forked child inherits locks that none of its threads will release.
     spawn = multiprocessing.get_context("spawn")
-    with _pool(ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_exit_with_parent)) as pool:
+    with _pool(ProcessPoolExecutor(jobs, mp_context=spawn, initializer=exit_with_parent)) as pool:
         pending: dict[Future[R], int] = {}
         try:
             while True:
@@ -73,7 +73,7 @@ def _pool(executor: Executor) -> Iterator[Executor]:
     executor.shutdown()
 
 
-def _exit_with_parent() -> None:
+def exit_with_parent() -> None:
     """End the worker when its parent is killed; it would wait for work forever."""
     parent = multiprocessing.parent_process()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +32,15 @@ _COLUMNS = {
 """Columns that the flash table needs. Blinks depend on the areas."""
 
 
-def read_flash_table(reader: SessionReader, convention: str, blink_options: tuple[float, int]) -> pd.DataFrame:
+_MEASURED = (schema.RUNNING_SPEED, schema.EYE_TRACKING)
+
+
+def read_flash_table(
+    reader: SessionReader,
+    convention: str,
+    blink_options: tuple[float, int],
+    measured: Collection[Table] = _MEASURED,
+) -> pd.DataFrame:
     """Read what the flash table of a session needs, and compute it.
 
     Parameters
@@ -41,12 +51,13 @@ def read_flash_table(reader: SessionReader, convention: str, blink_options: tupl
         "2.16" or "2.10". Labels of rows are those of `stimulus_presentations` in the convention.
     blink_options : tuple
         Threshold and dilation of `compute_likely_blinks`.
+    measured : collection of Table
+        Which of running speed and eye tracking to read. Without them, which are most of the bytes, their means are missing.
     """
-    tables = (schema.STIMULUS_PRESENTATIONS, schema.LICKS, schema.REWARDS, schema.TRIALS, schema.RUNNING_SPEED)
     with reader.opened():
-        reader.prefetch(*(lambda table=table: _read(reader, table) for table in (*tables, schema.EYE_TRACKING)))
-        presentations, licks, rewards, trials, running = (_read(reader, table) for table in tables)
-        eye = _read(reader, schema.EYE_TRACKING)
+        reader.prefetch(*flash_table_reads(reader, measured))
+        presentations, licks, rewards, trials = (_read(reader, table) for table in _EVENTS)
+        running, eye = (_read(reader, table) if table in measured else {} for table in _MEASURED)
     running = correct_polarity(running) if convention == "2.16" and running else running
     if eye:
         areas = eye["eye_area_raw"], eye["pupil_area_raw"]
@@ -65,6 +76,14 @@ def read_flash_table(reader: SessionReader, convention: str, blink_options: tupl
 
 
 _NO_EVENTS = {"timestamps": np.empty(0)}
+_EVENTS = (schema.STIMULUS_PRESENTATIONS, schema.LICKS, schema.REWARDS, schema.TRIALS)
+
+
+def flash_table_reads(
+    reader: SessionReader, measured: Collection[Table] = _MEASURED
+) -> list[Callable[[], dict[str, Any]]]:
+    """Return the reads of the flash table, for `SessionReader.prefetch`."""
+    return [partial(_read, reader, table) for table in (*_EVENTS, *measured)]
 
 
 def _read(reader: SessionReader, table: Table) -> dict[str, Any]:

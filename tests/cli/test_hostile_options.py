@@ -23,7 +23,7 @@ from tests.project.synthetic_release import PROJECT, UNREACHABLE, make_bucket_tr
 from tests.rawfiles import write_raw
 from tests.synthetic_session import make_session
 from tests.test_hostile_folders import damage_columns
-from visbehavior import build_release, simulate
+from visbehavior import VisualBehaviorOphysProjectCache, build_cohort, build_release, simulate
 from visbehavior.cli import demo, release
 from visbehavior.cli.main import main
 from visbehavior.plots import figure
@@ -48,6 +48,12 @@ VALID: dict[str, dict[str, str]] = {
     "cache size": {},
     "cache prune": {},
     "completion": {"shell": "bash"},
+    "cohort build": {"store": "new store", "ids": "11", "tables": "licks"},
+    "cohort status": {"store": "store"},
+    "cohort query": {"store": "store", "query": "SELECT 1"},
+    "cohort export": {"store": "store", "query": "SELECT 1", "output": "result.csv"},
+    "cohort check": {"store": "store", "sessions": "1"},
+    "learning-curve": {"store": "store", "output": "curve.png"},
     "demo": {"output_dir": "demo"},
 }
 """Values of the parameters with which each command succeeds. Files are relative to the current folder."""
@@ -56,7 +62,7 @@ PYTHON = re.compile(r"\b[a-z_]{4,}\(|\b[a-z_]{3,}=[\w'\"]|\bfrom_\w+")
 """Code in a message: a call, or an argument."""
 
 MESSAGE = re.compile(
-    r"Usage: |Try |Error: |Warning: |Wrote |Stopped\.|No problems|Problems found: |Nothing is |\d[\d,]* "
+    r"Usage: |Try |Error: |Warning: |Wrote |Stopped\.|No problems|Problems found: |Nothing is |Digest: |\d[\d,]* "
 )
 """Beginnings of the lines on stderr."""
 
@@ -80,6 +86,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     make_bucket_tree(folder)
     shutil.rmtree(folder / "cache")
     write_session(folder / "session.nwb", make_session(seed=1, trials=30))
+    cache = VisualBehaviorOphysProjectCache.from_local_cache(folder / "bucket", use_static_cache=True)
+    build_cohort(cache, folder / "store", 11, tables=["licks"])
     raw = simulate(FIRST_STAGE, minutes=1, seed=1)
     write_raw(folder / "990400001.pkl", raw)
     build_release([raw], folder / "release")

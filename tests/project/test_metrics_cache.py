@@ -63,7 +63,7 @@ def test_other_code_or_threshold_computes_again(
     cache.get_performance_table(11, 0.5)
     assert record.stat().st_size > size
     size = record.stat().st_size
-    monkeypatch.setattr(metrics_cache, "_running_code_key", lambda: "other")
+    monkeypatch.setattr(metrics_cache, "running_code_key", lambda: "other")
     cache.get_performance_table(11)
     assert record.stat().st_size > size
 
@@ -72,7 +72,7 @@ def test_metrics_are_stored_by_code_and_threshold(tmp_path: pathlib.Path, monkey
     MetricsCache(tmp_path, 2.0).add("hash", {"trial_count": 3})
     assert MetricsCache(tmp_path, 2.0).get("hash") == {"trial_count": 3}
     assert MetricsCache(tmp_path, 1.0).get("hash") is None
-    monkeypatch.setattr(metrics_cache, "_running_code_key", lambda: "other")
+    monkeypatch.setattr(metrics_cache, "running_code_key", lambda: "other")
     assert MetricsCache(tmp_path, 2.0).get("hash") is None
 
 
@@ -83,7 +83,7 @@ def package_copy(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def test_code_key_does_not_depend_on_the_folder(package_copy: pathlib.Path) -> None:
-    assert compute_code_key(package_copy) == metrics_cache._running_code_key()
+    assert compute_code_key(package_copy) == metrics_cache.running_code_key()
 
 
 @pytest.mark.parametrize("module", ["schema/session.py", "analysis/performance.py", "nwb/reader.py", "store/source.py"])

@@ -75,6 +75,11 @@ def compute_response_matrix(
     selected &= ~get_booleans(flash_table, "omitted", "flash_table")
     if engaged is not None:
         selected &= _checked_flags(engaged, len(selected))
+    return make_response_matrix(flash_table, responded, selected)
+
+
+def make_response_matrix(flash_table: Columns, responded: Booleans, selected: Booleans) -> ResponseMatrix:
+    """Return the responses of selected flashes by pair of images."""
     mean, count = _by_pair(flash_table, responded, selected)
     return ResponseMatrix(mean, count, _matrix_dprime(mean))
 
@@ -94,7 +99,7 @@ def _in_trial_without_free_reward(flash_table: pd.DataFrame, trials: Columns) ->
     return np.isin(trial, labels[~get_booleans(trials, "auto_rewarded")])
 
 
-def _by_pair(flash_table: pd.DataFrame, responded: Booleans, selected: Booleans) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _by_pair(flash_table: Columns, responded: Booleans, selected: Booleans) -> tuple[pd.DataFrame, pd.DataFrame]:
     names = [
         get_texts(flash_table, name, "flash_table")[selected].astype(str)
         for name in ("previous_image_name", "image_name")

@@ -69,6 +69,20 @@ CELLS = 12
 TIMELINE_DURATION = 30.0
 TIME_BEFORE_HIT = 5.0
 
+QUESTIONS = {
+    "How well do mice detect changes in each stage?": (
+        "SELECT stage, count(*) AS sessions, avg(hit_rate) AS hit_rate, avg(dprime) AS dprime FROM sessions GROUP BY stage ORDER BY stage"
+    ),
+    "How fast do they respond?": (
+        "SELECT experience_level, count(*) AS hits, median(response_latency) AS latency "
+        "FROM trials JOIN sessions USING (behavior_session_id) WHERE hit GROUP BY experience_level ORDER BY hits DESC"
+    ),
+    "How often do they lick at an omission, and at other images?": (
+        "SELECT omitted, count(*) AS flashes, avg(bout_start::INT) AS lick_bouts FROM flashes WHERE NOT is_change GROUP BY omitted ORDER BY omitted"
+    ),
+}
+"""Questions to the cohort store of the demo, and their queries."""
+
 NEXT_STEPS = """
 Look at {folder}/timeline.png, {folder}/mouse.png and {folder}/plane.png.
 
@@ -76,6 +90,7 @@ To continue with the simulated mice:
 
     {command} sessions --bucket {folder}/bucket
     {command} performance --mouse {mouse} --bucket {folder}/bucket
+    {command} cohort query {folder}/cohort "SELECT count(*) FROM trials WHERE hit"
     {command} show {folder}/bucket/visual-behavior-ophys/behavior_sessions/behavior_session_{session}.nwb
 
 In Python ({python}):
@@ -162,7 +177,7 @@ def demo(output_dir: Path, project: str) -> None:
     Example:
       visbehavior demo -o demo
     """
-    for library in ("pynwb", "matplotlib", "scipy", "PIL"):
+    for library in ("pynwb", "matplotlib", "scipy", "PIL", "duckdb"):
         import_extra(library)
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache
     from visbehavior.publish.serve import serve_bucket
@@ -182,6 +197,8 @@ def demo(output_dir: Path, project: str) -> None:
         if isinstance(cache, VisualBehaviorOphysProjectCache):
             _print_step("Plot the imaging plane of a session")
             _save_plane(cache, output_dir)
+        _print_step("Build a cohort store of all sessions, and ask three questions")
+        _ask_cohort(cache, output_dir / "cohort")
     names = {"command": _command(), "python": sys.executable, "folder": output_dir}
     click.echo(plan.next_steps.format(**names, mouse=mouse_id, session=session_id), nl=False)
 
@@ -258,6 +275,18 @@ def _save_figures(cache: ProjectCache, table: pd.DataFrame, folder: Path) -> Non
 def _save_plane(cache: VisualBehaviorOphysProjectCache, folder: Path) -> None:
     for number in cache.get_ophys_experiment_table().index[:1]:
         save_plane(cache.get_behavior_ophys_experiment(number), "plane", None, None, folder / "plane.png")
+
+
+def _ask_cohort(cache: ProjectCache, folder: Path) -> None:
+    from visbehavior.cohort.build import build_cohort
+    from visbehavior.cohort.query import open_cohort
+
+    build_cohort(cache, folder, progress=True)
+    with open_cohort(folder) as cohort:
+        for question, query in QUESTIONS.items():
+            click.echo(f"\n{question}")
+            result = cohort.sql(query)
+            write_table(result.set_index(result.columns[0]), "table")
 
 
 def _megabytes(folder: Path) -> float:

@@ -9,11 +9,13 @@ import click
 
 from visbehavior._version import __version__
 from visbehavior.cli.cache import cache
+from visbehavior.cli.cohort import cohort
 from visbehavior.cli.common import Group
 from visbehavior.cli.completion import completion
 from visbehavior.cli.convert import convert
 from visbehavior.cli.demo import demo
 from visbehavior.cli.fetch import fetch
+from visbehavior.cli.learning_curve import learning_curve
 from visbehavior.cli.performance import performance
 from visbehavior.cli.plot import plot
 from visbehavior.cli.plot_performance import plot_performance
@@ -59,6 +61,8 @@ COMMANDS = (
     convert,
     simulate,
     strategy,
+    cohort,
+    learning_curve,
     release,
     demo,
     completion,

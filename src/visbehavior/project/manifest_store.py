@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from visbehavior.atomic import atomic_write, make_folder
 from visbehavior.errors import (
@@ -54,6 +55,10 @@ class ManifestStore:
         self.project = project
         self.source = source
         self._loaded: dict[str, Manifest] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Manifests have megabytes. A copy in another process reads those that it needs.
+        return {**self.__dict__, "_loaded": {}}
 
     def cached(self) -> list[str]:
         """Return the names of the manifests in the folder, newest release first."""

@@ -49,7 +49,7 @@ class MetricsCache:
     def __init__(self, folder: Path, threshold: float) -> None:
         self.threshold = threshold
         self._path = folder / FILE_NAME
-        self._key = {"code": _running_code_key(), "threshold": threshold}
+        self._key = {"code": running_code_key(), "threshold": threshold}
         self._stored: dict[str, Metrics] = {}
         records, _ = read_records(self._path)
         for record in records:
@@ -199,5 +199,6 @@ def _list_modules(package: Path) -> list[str]:
 
 
 @cache
-def _running_code_key() -> str:
+def running_code_key() -> str:
+    """Return the code key of the running package."""
     return compute_code_key(Path(__file__).parents[1])

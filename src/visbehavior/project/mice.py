@@ -36,7 +36,7 @@ def add_day_and_stage(sessions: pd.DataFrame, table: Table = BEHAVIOR_SESSION_TA
     return sessions.assign(day=count_days(sessions, table), stage=get_stages(sessions["session_type"]))
 
 
-def summarize_mice(sessions: pd.DataFrame, table: Table) -> pd.DataFrame:
+def list_mice(sessions: pd.DataFrame, table: Table) -> pd.DataFrame:
     """Return a row per mouse.
 
     Parameters

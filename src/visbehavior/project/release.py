@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +51,18 @@ class Release:
         self._files = files
         self._manifest = manifest
         self._convention = convention
-        self._data_set = data_set
+        self.data_set = data_set
         self._tables: dict[str, pd.DataFrame] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_tables": {}}
+
+    def without_tables(self) -> Release:
+        """Return a copy for `open_reader` in another process: it has no tables and no list of files, so it is small."""
+        small = copy(self)
+        small._manifest = replace(self._manifest, tables={}, files={})
+        small._tables = {}
+        return small
 
     @property
     def version(self) -> str:
@@ -68,9 +77,13 @@ class Release:
     def table(self, table: Table) -> pd.DataFrame:
         """Return a project table; it is read once, and the same object is returned every time."""
         if table.name not in self._tables:
-            content, stored_order = self._read_csv(table), self._data_set.stored_order
+            content, stored_order = self._read_csv(table), self.data_set.stored_order
             self._tables[table.name] = read_project_table(content, table, self._convention, stored_order)
         return self._tables[table.name]
+
+    def session_table(self) -> pd.DataFrame:
+        """Return the table of behavior sessions."""
+        return self.table(self.data_set.session_table)
 
     def find(self, entry: FileEntry) -> Path | None:
         """Return the path of a complete file; None if it is not cached."""
@@ -88,9 +101,9 @@ class Release:
         NotFound
             If there is no such session, or the release has no file for it.
         """
-        if behavior_session_id not in self.table(self._data_set.session_table).index:
+        if behavior_session_id not in self.session_table().index:
             raise self._unknown_id(behavior_session_id, "behavior_session_id")
-        file_ids = self._data_set.find_file_ids(behavior_session_id, self.table)
+        file_ids = self.data_set.find_file_ids(behavior_session_id, self.table)
         entries = [entry for value in file_ids if (entry := self._file_of(value))]
         if not entries:
             raise NotFound(
@@ -273,5 +286,5 @@ class Release:
         warn(f"{path} is not the file of release {self.version}: it is truncated or was changed. It is {action}.")
 
     def _unknown_id(self, number: int, kind: str) -> NotFound:
-        explanation = self._data_set.explain_unknown_id(number, kind, self.table)
+        explanation = self.data_set.explain_unknown_id(number, kind, self.table)
         return NotFound(f"Release {self.version} has no {NAMES[kind]} {number}. {explanation}", **{kind: number})

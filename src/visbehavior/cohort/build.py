@@ -1,0 +1,318 @@
+"""Building a cohort store: the tables of many sessions as sorted Parquet files."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from visbehavior.arguments import as_iterable, check_choice, check_flags, check_whole_number
+from visbehavior.atomic import make_folder
+from visbehavior.cohort.database import connect
+from visbehavior.cohort.engines import Engine
+from visbehavior.cohort.merge import Job, merge
+from visbehavior.cohort.session_rows import read_session_rows
+from visbehavior.cohort.staging import (
+    DONE,
+    FAILED,
+    pack_tables,
+    read_staged_records,
+    write_staged,
+)
+from visbehavior.cohort.store import (
+    DESCRIPTION,
+    LOCK,
+    STAGING,
+    Part,
+    hash_bytes,
+    is_intact,
+    parse_folder,
+    read_description,
+    read_session_records,
+)
+from visbehavior.errors import BadValue, CannotWrite, VisBehaviorError, brief_repr
+from visbehavior.interrupts import iterate_completed
+from visbehavior.processes import threads
+from visbehavior.progress import progress_bar
+from visbehavior.project.ids import Ids, parse_ids
+from visbehavior.project.manifest import FileEntry
+from visbehavior.project.metrics_cache import CONCURRENT_SESSIONS, running_code_key
+from visbehavior.project.project_cache import ProjectCache
+from visbehavior.project.release import Release, verified_key
+from visbehavior.schema.cohort import DEFAULT_TABLES, ROW_TABLES
+from visbehavior.store.locks import make_lock, try_acquire
+from visbehavior.store.records import Record
+
+_SESSIONS_PER_CALL = 8
+"""Sessions that a worker reads in one call, at most, if they are in files."""
+UNCHANGED = "unchanged"
+Work = list[tuple[int, list[FileEntry]]]
+
+
+def build_cohort(
+    cache: ProjectCache,
+    path: str | os.PathLike[str],
+    ids: Ids | None = None,
+    *,
+    tables: Iterable[str] = DEFAULT_TABLES,
+    executor: Any = None,
+    jobs: int | None = None,
+    shard: tuple[int, int] | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Build or update a store with the tables of many sessions, for `open_cohort`.
+
+    Only sessions that are new, or whose file or code changed, are read. Sessions are streamed: of each file only the parts
+    that the tables need are fetched. A session that cannot be read is recorded as failed, and the others are built. An
+    interrupted build continues where it stopped.
+
+    Parameters
+    ----------
+    cache : VisualBehaviorOphysProjectCache
+        The data set. A store may have sessions of several data sets.
+    path : str or os.PathLike
+        A new or empty folder, or the folder of an earlier build.
+    ids : int, str, iterable of them, or None
+        Sessions to add or update; sessions that the store has besides are kept. None: all sessions of the release; sessions of
+        this data set that the release no longer has are removed.
+    tables : iterable of str
+        Tables besides ``sessions``: "trials", "flashes", "licks", "lick_bouts", "rewards", "rolling_performance", "running_speed",
+        "eye_tracking". The last two are not among the default ones, because they are most of a file's bytes. With them the
+        flash table has its means of running speed and pupil width.
+    executor : concurrent.futures.Executor or None
+        Runs the work elsewhere, such as ``dask.distributed.Client(...).get_executor()`` on a cluster. Its workers must reach the
+        folder `path`, and the cache folder or the bucket.
+    jobs : int or None
+        Number of processes; None: this process only. With more than one, the processes import your script: protect its entry
+        point with ``if __name__ == "__main__":``.
+    shard : tuple of int or None
+        ``(i, n)``: read only the i-th of n shares of the sessions, i from 1, as a task of an array of jobs does. Several shards
+        may run at once. When all have ended, a build without `shard` completes the store.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per session, index behavior_session_id: ``status`` ("done", "unchanged" or "failed"), ``error`` ("" unless failed),
+        ``dataset``, and ``seconds`` that reading took.
+
+    Raises
+    ------
+    BadValue
+        If the folder contains something else, another build is running in it, or an argument is wrong.
+    NotFound
+        If there is no such session.
+    MissingExtra
+        If DuckDB is not installed.
+    CannotWrite, DiskFull
+        If the folder cannot be written to. Sessions that were read are kept.
+    """
+    if not isinstance(cache, ProjectCache):
+        raise BadValue(
+            f"cache is {brief_repr(cache)}; expected a project cache, such as VisualBehaviorOphysProjectCache.from_s3_cache() returns.",
+            name="cache",
+        )
+    check_flags(progress=progress)
+    engine, wanted = Engine(executor, jobs), _parse_tables(tables)
+    numbers = None if ids is None else list(dict.fromkeys(parse_ids(ids)))
+    share = _parse_shard(shard)
+    connect().close()
+    folder = _open_folder(parse_folder("path", path))
+    job = Job(folder, cache._release.without_tables(), wanted, running_code_key(), cache._data_set.project.name)
+    with _only_build(folder, share is None):
+        known = _known_records(folder)
+        files, missing = _select_files(cache._release, numbers)
+        selected = list(files) if share is None else list(files)[share[0] - 1 :: share[1]]
+        current = {number for number in selected if _is_current(known.get(number), files[number], job)}
+        work = [(number, files[number]) for number in selected if number not in current]
+        records = dict(_read_sessions(engine, job, work, progress, cache))
+        records |= {number: _failure(job, number, error) for number, error in missing.items() if share is None}
+        if share is None:
+            kept = known if numbers is not None else _without_removed(known, {*files, *missing}, job.dataset)
+            merge(engine, job, cache._release, kept | records, progress)
+    unchanged = {number: {**known[number], "status": UNCHANGED} for number in current}
+    return _summarize({**unchanged, **records})
+
+
+def _parse_tables(tables: Iterable[str]) -> tuple[str, ...]:
+    names = list(as_iterable("tables", tables, (str,), "names of tables"))
+    for name in names:
+        check_choice("tables", name, (table.name for table in ROW_TABLES))
+    if not names:
+        raise BadValue("tables is empty; expected names of tables, such as trials.", name="tables")
+    return tuple(table.name for table in ROW_TABLES if table.name in names)
+
+
+def _parse_shard(shard: Any) -> tuple[int, int] | None:
+    if shard is None:
+        return None
+    if not isinstance(shard, tuple) or len(shard) != 2:
+        raise BadValue(f"shard is {brief_repr(shard)}; expected two numbers, such as (1, 10), or None.", name="shard")
+    check_whole_number("shard", shard[1], 1)
+    check_whole_number("shard", shard[0], 1, int(shard[1]))
+    return int(shard[0]), int(shard[1])
+
+
+def _open_folder(folder: Path) -> Path:
+    if folder.is_dir():
+        names = {path.name for path in folder.iterdir()}
+        if names and not names & {DESCRIPTION, STAGING, LOCK}:
+            raise BadValue(
+                f"{folder} is not empty and contains no cohort: there is no {DESCRIPTION} in it. Name a new folder.",
+                path=str(folder),
+            )
+    make_folder(folder / STAGING)
+    return folder
+
+
+@contextmanager
+def _only_build(folder: Path, exclusive: bool) -> Iterator[None]:
+    """Hold the lock of the folder; BadValue if another build holds it. Shards do not exclude each other."""
+    if not exclusive:
+        yield
+        return
+    lock = make_lock(folder / LOCK)
+    if not try_acquire(lock):
+        raise BadValue(
+            f"Another build is running in {folder}. Nothing was written. Build again when it has ended, or in another folder.",
+            path=str(folder),
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _known_records(folder: Path) -> dict[int, Record]:
+    """Return the records of sessions that are in the store or staged; a staged one is newer."""
+    description = read_description(folder)
+    stored = {} if description is None else read_session_records(folder)
+    parts = () if description is None else description.parts
+    in_parts = {number for part in parts if _is_intact(folder, part) for number in part.ids}
+    kept = {number: record for number, record in stored.items() if record["status"] == FAILED or number in in_parts}
+    return kept | read_staged_records(folder)
+
+
+def _is_intact(folder: Path, part: Part) -> bool:
+    """Return whether a part has all its files; a damaged file is removed, because it will be written again."""
+    damaged = [folder / file.path for file in part.files.values() if not is_intact(folder, file)]
+    for path in damaged:
+        path.unlink(missing_ok=True)
+    return not damaged
+
+
+def _select_files(
+    release: Release, numbers: list[int] | None
+) -> tuple[dict[int, list[FileEntry]], dict[int, VisBehaviorError]]:
+    """Return the files of sessions. With explicit ids an unknown one is an error; of all sessions, some may have no file."""
+    if numbers is not None:
+        return release.select_session_files(numbers, None), {}
+    missing: dict[int, VisBehaviorError] = {}
+    return release.select_session_files(release.session_table().index.tolist(), missing), missing
+
+
+def _source_key(release: Release, entries: Sequence[FileEntry]) -> str:
+    """Return what identifies the bytes of a session: the hash in the manifest, unless an unverified file is cached."""
+    key = release.content_key(entries)
+    return key if key is not None and key.startswith("file ") else verified_key(entries[0])
+
+
+def _is_current(record: Record | None, entries: Sequence[FileEntry], job: Job) -> bool:
+    """Return whether a session need not be read again."""
+    if record is None or record["status"] != DONE or record["code"] != job.code:
+        return False
+    return bool(record["tables"] == list(job.tables) and record["source"] == _source_key(job.release, entries))
+
+
+def _without_removed(known: Mapping[int, Record], present: set[int], dataset: str) -> dict[int, Record]:
+    return {number: record for number, record in known.items() if number in present or record["dataset"] != dataset}
+
+
+def _read_sessions(
+    engine: Engine, job: Job, work: Work, progress: bool, cache: ProjectCache
+) -> Iterator[tuple[int, Record]]:
+    """Read sessions and stage their rows, and yield their records."""
+    streamed = any(job.release.find(entry) is None for _, entries in work[:1] for entry in entries)
+    most = CONCURRENT_SESSIONS if streamed else _SESSIONS_PER_CALL
+    # Several calls for each worker, so that all end at about the same time.
+    size = max(1, min(most, len(work) // (4 * engine.workers)))
+    calls = [(job, work[start : start + size], streamed) for start in range(0, len(work), size)]
+    with progress_bar(progress, total=len(work), unit="session", desc="Reading", leave=False) as bar:
+        if streamed and engine.in_process:
+            for record in stage_streamed(job, work):
+                bar.set_postfix_str(f"{cache.traffic.bytes / 1e6:,.0f} MB", refresh=False)
+                bar.update()
+                yield record["id"], record
+            return
+        for position, result in engine.run(stage_sessions, calls):
+            batch = calls[position][1]
+            records = (
+                [_failure(job, number, result) for number, _ in batch]
+                if isinstance(result, VisBehaviorError)
+                else result
+            )
+            bar.update(len(batch))
+            yield from ((record["id"], record) for record in records)
+
+
+def stage_sessions(job: Job, work: Work, streamed: bool = False) -> list[Record]:
+    """Read sessions and stage their rows; return a record for each."""
+    return list(stage_streamed(job, work)) if streamed else [_stage(job, number, entries) for number, entries in work]
+
+
+def stage_streamed(job: Job, work: Work) -> Iterator[Record]:
+    """Read several sessions at once: while some wait for the network, others are computed."""
+    with threads(CONCURRENT_SESSIONS) as pool:
+        futures = (pool.submit(_stage, job, number, entries) for number, entries in work)
+        yield from (future.result() for future in iterate_completed(futures))
+
+
+def _stage(job: Job, number: int, entries: Sequence[FileEntry]) -> Record:
+    """Read a session, and stage its rows; a session that cannot be read is recorded as failed."""
+    begin = time.perf_counter()
+    try:
+        rows, values = read_session_rows(job.release.open_reader(entries), job.tables)
+        packed = pack_tables(rows)
+        record = _make_record(job, number, entries, time.perf_counter() - begin) | {
+            "rows": {name: len(frame) for name, frame in rows.items()},
+            "hashes": {name: hash_bytes(content) for name, content in packed.items()},
+            "values": {name: None if value != value else value for name, value in values.items()},
+        }
+        write_staged(job.folder, record, packed)
+    except CannotWrite:
+        # No other session could be written either.
+        raise
+    except VisBehaviorError as error:
+        return _failure(job, number, error)
+    return {name: value for name, value in record.items() if name != "sizes"}
+
+
+def _make_record(job: Job, number: int, entries: Sequence[FileEntry], seconds: float) -> Record:
+    return {
+        "id": number,
+        "status": DONE,
+        "error": "",
+        "dataset": job.dataset,
+        "release": job.release.version,
+        "source": _source_key(job.release, entries),
+        "code": job.code,
+        "tables": list(job.tables),
+        "seconds": round(seconds, 3),
+    }
+
+
+def _failure(job: Job, number: int, error: VisBehaviorError) -> Record:
+    described = {"status": FAILED, "error": str(error), "dataset": job.dataset, "release": job.release.version}
+    return {"id": number, **described, "code": job.code, "seconds": 0.0}
+
+
+def _summarize(records: Mapping[int, Record]) -> pd.DataFrame:
+    columns = ("status", "error", "dataset", "seconds")
+    index = pd.Index(sorted(records), name="behavior_session_id", dtype="int64")
+    return pd.DataFrame({name: [records[number][name] for number in index] for name in columns}, index=index)
