@@ -32,13 +32,13 @@ SIMULATED = (
 ONE_MOUSE = [
     f"""# One mouse, day by day
 
-Does a mouse get better at detecting a change of an image? We take one mouse of the Allen Institute's Visual Behavior data set, look at one of its sessions, and compute the performance in all of them.
+Does a mouse get better at detecting image changes? In this notebook you choose one mouse of the Allen Institute's Visual Behavior data set, look at one of its sessions, and compute its performance in all of them.
 
 {SIMULATED}""",
     INSTALL,
     """## The data set
 
-`from_s3_cache` opens the public bucket and downloads the tables when they are needed. Everything that is downloaded is kept in a cache folder, so the second time you need no network.""",
+`from_s3_cache` opens the public bucket. A table is downloaded when it is needed. Everything that is downloaded is kept in a cache folder, so the second time you need no network.""",
     """import matplotlib.pyplot as plt
 import pandas as pd
 
@@ -50,7 +50,7 @@ sessions = cache.get_behavior_session_table()
 len(sessions)""",
     """## A mouse
 
-`get_mouse` returns the sessions of a mouse in order of acquisition. `day` counts from the first session. `has_imaging` says whether there are imaging data; not every `OPHYS_` session has them.""",
+`get_mouse` returns the sessions of a mouse in order of acquisition. `day` counts from the first session. `has_imaging` is True if the session has imaging data. Some `OPHYS_` sessions have none.""",
     """mouse = cache.get_mouse(445002)
 mouse[["session_type", "day", "has_imaging"]]""",
     """## A session
@@ -62,7 +62,7 @@ session""",
     """session.rewards.head()""",
     """session.running_speed.head()""",
     """session.stimulus_presentations[["image_name", "start_time", "end_time", "is_change", "omitted"]].head()""",
-    """A *hit* is a trial with a lick 0.15 to 0.75 s after the change. These are the first hits:""",
+    """A *hit* is a trial with a change and a lick 0.15 to 0.75 s after it. These are the first hits:""",
     """session.trials.query("hit")[["change_time", "initial_image_name", "change_image_name", "response_latency", "reward_volume"]].head()""",
     """### Half a minute of the session
 
@@ -74,7 +74,7 @@ visbehavior.plot_timeline(
 );""",
     """## Performance in the session
 
-d' measures how well the mouse distinguishes changes from sham changes; 0 is chance. The metrics are computed in a window of 100 trials that moves through the session. `mean_dprime` is the mean over all windows, and `max_dprime` is the highest value.""",
+d' measures how well the mouse distinguishes changes from sham changes, which are times at which the image could have changed but did not; 0 is chance. The metrics are computed in a window of 100 trials that moves through the session. `mean_dprime` is the mean over all windows, and `max_dprime` is the highest value.""",
     """metrics = session.get_performance_metrics()
 {name: round(metrics[name], 3) for name in ("hit_trial_count", "miss_trial_count", "mean_hit_rate", "mean_dprime", "max_dprime")}""",
     """The rates in these metrics are means of rolling rates. The plain rates of the session, such as hits / go trials, are:""",
@@ -91,13 +91,14 @@ visbehavior.plot_max_dprime(table, ax);""",
 
 - Another mouse: `sessions["mouse_id"].unique()` lists them.
 - The rolling rates of a session: `session.get_rolling_performance_df()`.
-- Passive sessions, in which the mouse cannot lick: `table["session_type"].str.contains("passive")`.""",
+- Passive sessions, in which the mouse cannot lick: `table["session_type"].str.contains("passive")`.
+- The tutorial *Engagement, and responses to changes and omissions*, and the page *Recipes* of the documentation.""",
 ]
 
 STREAMING = [
     f"""# Behavior from an imaging file
 
-An imaging session has no behavior file of its own: its behavior is stored in the files of its imaging planes, which have 0.2 to 1.8 GB. visbehavior downloads only the parts that you use. How much is that?
+An imaging session has no behavior file of its own. Its behavior is stored in the files of its imaging planes, which have 0.2 to 1.8 GB each. visbehavior downloads only the parts that you use. This notebook measures how much that is.
 
 {SIMULATED}""",
     INSTALL,
@@ -119,31 +120,31 @@ cache.traffic.bytes - before.bytes""",
 
 
 print_traffic(lambda: session.licks)""",
-    """The performance metrics, and then the same once more. The second time nothing is downloaded, because the cache folder has all parts that are needed.""",
+    """The performance metrics, computed twice. The second time nothing is downloaded, because the cache folder has all the parts that are needed.""",
     """print_traffic(lambda: session.get_performance_metrics())
 print_traffic(lambda: cache.get_behavior_session(imaged[0]).get_performance_metrics())""",
     """All other behavior tables:""",
     """print_traffic(lambda: [session.trials, session.rewards, session.running_speed, session.stimulus_presentations])""",
-    """To download the complete file, use `download=True`. The parts that you have are not downloaded again, every byte is verified, and a bar shows the progress:
+    """To download the complete file, use `download=True`. The cached parts are not downloaded again, every byte is verified, and a bar shows the progress:
 
 ```python
 cache.get_behavior_session(imaged[0], download=True)
 ```
 
-`source` tells where a session comes from:""",
+`source` describes the origin of a session:""",
     """session.source""",
 ]
 
 RESPONSES = [
     f"""# Engagement, and responses to changes and omissions
 
-A mouse does not take part in the task all the time. When is it engaged, and how does it respond to changes and omissions? We take one session, compare the published definitions of engagement, and align running and licks to events.
+A mouse does not take part in the task all the time. When is it engaged, and how does it respond to changes and omissions? In this notebook you choose one session, compare the published definitions of engagement, and align running, licks and the activity of cells to events.
 
 {SIMULATED}""",
     '%pip install --quiet "visbehavior[plots,imaging]"',
     """## The flash table
 
-The table has one row per flash or omission: what was shown, and what the mouse did. `session.get_flash_table?` explains the columns.""",
+The flash table has one row per flash or omission: what was shown, and what the mouse did. `session.get_flash_table?` explains the columns.""",
     """import matplotlib.pyplot as plt
 
 import visbehavior
@@ -159,17 +160,17 @@ flashes[["start_time", "image_name", "is_change", "omitted", "n_licks", "bout_st
 flashes.groupby(kind)["bout_start"].agg(["mean", "size"])""",
     """## Engagement
 
-Six published definitions are all called "engaged". The first column is the fraction of engaged flashes, the others the fraction of flashes at which two definitions disagree.""",
+Six published definitions are all called "engaged". In this table, the first column is the fraction of engaged flashes. The other columns are the fraction of flashes at which two definitions disagree.""",
     """visbehavior.compare_engagement(session).round(2)""",
     """fig, ax = plt.subplots(figsize=(9, 3.5), layout="constrained")
 visbehavior.plot_engagement(flashes, session.trials, ax)
 plt.show()""",
-    """No definition is *the* engagement, so name the one that you use. We continue with `sdk`, that of AllenSDK, which needs the trials.""",
+    """No definition is the right one, so name the one that you use. This notebook continues with `sdk`, the definition of AllenSDK. It needs the trials.""",
     """engaged = visbehavior.compute_engagement(flashes, "sdk", session.trials)
 visbehavior.compute_engaged_periods(flashes, engaged)""",
     """## Running around changes
 
-`compute_session_response` returns an array of events and times, here the running speed from 1 s before to 3 s after each change that the mouse detected or missed. Every event has a row. `problems` counts those that are partly or entirely outside the recording.""",
+`compute_session_response` returns an array of events x times. Here it is the running speed from 1 s before to 3 s after each hit and each miss. Every event has a row. `problems` counts the events that are partly or entirely outside the recording.""",
     """running = {
     name: visbehavior.compute_session_response(session, "running", name, (-1, 3)) for name in ("hits", "misses")
 }
@@ -192,18 +193,18 @@ visbehavior.plot_triggered(conditions, ax, ylabel="licks per stimulus frame")
 plt.show()""",
     """## Responses by pair of images
 
-The diagonal has the fraction of false alarms: licks at flashes that could have been a change.""",
+Each value is the fraction of flashes with a lick. Rows are the previous image, columns the current one. The diagonal has the false alarms: licks at flashes at which the image could have changed but did not.""",
     """matrix = visbehavior.compute_response_matrix(flashes, session.licks, session.trials)
 matrix.mean.round(2)""",
     """## Cells
 
-An imaging plane has the same tables, and traces of cells. Here we simulate one for the session. `cache.get_behavior_ophys_experiment(ophys_experiment_id)` opens one of the public bucket.""",
+An imaging plane has the same tables, and traces of cells. Here a plane is simulated for the session. `cache.get_behavior_ophys_experiment(ophys_experiment_id)` opens one from the public bucket.""",
     """plane = visbehavior.simulate_imaging(session, cells=20, seed=1)
 dff = {
     name: visbehavior.compute_session_response(plane, "dff", name, (-0.5, 1.5)) for name in ("changes", "omissions")
 }
 dff["changes"].sizes""",
-    """`compute_mean_response` returns the mean dF/F of each event and cell in the 0.5 s after it (omissions: 0.75 s), and in as many seconds before.""",
+    """`compute_mean_response` returns two means of dF/F for each event and cell: the response, in the 0.5 s after the event, and the baseline, in the 0.5 s before it. For omissions both are 0.75 s long. dF/F is the change of a cell's fluorescence relative to its baseline.""",
     """means = visbehavior.compute_mean_response(dff["changes"])
 means.groupby("cell")[["mean_response", "baseline_response"]].mean().head()""",
     """The cell with the largest response to changes, and its response to omissions, by engagement:""",
@@ -218,20 +219,20 @@ for ax, (name, response) in zip(axes, dff.items()):
     visbehavior.plot_triggered({key: part for key, part in conditions.items() if len(part)}, ax, ylabel="dF/F")
     ax.set_title(name)
 plt.show()""",
-    """How did we find a cell that responds? The simulation tells what was planted. In a real plane, `compute_response_p_values` compares responses with the gray period before the task.""",
+    """Does this cell really respond? The ground truth of the simulation has the answer: these are the gains with which the cell was simulated. In a real plane, `compute_response_p_values` compares responses with the gray period before the task.""",
     """planted = plane.gains.set_axis(plane.cell_specimen_table["cell_roi_id"])
 planted.loc[best].round(2)""",
 ]
 ONE_PLANE = [
     """# One imaging plane
 
-While the mouse does the task, a microscope records a plane of visual cortex. We find a plane, look at its cells, and see how they respond to changes, without downloading the file, which has more than 1 GB.
+While the mouse does the task, a microscope records a plane of visual cortex. In this notebook you find a plane, look at its cells, and see how they respond to changes. The file has more than 1 GB, but only the parts that you use are downloaded.
 
 The outputs below are from a simulated plane. Run the notebook to get a real one. On Colab, choose *File > Upload notebook*; the first cell installs the package.""",
     '%pip install --quiet "visbehavior[plots,imaging]"',
     """## Find a plane
 
-The table of imaging planes has one row per plane: the mouse and its Cre line, area and depth, session type, and the container, which is the same for all sessions in which the plane was recorded.""",
+The table of imaging planes has one row per plane: the mouse and its Cre line, area and depth, session type, and container. The container is the same in all sessions in which the same plane was imaged.""",
     """import matplotlib.pyplot as plt
 import numpy as np
 
@@ -243,7 +244,7 @@ planes.groupby(["cre_line", "targeted_structure"])["imaging_depth"].agg(["size",
     """active = planes[~planes["passive"].astype(bool)]
 experiment = cache.get_behavior_ophys_experiment(active.index[0])
 experiment.metadata["targeted_structure"], experiment.metadata["imaging_depth"], experiment.metadata["indicator"]""",
-    """An imaging plane has everything that a session has (`experiment.trials`, `experiment.licks` ...), and its cells.
+    """AllenSDK calls an imaging plane an experiment. It has everything that a session has (`experiment.trials`, `experiment.licks` ...), and its cells.
 
 ## The cells
 
@@ -253,11 +254,11 @@ visbehavior.plot_plane(experiment)
 plt.show()
 print(f"{(cache.traffic.bytes - before.bytes) / 1e6:.1f} MB in {cache.traffic.requests - before.requests} requests")""",
     """experiment.cell_specimen_table[["cell_roi_id", "x", "y", "width", "height", "valid_roi"]].head()""",
-    """A cell has two ids: `cell_roi_id` is its own in this session, and `cell_specimen_id` is the same in all sessions in which the cell was found again.
+    """A cell has two ids. `cell_roi_id` is its id in this session. `cell_specimen_id` is the same in all sessions in which the cell was found again.
 
 ## One cell
 
-`dff_trace` returns dF/F of one cell, with times. The file stores frame after frame, so a range of times needs little of it.""",
+`dff_trace` returns the dF/F of one cell, with times. dF/F is the change of a cell's fluorescence relative to its baseline. The file stores frame after frame, so a short range of times downloads only a small part of it.""",
     """roi = experiment.cell_specimen_table["cell_roi_id"].iloc[0]
 trace = experiment.dff_trace(cell_roi_id=roi, start=60, stop=90)
 trace""",
@@ -265,14 +266,14 @@ trace""",
 plt.show()""",
     """## All cells
 
-`traces` is a view of all cells and times, which is read when it is indexed. It also has `"events"`, `"filtered_events"`, `"corrected"`, `"demixed"` and `"neuropil"`.""",
+`traces` returns a view of all cells and times. Values are read when the view is indexed. Other kinds of traces are `"events"`, `"filtered_events"`, `"corrected"`, `"demixed"` and `"neuropil"`.""",
     """dff = experiment.traces("dff")
 dff""",
     """visbehavior.plot_population(experiment, start=60, stop=120)
 plt.show()""",
     """## Responses to changes
 
-We align dF/F to the changes that the mouse could detect, from 0.5 s before to 1.5 s after, and take the mean over changes.""",
+Here dF/F is aligned to the changes of go trials, from 0.5 s before to 1.5 s after, and averaged over changes.""",
     """changes = experiment.trials.loc[experiment.trials["go"], "change_time"]
 response = visbehavior.compute_event_triggered(dff["time"], dff.values.T, changes, (-0.5, 1.5))
 mean = response.mean("event")
@@ -284,7 +285,7 @@ visbehavior.plot_triggered({"go trials": response[:, :, strongest]}, ax, ylabel=
 plt.show()""",
     """## What to try next
 
-- `experiment.to_pynapple("dff", "trials")` gives objects of pynapple, and `experiment.tensor(...)` arrays for machine learning.
+- `experiment.to_pynapple("dff", "trials")` returns pynapple objects, and `experiment.tensor(...)` returns arrays for machine learning.
 - The tutorial *Engagement, and responses to changes and omissions* has more on events and conditions.
 - `visbehavior.write_nwb(experiment, "plane.nwb")` writes the plane to a file.""",
 ]
