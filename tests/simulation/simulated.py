@@ -9,10 +9,10 @@ import numpy as np
 from visbehavior import BehaviorSession, Mouse, simulate
 from visbehavior.simulation.licking import LickingModel
 from visbehavior.simulation.mouse import sample_session_parameters
-from visbehavior.simulation.stages import CURRICULUM, parse_stage
+from visbehavior.simulation.stages import CURRICULUM, NEUROPIXELS_CURRICULUM, parse_stage
 from visbehavior.simulation.task import SessionLog, classify_trial, run_task
 
-SESSION_TYPES = [name for name, _ in CURRICULUM]
+SESSION_TYPES = [name for name, _ in (*CURRICULUM, *NEUROPIXELS_CURRICULUM)]
 
 
 def open_raw(raw: dict[str, Any]) -> BehaviorSession:

@@ -14,8 +14,8 @@ from visbehavior.errors import BadValue, brief_repr
 IMAGES = {
     "A": ("im061", "im062", "im063", "im065", "im066", "im069", "im077", "im085"),
     "B": ("im000", "im031", "im035", "im045", "im054", "im073", "im075", "im106"),
-    "G": ("im012", "im036", "im044", "im047", "im078", "im083", "im111", "im115"),
-    "H": ("im005", "im024", "im034", "im083", "im087", "im104", "im111", "im114"),
+    "G": ("im036_r", "im012_r", "im044_r", "im047_r", "im083_r", "im111_r", "im115_r", "im078_r"),
+    "H": ("im104_r", "im114_r", "im083_r", "im005_r", "im087_r", "im024_r", "im111_r", "im034_r"),
 }
 """Names of the eight images of each set."""
 
@@ -47,10 +47,25 @@ CURRICULUM = (
 )
 """Session types of a mouse in order, with the number of sessions of each."""
 
+NEUROPIXELS_CURRICULUM = (
+    ("TRAINING_0_gratings_autorewards_15min_0uL_reward", 1),
+    ("TRAINING_1_gratings_10uL_reward", 5),
+    ("TRAINING_2_gratings_flashed_10uL_reward", 3),
+    ("TRAINING_3_images_G_10uL_reward", 3),
+    ("TRAINING_4_images_G_training_7uL_reward", 3),
+    ("TRAINING_5_images_G_handoff_ready_5uL_reward", 8),
+    ("HABITUATION_5_images_G_handoff_ready_5uL_reward", 5),
+    ("EPHYS_1_images_G_5uL_reward", 1),
+    ("EPHYS_1_images_H_5uL_reward", 1),
+)
+"""The same of Visual Behavior Neuropixels: habituation to the recording rig, and two recordings."""
+
 FIRST_SESSION_TYPE = CURRICULUM[0][0]
 
-_SESSION_TYPE = re.compile(r"(TRAINING|OPHYS)_(\d)_(gratings|images_([ABGH]))(?:_(\w+))?", re.ASCII)
-_LAST_STAGES = {"TRAINING": 5, "OPHYS": 6}
+_SESSION_TYPE = re.compile(r"([A-Z]+)_(\d)_(gratings|images_([ABGH]))(?:_(\w+))?", re.ASCII)
+_REWARD = re.compile(r".*?(\d{1,2})uL_reward", re.ASCII)
+_STAGES = {"TRAINING": range(6), "OPHYS": range(7), "HABITUATION": (5,), "EPHYS": (1,)}
+"""Numbers of the stages of each phase."""
 _PASSIVE_STAGES = (2, 5)
 _LAST_STATIC_STAGE, _LAST_GRATING_STAGE, _LAST_LARGE_REWARD_STAGE = 1, 2, 3
 
@@ -65,6 +80,7 @@ class Stage:
         Session type.
     group : str
         Group of session types with the same behavioral parameters: TRAINING_0 to TRAINING_5, OPHYS_active or OPHYS_passive.
+        HABITUATION belongs to TRAINING_5, EPHYS to OPHYS_active.
     image_set : str
         Letter of the image set; "" for gratings.
     flashed : bool
@@ -119,31 +135,45 @@ def parse_stage(session_type: str) -> Stage:
     if match is None or not _exists(match):
         raise BadValue(
             f"There is no session type {brief_repr(session_type)}. Use one of {', '.join(name for name, _ in CURRICULUM)}; the image set may be "
-            "A, B, G or H.",
+            "A, B, G or H. With Neuropixels also HABITUATION_5_images_G_handoff_ready and EPHYS_1_images_G.",
             value=session_type,
         )
     phase, number, image_set = match[1], int(match[2]), match[4] or ""
-    imaging = phase == "OPHYS"
+    imaging, training = phase == "OPHYS", phase == "TRAINING"
     passive = imaging and number in _PASSIVE_STAGES
-    first = not imaging and number == 0
+    first = training and number == 0
     return Stage(
         name=session_type,
-        group=("OPHYS_passive" if passive else "OPHYS_active") if imaging else f"{phase}_{number}",
+        group=_group(phase, number, passive),
         image_set=image_set,
-        flashed=imaging or number > _LAST_STATIC_STAGE,
+        flashed=not training or number > _LAST_STATIC_STAGE,
         auto_rewarded=first,
         passive=passive,
-        has_omissions=imaging and number > 0,
-        has_movie=imaging or number == _LAST_STAGES["TRAINING"],
-        reward_volume=0.007 if imaging or number > _LAST_LARGE_REWARD_STAGE else 0.010,
+        has_omissions=phase == "EPHYS" or (imaging and number > 0),
+        has_movie=imaging or (training and number == _STAGES["TRAINING"][-1]),
+        reward_volume=_reward_volume(
+            match[5] or "", 0.010 if training and number <= _LAST_LARGE_REWARD_STAGE else 0.007
+        ),
         max_minutes=15.0 if first else 60.0,
         min_change_flashes=3 if first else 4,
         continuation_probability=0.58 if first else 0.70,
     )
 
 
+def _group(phase: str, number: int, passive: bool) -> str:
+    if phase in ("OPHYS", "EPHYS"):
+        return "OPHYS_passive" if passive else "OPHYS_active"
+    return f"TRAINING_{number}"
+
+
+def _reward_volume(suffix: str, default: float) -> float:
+    """Return the volume that the session type names, such as 5uL_reward (mL)."""
+    named = _REWARD.fullmatch(suffix)
+    return int(named[1]) / 1000 if named else default
+
+
 def _exists(match: re.Match[str]) -> bool:
     phase, number, has_images = match[1], int(match[2]), match[4] is not None
-    if number > _LAST_STAGES[phase] or has_images != (phase == "OPHYS" or number > _LAST_GRATING_STAGE):
+    if number not in _STAGES.get(phase, ()) or has_images != (phase != "TRAINING" or number > _LAST_GRATING_STAGE):
         return False
     return (phase == "OPHYS" and number in _PASSIVE_STAGES) == (match[5] == "passive")
