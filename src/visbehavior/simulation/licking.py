@@ -48,7 +48,7 @@ MIN_CHANGE_LATENCY = 0.16
 """Shortest latency from a change to the first lick (s)."""
 FLASH_LATENCY, FLASH_LATENCY_SD = 0.43, 0.15
 """Latency from a flash without a change to the first lick, normal: mean and standard deviation (s)."""
-MIN_FLASH_LATENCY, MAX_LATENCY = 2, 44
+MIN_FLASH_LATENCY, MAX_LATENCY = 2, 54
 """Range of the latency from a flash to the first lick (frames)."""
 FREE_REWARD_PROBABILITY = 0.9
 """Probability that an engaged mouse finds a free reward, within a second."""
@@ -109,17 +109,20 @@ class LickingModel:
             return None
         return onset + self._sample_latency(change)
 
-    def add_bout(self, first: int, *, rewarded: bool) -> None:
-        """Add the licks of a bout that starts in frame `first`."""
-        if rewarded:
-            count = max(int(self._rng.normal(REWARDED_LICKS, REWARDED_LICKS_SD)), MIN_REWARDED_LICKS)
-        else:
-            count = int(self._rng.geometric(1 - CONTINUATION_PROBABILITY))
+    def add_bout(self, first: int) -> None:
+        """Add the licks of a bout without a reward that starts in frame `first`."""
+        self._add_licks(first, int(self._rng.geometric(1 - CONTINUATION_PROBABILITY)))
+
+    def drink(self, first: int) -> None:
+        """Replace the licks from frame `first` on by those of a mouse that drinks a reward."""
+        del self.licks[bisect_left(self.licks, first) :]
+        self._add_licks(first, max(int(self._rng.normal(REWARDED_LICKS, REWARDED_LICKS_SD)), MIN_REWARDED_LICKS))
+        self.consumptions.append(first)
+
+    def _add_licks(self, first: int, count: int) -> None:
         intervals = LICK_INTERVAL * np.exp(LICK_INTERVAL_SD * self._rng.normal(size=count - 1)) * FRAME_RATE
         frames = first + np.concatenate([[0], np.cumsum(np.maximum(np.rint(intervals), MIN_LICK_INTERVAL))]).astype(int)
         self.licks += frames.tolist()
-        if rewarded:
-            self.consumptions.append(first)
         self._bout_end = self.licks[-1]
         self._flashes_since_bout = 0
 
@@ -132,7 +135,7 @@ class LickingModel:
         if self._has_spout and self.engaged and self._rng.random() < FREE_REWARD_PROBABILITY:
             first = frame + int(self._rng.integers(MIN_FREE_REWARD_LATENCY, int(FRAME_RATE)))
             # The previous bout has to end first.
-            self.add_bout(max(first, self._bout_end + 1), rewarded=True)
+            self.drink(max(first, self._bout_end + 1))
 
     def _log_odds(self, change: tuple[int, int] | None) -> float:
         parameters = self._parameters
