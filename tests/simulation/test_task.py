@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.simulation.simulated import SESSION_TYPES, simulated_log
-from visbehavior.simulation.sequencer import CHANGE_FLASHES, WARM_UP_TRIALS
+from visbehavior.simulation.sequencer import (
+    CHANGE_FLASHES,
+    FREE_REWARD_GROUPS,
+    FREE_REWARD_MISSES,
+    WARM_UP_TRIALS,
+)
 from visbehavior.simulation.stages import Stage, parse_stage
 from visbehavior.simulation.task import (
     FLASH_INTERVAL_FRAMES,
@@ -35,15 +40,19 @@ def test_every_trial_follows_the_rules(session_type: str, seed: int, impulsivity
     log = simulated_log(session_type, seed, minutes=8, impulsivity=impulsivity)
     licks = np.array(log.licks)
     assert (np.diff(licks) >= 0).all()
-    completed = 0
+    completed = misses = 0
+    frees = stage.group in FREE_REWARD_GROUPS
     for trial, following in zip(log.trials, [*log.trials[1:], None], strict=True):
         assert stage.min_change_flashes <= trial.change_time < stage.min_change_flashes + CHANGE_FLASHES
         assert sum(classify_trial(trial)[name] for name in OUTCOMES) == 1
-        assert trial.auto == (stage.auto_rewarded or (completed < WARM_UP_TRIALS and not stage.passive))
+        warm_up = stage.auto_rewarded or (completed < WARM_UP_TRIALS and not stage.passive)
+        assert trial.auto == (warm_up or (misses >= FREE_REWARD_MISSES and frees and not trial.catch))
         early = licks[(licks >= trial.start) & (licks < (trial.change or trial.stop))]
         if trial.aborted is None:
             check_completed(trial, licks, early, stage)
             completed += 1
+            if not trial.catch:
+                misses = misses + 1 if classify_trial(trial)["miss"] else 0
         else:
             check_aborted(trial, early)
         check_reward(trial, stage)

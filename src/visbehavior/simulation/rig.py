@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from visbehavior.schema import stimulus_pickle as pickle
 from visbehavior.schema.stimulus_pickle import FRAME_RATE, Entry
-from visbehavior.simulation.sequencer import CATCH_PROBABILITY, CHANGE_FLASHES, MAX_REPEATS, WARM_UP_TRIALS
+from visbehavior.simulation.sequencer import (
+    CATCH_PROBABILITY,
+    CHANGE_FLASHES,
+    FREE_REWARD_GROUPS,
+    FREE_REWARD_MISSES,
+    MAX_REPEATS,
+    WARM_UP_TRIALS,
+)
 from visbehavior.simulation.stages import IMAGE_SET_FILES, ORIENTATIONS, Stage
 from visbehavior.simulation.task import (
     AUTO_REWARD_VOLUME,
@@ -32,9 +39,12 @@ MOVIE_IMAGES, MOVIE_REPEATS, FRAMES_PER_MOVIE_IMAGE = 900, 10, 2
 MOVIE_FRAMES = GRAY_FRAMES + MOVIE_IMAGES * MOVIE_REPEATS * FRAMES_PER_MOVIE_IMAGE
 """Duration of the gray screen before the movie and of the movie (frames)."""
 
-FRAME_INTERVAL, FRAME_INTERVAL_SD = 16.68, 0.03
-"""Mean and standard deviation of the frame interval (ms)."""
-DROPPED_FRAME_PROBABILITY = 2e-5
+FRAME_INTERVAL = 16.68
+"""Mean frame interval (ms)."""
+TIMESTAMP_SD, INTERVAL_SD = 0.0205, 0.006
+"""Standard deviation of the time at which a frame is logged, and of the frame interval itself (ms)."""
+DROPPED_FRAMES = {1: 2e-5, 2: 0.5e-5, 3: 0.5e-5}
+"""Probability that this number of frames is dropped after a frame."""
 
 IMAGE_FOLDER = "//simulated/image_dictionaries/"
 _IMAGES, _GRATING = "images", "grating"
@@ -63,8 +73,14 @@ class SessionClock(NamedTuple):
 
 def sample_frame_intervals(count: int, rng: np.random.Generator) -> Floats:
     """Return the intervals between `count` frames (ms)."""
-    intervals = rng.normal(FRAME_INTERVAL, FRAME_INTERVAL_SD, size=count - 1)
-    intervals[rng.random(count - 1) < DROPPED_FRAME_PROBABILITY] += FRAME_INTERVAL
+    intervals = FRAME_INTERVAL + INTERVAL_SD * rng.normal(size=count - 1)
+    # A late log entry makes one interval longer and the next one shorter.
+    intervals += np.diff(TIMESTAMP_SD * rng.normal(size=count))
+    draws = rng.random(count - 1)
+    limit = 0.0
+    for frames, probability in DROPPED_FRAMES.items():
+        intervals[(draws >= limit) & (draws < limit + probability)] += frames * FRAME_INTERVAL
+        limit += probability
     return intervals
 
 
@@ -153,6 +169,7 @@ def _parameter_values(stage: Stage, minutes: float) -> Values:
         "params.change_time_scale": 1 - stage.continuation_probability,
         "params.response_window": list(_RESPONSE_SECONDS),
         "params.failure_repeats": MAX_REPEATS,
+        "params.free_reward_trials": FREE_REWARD_MISSES if stage.group in FREE_REWARD_GROUPS else 10_000,
         "params.warm_up_trials": -1 if stage.auto_rewarded else 0 if stage.passive else WARM_UP_TRIALS,
         "params.timeout_duration": 0.3,
         "params.max_task_duration_min": minutes,

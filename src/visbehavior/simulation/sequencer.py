@@ -4,11 +4,13 @@
   shuffled so that each pair starts with the image that the pair before ended with, and is used up before a new one is shuffled.
 - Gratings: each trial is a catch trial with `CATCH_PROBABILITY`, independently of the others.
 - The change is at one of `CHANGE_FLASHES` consecutive flashes, with a truncated geometric distribution.
+- The first `WARM_UP_TRIALS` completed trials have a free reward. In TRAINING_1 to TRAINING_4 so has the next change after
+  `FREE_REWARD_MISSES` misses in a row.
 - An aborted trial is repeated. It keeps its images. Its change time is drawn anew after `MAX_REPEATS` repeats.
 
 Source: the published raw file 891635659, whose first 64 completed trials are the 64 pairs. The number of catch trials of the published
-sessions with images has the mean and the variance of such decks if a catch trial that is dealt among the auto-rewarded trials
-is left out.
+sessions with images has the mean and the variance of such decks if a catch trial that is dealt among the warm-up trials is
+left out. In published sessions of TRAINING_1 and TRAINING_3 without a hit, one change in eleven is neither a go nor a catch trial.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ MAX_REPEATS = 5
 """Number of repeats of an aborted trial with the same change time."""
 WARM_UP_TRIALS = 5
 """Number of trials with a free reward at the start of the session."""
+FREE_REWARD_MISSES = 10
+"""Number of misses in a row before a free reward, in `FREE_REWARD_GROUPS`."""
+FREE_REWARD_GROUPS = ("TRAINING_1", "TRAINING_2", "TRAINING_3", "TRAINING_4")
 
 Pair = tuple[int, int]
 
@@ -64,7 +69,7 @@ class TrialPlanner:
 
     def __init__(self, stage: Stage, rng: np.random.Generator) -> None:
         self._stage, self._rng = stage, rng
-        self._completed, self._repeats = 0, 0
+        self._completed = self._repeats = self._misses = 0
         self._deck: list[Pair] = []
         weights = stage.continuation_probability ** np.arange(CHANGE_FLASHES)
         self._change_time_cdf = np.cumsum(weights / weights.sum())
@@ -73,8 +78,9 @@ class TrialPlanner:
 
     def plan(self) -> Plan:
         """Return the plan of the next trial."""
-        before, after = self._pair
-        return Plan(self._change_time, before == after, self._auto_reward, self._pair)
+        catch = self._pair[0] == self._pair[1]
+        free = self._misses >= FREE_REWARD_MISSES and self._stage.group in FREE_REWARD_GROUPS
+        return Plan(self._change_time, catch, self._warm_up or (free and not catch), self._pair)
 
     def record_abort(self) -> None:
         """Repeat the trial, with another change time if it was repeated `MAX_REPEATS` times."""
@@ -82,23 +88,32 @@ class TrialPlanner:
         if self._repeats == 0:
             self._change_time = self._sample_change_time()
 
-    def record_completion(self) -> None:
-        """Plan a new trial next."""
+    def record_completion(self, missed: bool = False) -> None:
+        """Plan a new trial next.
+
+        Parameters
+        ----------
+        missed : bool
+            Whether the trial was a miss; a catch trial neither continues nor ends a row of misses.
+        """
+        if missed:
+            self._misses += 1
+        elif self._pair[0] != self._pair[1]:
+            self._misses = 0
         self._completed += 1
         self._repeats = 0
         self._pair = self._deal(self._pair[1])
         self._change_time = self._sample_change_time()
 
     @property
-    def _auto_reward(self) -> bool:
-        warm_up = self._completed < WARM_UP_TRIALS and not self._stage.passive
-        return self._stage.auto_rewarded or warm_up
+    def _warm_up(self) -> bool:
+        return self._stage.auto_rewarded or (self._completed < WARM_UP_TRIALS and not self._stage.passive)
 
     def _deal(self, image: int) -> Pair:
-        """Return the next pair, which starts with `image`; it is no catch trial if it has a free reward."""
+        """Return the next pair, which starts with `image`; it is no catch trial among the warm-up trials."""
         while True:
             before, after = self._deal_any(image)
-            if before != after or not self._auto_reward:
+            if before != after or not self._warm_up:
                 return before, after
 
     def _deal_any(self, image: int) -> Pair:

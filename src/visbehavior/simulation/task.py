@@ -178,10 +178,12 @@ class _Task:
         """Show or omit the image; return the first lick of a bout that starts at the flash, or None."""
         self._log.flashes.append((onset, self._image))
         may_be_omitted &= self._stage.has_omissions and len(self._log.flashes) > 1
-        if may_be_omitted and self._rng.random() < OMISSION_PROBABILITY:
+        omitted = may_be_omitted and self._rng.random() < OMISSION_PROBABILITY
+        if omitted:
             self._log.omissions.append(onset)
+        lick = self._licking.sample_bout_start(onset, change, self._volume, omitted=omitted)
         self._log.engaged.append(self._licking.engaged)
-        return self._licking.sample_bout_start(onset, change, self._volume)
+        return lick
 
     def _next_onset(self, onset: int) -> int:
         late = self._stage.flashed and self._rng.random() < LATE_FLASH_PROBABILITY
@@ -216,10 +218,16 @@ class _Task:
         if lick is not None:
             self._licking.add_bout(lick)
         trial.response = self._find_response(trial)
+        following = self._next_onset(onset)
+        if trial.response is None and following <= trial.window[1]:
+            # The response window ends shortly after the next flash has started.
+            self._show_idle_flash(following)
+            trial.response = self._find_response(trial)
+            following = self._next_onset(following)
         self._deliver_reward(trial)
         trial.stop = onset + self._sample_frames(TRIAL_STOPS)
-        self._planner.record_completion()
-        return self._run_to_end(trial, self._next_onset(onset))
+        self._planner.record_completion(missed=classify_trial(trial)["miss"])
+        return self._run_to_end(trial, following)
 
     def _find_response(self, trial: Trial) -> int | None:
         """Return the frame of the first lick after a sham change, or of the first lick in the response window."""
