@@ -64,7 +64,7 @@ class Criterion(NamedTuple):
 
 ADVANCEMENT = {
     "TRAINING_0": Criterion(-np.inf, 1.0),
-    "TRAINING_1": Criterion(0.5, 0.45, 2),
+    "TRAINING_1": Criterion(0.7, 0.6, 2),
     "TRAINING_2": Criterion(0.5, 0.75),
     "TRAINING_3": Criterion(-np.inf, 1.0, 3),
     "TRAINING_4": Criterion(0.6, 0.6),

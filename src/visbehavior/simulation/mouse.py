@@ -148,8 +148,8 @@ GENOTYPES = {
     "Slc17a7-IRES2-Cre/wt;Camk2a-tTA/wt;Ai93(TITL-GCaMP6f)/wt": 0.53,
 }
 """Genotypes of the simulated mice, with their fraction."""
-LINE_SENSITIVITY = {"Vip-IRES-Cre": -0.2, "Sst-IRES-Cre": -0.35, "Slc17a7-IRES2-Cre": 0.25}
-"""Deviation of the sensitivity in imaging sessions by Cre line (log-odds)."""
+LINE_SENSITIVITY = {"Vip-IRES-Cre": -0.3, "Sst-IRES-Cre": -0.6, "Slc17a7-IRES2-Cre": 0.4}
+"""Deviation of the sensitivity to images by Cre line (SD)."""
 
 
 @dataclass(frozen=True)
@@ -173,24 +173,24 @@ class StageParameters:
 
 STAGE_PARAMETERS: Mapping[str, StageParameters] = MappingProxyType(
     {
-        "TRAINING_0": StageParameters((-3.5, 0.8), (1.5, 0.8), (2.0, 1.0)),
-        "TRAINING_1": StageParameters((-2.4, 1.15), (1.0, 0.9), (1.3, 1.8)),
-        "TRAINING_2": StageParameters((-2.2, 0.8), (1.6, 0.7), (1.4, 1.7)),
-        "TRAINING_3": StageParameters((-2.65, 0.85), (2.0, 0.9), (1.3, 1.3)),
-        "TRAINING_4": StageParameters((-2.25, 0.75), (2.1, 0.9), (2.2, 1.7)),
-        "TRAINING_5": StageParameters((-2.9, 0.8), (2.4, 0.9), (1.3, 1.3)),
-        "OPHYS_active": StageParameters((-2.9, 0.75), (2.2, 1.0), (0.7, 1.5)),
-        "OPHYS_passive": StageParameters((-2.9, 0.75), (2.2, 1.0), (0.7, 1.5)),
+        "TRAINING_0": StageParameters((-4.2, 0.8), (1.5, 0.8), (2.0, 1.0)),
+        "TRAINING_1": StageParameters((-3.2, 1.1), (1.9, 1.25), (2.0, 3.0)),
+        "TRAINING_2": StageParameters((-2.8, 0.55), (2.9, 1.3), (2.0, 3.0)),
+        "TRAINING_3": StageParameters((-3.3, 0.75), (3.15, 1.1), (1.9, 1.9)),
+        "TRAINING_4": StageParameters((-2.7, 0.75), (3.15, 1.0), (3.3, 4.5)),
+        "TRAINING_5": StageParameters((-3.8, 0.8), (3.2, 1.1), (1.8, 2.1)),
+        "OPHYS_active": StageParameters((-3.65, 0.55), (3.0, 1.5), (1.2, 2.6)),
+        "OPHYS_passive": StageParameters((-3.65, 0.55), (3.0, 1.5), (1.2, 2.6)),
     }
 )
 """Parameters of each stage, fitted to the trial outcomes of the published sessions (docs/simulation.md)."""
 
-TRAIT_VARIANCE, DRIFT_VARIANCE, DAILY_VARIANCE = 0.15, 0.60, 0.25
+TRAIT_VARIANCE, DRIFT_VARIANCE, DAILY_VARIANCE = 0.10, 0.85, 0.05
 """Fractions of the variance over sessions: of the traits of the mice, of the slow state and of single days."""
-DRIFT_CORRELATION = 0.92
+DRIFT_CORRELATION = 0.80
 """Correlation of the slow state from one session to the next."""
 
-DISENGAGEMENT = -6.0
+DISENGAGEMENT = -8.0
 """Change of the log-odds of licking while the mouse is disengaged."""
 TIMING_MIDPOINT, TIMING_WIDTH = 3.5, 1.2
 """Flashes since the last bout at half of the timing term, and the width of its sigmoid (flashes)."""
@@ -198,17 +198,17 @@ REFRACTORY = -1.7
 """Change of the log-odds at the first flash after a bout."""
 OMISSION, POST_OMISSION = -0.5, 0.5
 """Change of the log-odds at an omitted flash, and at the flash after it; assumed."""
-ENGAGEMENT_CYCLE = 40.0
+ENGAGEMENT_CYCLE = 25.0
 """Mean duration of an engaged and a disengaged period together (min)."""
-SATIATION, FATIGUE = 1.5, 1.5
+SATIATION, FATIGUE = 2.5, 4.0
 """Decrease of the log-odds of being engaged after drinking `TYPICAL_VOLUME`, and in one hour."""
 TYPICAL_VOLUME = 0.7
 """Mean reward volume of a session (mL)."""
 LEARNING_SESSIONS = 3.0
 """Time constant of learning (sessions with the same kind of stimulus)."""
-LEARNING_GAIN = {"gratings": 1.2, "images": 0.2}
+LEARNING_GAIN = {"gratings": 1.8, "images": 0.2}
 """Total increase of the sensitivity by learning (log-odds)."""
-NOVELTY_CAUTION, NOVELTY_SENSITIVITY = 0.35, 0.30
+NOVELTY_CAUTION, NOVELTY_SENSITIVITY = 0.50, 0.30
 """Decrease of the bias, and increase of the sensitivity, for an image set that was novel on the same day (log-odds)."""
 SALIENCE_SD, PAIR_SD = 0.25, 0.25
 """Standard deviation of the visibility over the images that appear, and over pairs with the same image."""
@@ -351,10 +351,10 @@ def is_image_set_novel(mouse: Mouse, session_type: str) -> bool:
 
 
 def compute_line_effect(mouse: Mouse, session_type: str) -> float:
-    """Return the deviation of the sensitivity of the Cre line (log-odds): in imaging sessions, and 0 for other lines."""
+    """Return the deviation of the sensitivity of the Cre line (log-odds); 0 for gratings and for other lines."""
+    stage = parse_stage(session_type)
     line = mouse.full_genotype.split("/")[0]
-    imaging = parse_stage(session_type).group.startswith("OPHYS")
-    return LINE_SENSITIVITY.get(line, 0.0) if imaging else 0.0
+    return LINE_SENSITIVITY.get(line, 0.0) * STAGE_PARAMETERS[stage.group].sensitivity[1] if stage.image_set else 0.0
 
 
 def compute_visibility(seed: int, names: tuple[str, ...]) -> NDArray[np.float64]:

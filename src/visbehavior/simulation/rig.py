@@ -41,7 +41,7 @@ MOVIE_FRAMES = GRAY_FRAMES + MOVIE_IMAGES * MOVIE_REPEATS * FRAMES_PER_MOVIE_IMA
 
 FRAME_INTERVAL = 16.68
 """Mean frame interval (ms)."""
-TIMESTAMP_SD, INTERVAL_SD = 0.0205, 0.006
+TIMESTAMP_SD, INTERVAL_SD = 0.0145, 0.006
 """Standard deviation of the time at which a frame is logged, and of the frame interval itself (ms)."""
 DROPPED_FRAMES = {1: 2e-5, 2: 0.5e-5, 3: 0.5e-5}
 """Probability that this number of frames is dropped after a frame."""

@@ -45,7 +45,7 @@ MIN_VOLTAGE, MAX_VOLTAGE = 0.0188, 4.8687
 """Lowest and highest voltage of the encoder (V)."""
 VOLTAGE_STEP = 0.00128985
 """Step of the analog-to-digital converter (V)."""
-STEP_PROBABILITY = 0.25
+STEP_PROBABILITY = 0.18
 """Probability that a reading of the encoder is one step off."""
 
 
