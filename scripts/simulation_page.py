@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import pickle
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -31,7 +32,8 @@ QUARTILES = (0.25, 0.5, 0.75)
 SESSIONS_PER_GROUP = 300
 SESSIONS_PER_MOUSE = 20
 ENGAGEMENT_SESSIONS = 40
-MICE, TEST_MICE = 107, 24
+MICE, TEST_MICE = 107, 20
+NOVELTY_MICE, TEST_NOVELTY_MICE = 400, 100
 """Simulated mice of the page and of the test."""
 RANGE_FACTOR = 1.5
 """Largest ratio of the interquartile ranges."""
@@ -148,8 +150,8 @@ median is within the published quartiles, and each simulated interquartile range
 {rows}
 ### Days, mice and novelty
 
-The table of the 4,782 published sessions, and all sessions of {mice} simulated mice. Rates of a session are plain counts; d' has half a trial added to each count. Differences between OPHYS_3 and OPHYS_4 are paired: the first session of each in the same mouse.
-"Bound" is the largest difference that a test accepts for {test_mice} mice.
+The table of the 4,782 published sessions, and all sessions of {mice} simulated mice; for OPHYS_4 and OPHYS_3, {novelty_mice} others. Rates of a session are plain counts; d' has half a trial added to each count. Differences between OPHYS_3 and OPHYS_4 are paired: the first session of each in the same mouse.
+"Bound" is the largest difference that a test accepts for {test_mice} mice ({test_novelty_mice} for novelty).
 
 | | published | simulated | bound |
 |---|---|---|---|
@@ -235,6 +237,14 @@ def session_quartiles(session: BehaviorSession) -> dict[str, list[float]]:
     return {name: np.quantile(value, QUARTILES).tolist() for name, value in values.items()}
 
 
+def simulated_table_figures(mice: int, novelty_mice: int, jobs: int | None = None) -> figures.Figures:
+    """Return the figures of a simulated table of sessions; the effect of novelty is that of other mice, because it is small."""
+    with ProcessPoolExecutor(jobs) as pool:
+        rows = [row for sessions in pool.map(figures.simulate_novelty_counts, range(novelty_mice)) for row in sessions]
+    novelty = figures.compute_novelty(pd.DataFrame(rows))
+    return figures.table_figures(simulated_table(mice, jobs)) | {figures.NOVELTY: novelty}
+
+
 def simulated_session(sessions: int) -> tuple[dict[str, list[float]], figures.Figures]:
     """Return the medians over simulated sessions of one mouse: of the quartiles, and of the figures."""
     quartiles, values = [], []
@@ -292,12 +302,12 @@ def outcome_rows() -> str:
 def figure_rows(published: figures.Figures, simulated: figures.Figures) -> str:
     """Return the rows of a comparison."""
     return "".join(
-        f"| {name} | {format_values(published[name])} | {format_values(simulated[name])} | {figures.BOUNDS[name]:g} |\n"
+        f"| {name} | {format_values(published[name])} | {format_values(simulated[name])} | {format_values(np.atleast_1d(figures.BOUNDS[name]))} |\n"
         for name in published
     )
 
 
-def format_values(values: list[float]) -> str:
+def format_values(values: Iterable[float]) -> str:
     return ", ".join(f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}" for value in values)
 
 
@@ -331,11 +341,13 @@ def page() -> str:
         factor=RANGE_FACTOR,
         mice=MICE,
         test_mice=TEST_MICE,
+        novelty_mice=NOVELTY_MICE,
+        test_novelty_mice=TEST_NOVELTY_MICE,
         repeats=SESSIONS_PER_MOUSE,
         names=" | ".join(labels),
         line="|".join("---" for _ in labels),
         rows=outcome_rows(),
-        table=figure_rows(published["table"], figures.table_figures(simulated_table(MICE))),
+        table=figure_rows(published["table"], simulated_table_figures(MICE, NOVELTY_MICE)),
         within=figure_rows(published["session"], within),
         session=session_rows(json.loads(SESSION.read_text()), quartiles),
         engagement_sessions=ENGAGEMENT_SESSIONS,

@@ -87,8 +87,8 @@ def test_the_slow_state_is_stationary_and_correlated_over_days() -> None:
     assert sum((TRAIT_VARIANCE, DRIFT_VARIANCE, DAILY_VARIANCE)) == pytest.approx(1)
 
 
-def test_the_cre_line_changes_the_sensitivity_of_imaging_sessions_only() -> None:
-    for session_type, differs in (("TRAINING_5_images_A_handoff_ready", False), ("OPHYS_3_images_A", True)):
+def test_the_cre_line_changes_the_sensitivity_to_images_only() -> None:
+    for session_type, differs in (("TRAINING_1_gratings", False), ("OPHYS_3_images_A", True)):
         values = [
             sample_session_parameters(Mouse(full_genotype=genotype), session_type, np.random.default_rng(0)).sensitivity
             for genotype in GENOTYPES

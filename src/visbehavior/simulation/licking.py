@@ -10,8 +10,8 @@ with the engaged fraction f of the session, c = `SATIATION`, V0 = `TYPICAL_VOLUM
 the engaged state with probability r / g and enters it with probability r / (1 - g), where r = `FLASH_SECONDS` / `ENGAGEMENT_CYCLE`,
 so that an engaged and a disengaged period together last `ENGAGEMENT_CYCLE` on average.
 
-A bout at a change is a reaction to it with probability (p - p0) / p, where p0 is the probability of a bout without the change;
-otherwise it has the latency of bouts at other flashes. A stronger drive makes reactions faster.
+A bout at a change is the earlier one of a spontaneous bout, with the probability p0 of a bout without the change, and a reaction to
+the change, with the probability 1 - (1 - p) / (1 - p0). A stronger drive makes reactions faster.
 
 The values below were chosen to match the licks of a published session (docs/simulation.md). The effects of omissions are assumed.
 """
@@ -37,6 +37,7 @@ from visbehavior.simulation.mouse import (
     TYPICAL_VOLUME,
     SessionParameters,
 )
+from visbehavior.simulation.sampling import sample_value
 
 FLASH_SECONDS = 0.75
 """Time from one flash to the next (s)."""
@@ -45,20 +46,20 @@ LICK_INTERVAL, LICK_INTERVAL_SD = 0.158, 0.20
 """Interval between the licks of a bout, log-normal: median (s), and standard deviation of the logarithm."""
 MIN_LICK_INTERVAL = 3
 """Shortest interval between licks (frames)."""
-UNREWARDED_LICKS = (0.58, 0.34, 0.06, 0.02)
-"""Probabilities of one, two, three and four licks in a bout without a reward."""
+UNREWARDED_LICKS = {1: 0.58, 2: 0.34, 3: 0.06, 4: 0.02}
+"""Number of licks in a bout without a reward, with probabilities."""
 REWARDED_LICKS, REWARDED_LICKS_SD = 17.0, 3.0
 """Licks of a bout with a reward, normal: mean and standard deviation."""
 MIN_REWARDED_LICKS = 3
 
 CHANGE_LATENCY_SD = 0.20
 """Standard deviation of the logarithm of the latency of a reaction to a change."""
-LATENCY_SLOPE = 0.05
-"""Decrease of the logarithm of that latency for each unit of the log-odds of licking."""
+LATENCY_SLOPE, TYPICAL_LOG_ODDS = 0.05, 3.0
+"""Decrease of the logarithm of that latency for each unit of the log-odds of licking above typical ones."""
 MIN_CHANGE_LATENCY = 0.16
 """Shortest latency of a reaction to a change (s)."""
 FLASH_LATENCY, FLASH_LATENCY_SD = 0.43, 0.20
-"""Latency of other bouts from the start of the flash, normal: mean and standard deviation (s)."""
+"""Latency of spontaneous bouts from the start of the flash, normal: mean and standard deviation (s)."""
 MIN_FLASH_LATENCY, MAX_LATENCY = 2, 58
 """Range of the latency to the first lick (frames). Licks after 45 frames are in the next flash."""
 FREE_REWARD_PROBABILITY = 0.9
@@ -126,16 +127,15 @@ class LickingModel:
             self._flashes_since_bout = 0
             return None
         self._flashes_since_bout += 1
-        without = self._log_odds(omitted, after_omission)
-        log_odds = without + self._visual_drive(change)
-        draw = self._rng.random()
-        if draw >= _logistic(log_odds):
-            return None
-        return onset + (self._reaction_time(log_odds) if draw >= _logistic(without) else self._sample_latency())
+        log_odds = self._log_odds(omitted, after_omission)
+        latencies = [self._sample_latency()] if self._rng.random() < _logistic(log_odds) else []
+        if change is not None:
+            latencies += self._sample_reaction(log_odds, change)
+        return onset + min(latencies) if latencies else None
 
     def add_bout(self, first: int) -> None:
         """Add the licks of a bout without a reward that starts in frame `first`."""
-        self._add_licks(first, 1 + int(self._rng.choice(len(UNREWARDED_LICKS), p=UNREWARDED_LICKS)))
+        self._add_licks(first, sample_value(UNREWARDED_LICKS, self._rng))
 
     def drink(self, first: int) -> None:
         """Replace the licks from frame `first` on by those of a mouse that drinks a reward."""
@@ -190,17 +190,18 @@ class LickingModel:
         log_odds += REFRACTORY * (flashes == 1) + OMISSION * omitted + POST_OMISSION * after_omission
         return float(log_odds if self.engaged else log_odds + DISENGAGEMENT)
 
-    def _visual_drive(self, change: tuple[int, int] | None) -> float:
-        return 0.0 if change is None else float(self._parameters.sensitivity * self._parameters.visibility[change])
-
-    def _reaction_time(self, log_odds: float) -> int:
-        """Return the latency of a reaction to a change (frames)."""
-        logarithm = CHANGE_LATENCY_SD * self._rng.normal() - LATENCY_SLOPE * log_odds
+    def _sample_reaction(self, without: float, change: tuple[int, int]) -> list[int]:
+        """Return the latency of a reaction to a change (frames), or nothing; `without` are the log-odds without the change."""
+        drive = self._parameters.sensitivity * self._parameters.visibility[change]
+        log_odds = without + max(float(drive), 0.0)
+        if self._rng.random() >= 1 - (1 - _logistic(log_odds)) / (1 - _logistic(without)):
+            return []
+        logarithm = CHANGE_LATENCY_SD * self._rng.normal() - LATENCY_SLOPE * (log_odds - TYPICAL_LOG_ODDS)
         seconds = self._parameters.latency * math.exp(logarithm)
-        return min(round(max(seconds, MIN_CHANGE_LATENCY) * FRAME_RATE), MAX_LATENCY)
+        return [min(round(max(seconds, MIN_CHANGE_LATENCY) * FRAME_RATE), MAX_LATENCY)]
 
     def _sample_latency(self) -> int:
-        """Return the latency of another bout (frames)."""
+        """Return the latency of a spontaneous bout (frames)."""
         frames = round(self._rng.normal(FLASH_LATENCY, FLASH_LATENCY_SD) * FRAME_RATE)
         return int(min(max(frames, MIN_FLASH_LATENCY), MAX_LATENCY))
 

@@ -148,7 +148,7 @@ GENOTYPES = {
     "Slc17a7-IRES2-Cre/wt;Camk2a-tTA/wt;Ai93(TITL-GCaMP6f)/wt": 0.53,
 }
 """Genotypes of the simulated mice, with their fraction."""
-LINE_SENSITIVITY = {"Vip-IRES-Cre": -0.3, "Sst-IRES-Cre": -0.6, "Slc17a7-IRES2-Cre": 0.4}
+LINE_SENSITIVITY = {"Vip-IRES-Cre": -0.6, "Sst-IRES-Cre": -0.9, "Slc17a7-IRES2-Cre": 0.64}
 """Deviation of the sensitivity to images by Cre line (SD)."""
 
 
@@ -173,14 +173,14 @@ class StageParameters:
 
 STAGE_PARAMETERS: Mapping[str, StageParameters] = MappingProxyType(
     {
-        "TRAINING_0": StageParameters((-4.2, 0.8), (1.5, 0.8), (2.0, 1.0)),
+        "TRAINING_0": StageParameters((-4.2, 0.8), (1.5, 0.8), (-0.6, 2.0)),
         "TRAINING_1": StageParameters((-3.2, 1.1), (1.9, 1.25), (2.0, 3.0)),
         "TRAINING_2": StageParameters((-2.8, 0.55), (2.9, 1.3), (2.0, 3.0)),
         "TRAINING_3": StageParameters((-3.3, 0.75), (3.15, 1.1), (1.9, 1.9)),
         "TRAINING_4": StageParameters((-2.7, 0.75), (3.15, 1.0), (3.3, 4.5)),
-        "TRAINING_5": StageParameters((-3.8, 0.8), (3.2, 1.1), (1.8, 2.1)),
-        "OPHYS_active": StageParameters((-3.65, 0.55), (3.0, 1.5), (1.2, 2.6)),
-        "OPHYS_passive": StageParameters((-3.65, 0.55), (3.0, 1.5), (1.2, 2.6)),
+        "TRAINING_5": StageParameters((-3.8, 0.8), (3.45, 1.1), (1.6, 2.1)),
+        "OPHYS_active": StageParameters((-3.5, 0.55), (3.0, 1.5), (0.75, 2.6)),
+        "OPHYS_passive": StageParameters((-3.5, 0.55), (3.0, 1.5), (0.75, 2.6)),
     }
 )
 """Parameters of each stage, fitted to the trial outcomes of the published sessions (docs/simulation.md)."""
@@ -206,13 +206,13 @@ TYPICAL_VOLUME = 0.7
 """Mean reward volume of a session (mL)."""
 LEARNING_SESSIONS = 3.0
 """Time constant of learning (sessions with the same kind of stimulus)."""
-LEARNING_GAIN = {"gratings": 1.8, "images": 0.2}
+LEARNING_GAIN = {"gratings": 2.4, "images": 0.2}
 """Total increase of the sensitivity by learning (log-odds)."""
-NOVELTY_CAUTION, NOVELTY_SENSITIVITY = 0.50, 0.30
+NOVELTY_CAUTION, NOVELTY_SENSITIVITY = 0.40, 0.40
 """Decrease of the bias, and increase of the sensitivity, for an image set that was novel on the same day (log-odds)."""
 SALIENCE_SD, PAIR_SD = 0.25, 0.25
 """Standard deviation of the visibility over the images that appear, and over pairs with the same image."""
-REFUSAL_PROBABILITY = {"OPHYS_active": 0.04}
+REFUSAL_PROBABILITY = {"OPHYS_active": 0.05}
 """Probability that a mouse does not perform in a session of a group."""
 PASSIVE_LICKING_PROBABILITY = 0.045
 """Probability that the spout is in reach in a passive session."""

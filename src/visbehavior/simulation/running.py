@@ -28,7 +28,7 @@ DISENGAGED_SPEED = 0.7
 """Fraction of the speed that remains while the mouse is disengaged."""
 SPEED_CV, SPEED_SECONDS = 0.25, 0.8
 """Coefficient of variation of the speed while running, and time constant of its correlation (s)."""
-SWAY, SWAY_SECONDS = 0.15, 0.05
+SWAY, SWAY_SECONDS = 0.08, 0.05
 """Standard deviation of the speed of a resting mouse (cm/s), and time constant of its correlation (s)."""
 LICK_SPEED, LICK_SECONDS = 0.85, 0.5
 """Fraction of the speed that remains after a lick, and duration of this slowing (s)."""

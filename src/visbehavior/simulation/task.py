@@ -21,6 +21,7 @@ import numpy as np
 
 from visbehavior.schema.stimulus_pickle import FRAME_RATE
 from visbehavior.simulation.licking import LickingModel
+from visbehavior.simulation.sampling import sample_value
 from visbehavior.simulation.sequencer import TrialPlanner
 from visbehavior.simulation.stages import Stage
 
@@ -192,7 +193,7 @@ class _Task:
     def _abort(self, trial: Trial, lick: int, onset: int) -> int:
         """Abort a trial and wait for the timeout; return the onset of the next trial."""
         trial.aborted = last = lick
-        timeout = self._sample_frames(TIMEOUTS)
+        timeout = sample_value(TIMEOUTS, self._rng)
         while True:
             for later in self._licking.licks_since(last + 1):
                 if later > last + timeout:
@@ -209,7 +210,7 @@ class _Task:
     def _complete(self, trial: Trial, onset: int) -> int:
         """Run a trial from its change or sham change to its end; return the onset of the next trial."""
         trial.change = onset
-        trial.window = onset + self._sample_frames(WINDOW_STARTS), onset + self._sample_frames(WINDOW_STOPS)
+        trial.window = onset + sample_value(WINDOW_STARTS, self._rng), onset + sample_value(WINDOW_STOPS, self._rng)
         change = None if trial.catch else trial.images
         if change:
             self._image = change[1]
@@ -225,7 +226,7 @@ class _Task:
             trial.response = self._find_response(trial)
             following = self._next_onset(following)
         self._deliver_reward(trial)
-        trial.stop = onset + self._sample_frames(TRIAL_STOPS)
+        trial.stop = onset + sample_value(TRIAL_STOPS, self._rng)
         self._planner.record_completion(missed=classify_trial(trial)["miss"])
         return self._run_to_end(trial, following)
 
@@ -248,10 +249,6 @@ class _Task:
             self._licking.find_free_reward(trial.reward[1])
         else:
             self._licking.drink(trial.response)
-
-    def _sample_frames(self, probabilities: dict[int, float]) -> int:
-        """Return a number of frames by its probability."""
-        return int(self._rng.choice(list(probabilities), p=list(probabilities.values())))
 
     def _run_to_end(self, trial: Trial, onset: int) -> int:
         """Show flashes until a trial has ended; return the onset of the next trial."""
