@@ -18,6 +18,7 @@ SOURCES := pyproject.toml README.md $(shell find src -name '*.py')
 
 demo: $(DEMO)/installed
 	@$(DEMO)/$(BIN)/visbehavior demo --output-dir demo
+	@$(DEMO)/$(BIN)/visbehavior demo --output-dir demo/neuropixels --project neuropixels
 
 # Two files at a time on two cores: the tests of one file may share what they made.
 test: lint

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from benchmarks import raw, simulation, wire
+from benchmarks import imaging, raw, responses, simulation, strategy, wire
 
 ROOT = pathlib.Path(__file__).parents[1]
 GOLDEN = pathlib.Path(os.environ.get("VISBEHAVIOR_GOLDEN", ROOT.parent / "shared" / "golden"))
@@ -35,7 +35,10 @@ def main() -> None:
         )
         report(ours, bare, allensdk)
         many_sessions(path)
+        responses.measure(path)
         raw.measure(pathlib.Path(folder), GOLDEN, ORACLE)
+        strategy.measure(pathlib.Path(folder))
+        imaging.measure(pathlib.Path(folder), ORACLE)
         wire.measure(pathlib.Path(folder), GOLDEN)
 
 

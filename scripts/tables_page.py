@@ -8,6 +8,7 @@ from __future__ import annotations
 from visbehavior.schema.columns import DTYPES, Column, Table
 from visbehavior.schema.flashes import FLASHES
 from visbehavior.schema.imaging import IMAGING_TABLES
+from visbehavior.schema.neuropixels import NEUROPIXELS_TABLES
 from visbehavior.schema.project import PROJECT_TABLES
 from visbehavior.schema.session import SESSION_TABLES
 from visbehavior.schema.session_data import SESSION_DATA
@@ -43,6 +44,13 @@ The tables of `VisualBehaviorOphysProjectCache`, one row per session, imaging pl
 the order of the release's CSV files, integer columns with missing values are float64, and dates are text.
 """
 
+NEUROPIXELS_HEAD = """
+# The project tables of Visual Behavior Neuropixels
+
+The tables of `VisualBehaviorNeuropixelsProjectCache`, one row per session, recording, probe, channel or unit, named as the CSV files. They are returned as stored: dates and lists are text, `mouse_id`
+is a number, and more columns than these can exist.
+"""
+
 PICKLE_HEAD = """
 # The rig's stimulus pickle
 
@@ -71,6 +79,7 @@ def page() -> str:
     flashes = FLASHES_HEAD + section(FLASHES)
     imaging = IMAGING_HEAD + "".join(section(table) for table in IMAGING_TABLES)
     project = PROJECT_HEAD + "".join(section(table) for table in PROJECT_TABLES)
+    neuropixels = NEUROPIXELS_HEAD + "".join(section(table) for table in NEUROPIXELS_TABLES)
     entries = "".join(
         f"| `{entry.path}` | {entry.value_type} | {entry.unit} | {entry.meaning} | {entry.required_for or 'optional'} |\n"
         for entry in ENTRIES
@@ -79,7 +88,18 @@ def page() -> str:
         f"| `{entry.key}` | {entry.value_type} | {entry.meaning} | {code(entry.option)} | {code(entry.column)} |\n"
         for entry in SESSION_DATA
     )
-    return HEAD + session + flashes + imaging + project + PICKLE_HEAD + entries + SESSION_DATA_HEAD + session_data
+    return (
+        HEAD
+        + session
+        + flashes
+        + imaging
+        + project
+        + neuropixels
+        + PICKLE_HEAD
+        + entries
+        + SESSION_DATA_HEAD
+        + session_data
+    )
 
 
 def code(text: str) -> str:

@@ -15,7 +15,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from tests.faultserver import FaultServer
-from tests.project.mouse_buckets import make_tutorial_bucket, make_tutorial_release
+from tests.project.mouse_buckets import make_tutorial_bucket, make_tutorial_planes, make_tutorial_release
 from visbehavior.publish.serve import serve_bucket
 
 FOLDER = pathlib.Path(__file__).parents[1] / "docs" / "tutorials"
@@ -134,7 +134,162 @@ cache.get_behavior_session(imaged[0], download=True)
     """session.source""",
 ]
 
-TUTORIALS = {"one_mouse": ONE_MOUSE, "streaming": STREAMING}
+RESPONSES = [
+    f"""# Engagement, and responses to changes and omissions
+
+A mouse does not take part in the task all the time. When is it engaged, and how does it respond to changes and omissions? We take one session, compare the published definitions of engagement, and align running and licks to events.
+
+{SIMULATED}""",
+    '%pip install --quiet "visbehavior[plots,imaging]"',
+    """## The flash table
+
+The table has one row per flash or omission: what was shown, and what the mouse did. `session.get_flash_table?` explains the columns.""",
+    """import matplotlib.pyplot as plt
+
+import visbehavior
+
+cache = visbehavior.VisualBehaviorOphysProjectCache.from_s3_cache()
+mouse = cache.get_mouse(445002)
+active = mouse[mouse["session_type"].str.match("OPHYS_[1346]")]
+session = cache.get_behavior_session(active.index[-1])
+flashes = session.get_flash_table()
+flashes[["start_time", "image_name", "is_change", "omitted", "n_licks", "bout_start", "time_from_last_reward"]].head()""",
+    """How often does a lick bout begin at a change, at an omission, and at any other flash?""",
+    """kind = flashes["is_change"].map({True: "change", False: "other flash"}).where(~flashes["omitted"], "omission")
+flashes.groupby(kind)["bout_start"].agg(["mean", "size"])""",
+    """## Engagement
+
+Six published definitions are all called "engaged". The first column is the fraction of engaged flashes, the others the fraction of flashes at which two definitions disagree.""",
+    """visbehavior.compare_engagement(session).round(2)""",
+    """fig, ax = plt.subplots(figsize=(9, 3.5), layout="constrained")
+visbehavior.plot_engagement(flashes, session.trials, ax)
+plt.show()""",
+    """No definition is *the* engagement, so name the one that you use. We continue with `sdk`, that of AllenSDK, which needs the trials.""",
+    """engaged = visbehavior.compute_engagement(flashes, "sdk", session.trials)
+visbehavior.compute_engaged_periods(flashes, engaged)""",
+    """## Running around changes
+
+`compute_session_response` returns an array of events and times, here the running speed from 1 s before to 3 s after each change that the mouse detected or missed. Every event has a row. `problems` counts those that are partly or entirely outside the recording.""",
+    """running = {
+    name: visbehavior.compute_session_response(session, "running", name, (-1, 3)) for name in ("hits", "misses")
+}
+running["hits"].attrs["problems"]""",
+    """fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+visbehavior.plot_triggered(running, ax, ylabel="running speed (cm/s)")
+plt.show()""",
+    """The mouse stops to drink. The bands are 95 % confidence intervals by bootstrap over events.
+
+## Licks around omissions, by engagement
+
+The rows of the array are labeled with the rows of the flash table, so any column can select events.""",
+    """licks = visbehavior.compute_session_response(session, "licks", "omissions", (-1, 2))
+is_engaged = engaged.loc[licks["event"].to_numpy()].to_numpy()
+conditions = {"engaged": licks[is_engaged], "not engaged": licks[~is_engaged]}
+conditions = {name: response for name, response in conditions.items() if len(response)}
+
+fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+visbehavior.plot_triggered(conditions, ax, ylabel="licks per stimulus frame")
+plt.show()""",
+    """## Responses by pair of images
+
+The diagonal has the fraction of false alarms: licks at flashes that could have been a change.""",
+    """matrix = visbehavior.compute_response_matrix(flashes, session.licks, session.trials)
+matrix.mean.round(2)""",
+    """## Cells
+
+An imaging plane has the same tables, and traces of cells. Here we simulate one for the session. `cache.get_behavior_ophys_experiment(ophys_experiment_id)` opens one of the public bucket.""",
+    """plane = visbehavior.simulate_imaging(session, cells=20, seed=1)
+dff = {
+    name: visbehavior.compute_session_response(plane, "dff", name, (-0.5, 1.5)) for name in ("changes", "omissions")
+}
+dff["changes"].sizes""",
+    """`compute_mean_response` returns the mean dF/F of each event and cell in the 0.5 s after it (omissions: 0.75 s), and in as many seconds before.""",
+    """means = visbehavior.compute_mean_response(dff["changes"])
+means.groupby("cell")[["mean_response", "baseline_response"]].mean().head()""",
+    """The cell with the largest response to changes, and its response to omissions, by engagement:""",
+    """difference = (means["mean_response"] - means["baseline_response"]).groupby(means["cell"]).mean()
+best = difference.idxmax()
+
+fig, axes = plt.subplots(1, 2, figsize=(12, 4), layout="constrained", sharey=True)
+for ax, (name, response) in zip(axes, dff.items()):
+    is_engaged = engaged.loc[response["event"].to_numpy()].to_numpy()
+    cell = response.sel(cell=best)
+    conditions = {"engaged": cell[is_engaged], "not engaged": cell[~is_engaged]}
+    visbehavior.plot_triggered({key: part for key, part in conditions.items() if len(part)}, ax, ylabel="dF/F")
+    ax.set_title(name)
+plt.show()""",
+    """How did we find a cell that responds? The simulation tells what was planted. In a real plane, `compute_response_p_values` compares responses with the gray period before the task.""",
+    """planted = plane.gains.set_axis(plane.cell_specimen_table["cell_roi_id"])
+planted.loc[best].round(2)""",
+]
+ONE_PLANE = [
+    """# One imaging plane
+
+While the mouse does the task, a microscope records a plane of visual cortex. We find a plane, look at its cells, and see how they respond to changes, without downloading the file, which has more than 1 GB.
+
+The outputs below are from a simulated plane. Run the notebook to get a real one. On Colab, choose *File > Upload notebook*; the first cell installs the package.""",
+    '%pip install --quiet "visbehavior[plots,imaging]"',
+    """## Find a plane
+
+The table of imaging planes has one row per plane: the mouse and its Cre line, area and depth, session type, and the container, which is the same for all sessions in which the plane was recorded.""",
+    """import matplotlib.pyplot as plt
+import numpy as np
+
+import visbehavior
+
+cache = visbehavior.VisualBehaviorOphysProjectCache.from_s3_cache()
+planes = cache.get_ophys_experiment_table()
+planes.groupby(["cre_line", "targeted_structure"])["imaging_depth"].agg(["size", "min", "max"])""",
+    """active = planes[~planes["passive"].astype(bool)]
+experiment = cache.get_behavior_ophys_experiment(active.index[0])
+experiment.metadata["targeted_structure"], experiment.metadata["imaging_depth"], experiment.metadata["indicator"]""",
+    """An imaging plane has everything that a session has (`experiment.trials`, `experiment.licks` ...), and its cells.
+
+## The cells
+
+The maximum projection shows the brightest value of each pixel. The outlines are the cells.""",
+    """before = cache.traffic
+visbehavior.plot_plane(experiment)
+plt.show()
+print(f"{(cache.traffic.bytes - before.bytes) / 1e6:.1f} MB in {cache.traffic.requests - before.requests} requests")""",
+    """experiment.cell_specimen_table[["cell_roi_id", "x", "y", "width", "height", "valid_roi"]].head()""",
+    """A cell has two ids: `cell_roi_id` is its own in this session, and `cell_specimen_id` is the same in all sessions in which the cell was found again.
+
+## One cell
+
+`dff_trace` returns dF/F of one cell, with times. The file stores frame after frame, so a range of times needs little of it.""",
+    """roi = experiment.cell_specimen_table["cell_roi_id"].iloc[0]
+trace = experiment.dff_trace(cell_roi_id=roi, start=60, stop=90)
+trace""",
+    """visbehavior.plot_traces(experiment, start=60, stop=90)
+plt.show()""",
+    """## All cells
+
+`traces` is a view of all cells and times, which is read when it is indexed. It also has `"events"`, `"filtered_events"`, `"corrected"`, `"demixed"` and `"neuropil"`.""",
+    """dff = experiment.traces("dff")
+dff""",
+    """visbehavior.plot_population(experiment, start=60, stop=120)
+plt.show()""",
+    """## Responses to changes
+
+We align dF/F to the changes that the mouse could detect, from 0.5 s before to 1.5 s after, and take the mean over changes.""",
+    """changes = experiment.trials.loc[experiment.trials["go"], "change_time"]
+response = visbehavior.compute_event_triggered(dff["time"], dff.values.T, changes, (-0.5, 1.5))
+mean = response.mean("event")
+strength = mean.sel(time=slice(0.1, 0.8)).mean("time") - mean.sel(time=slice(-0.5, 0)).mean("time")
+strongest = int(strength.argmax("cell"))
+dff["cell_roi_id"].values[strongest], round(float(strength.max()), 2)""",
+    """fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+visbehavior.plot_triggered({"go trials": response[:, :, strongest]}, ax, ylabel="dF/F")
+plt.show()""",
+    """## What to try next
+
+- `experiment.to_pynapple("dff", "trials")` gives objects of pynapple, and `experiment.tensor(...)` arrays for machine learning.
+- The tutorial *Engagement, and responses to changes and omissions* has more on events and conditions.
+- `visbehavior.write_nwb(experiment, "plane.nwb")` writes the plane to a file.""",
+]
+
+TUTORIALS = {"one_mouse": ONE_MOUSE, "one_plane": ONE_PLANE, "streaming": STREAMING, "responses": RESPONSES}
 
 
 def make_notebook(cells: list[str]) -> nbformat.NotebookNode:
@@ -144,7 +299,7 @@ def make_notebook(cells: list[str]) -> nbformat.NotebookNode:
     for number, text in enumerate(cells):
         cell = nbformat.v4.new_code_cell(text) if _is_code(text) else nbformat.v4.new_markdown_cell(text)
         cell.id = f"cell-{number:02}"
-        if text == INSTALL:
+        if text.startswith("%pip"):
             cell.metadata.tags = [NOT_EXECUTED]
         notebook.cells.append(cell)
     return notebook
@@ -173,9 +328,10 @@ def _is_code(text: str) -> bool:
 
 @contextmanager
 def serve_tutorial(name: str, folder: pathlib.Path) -> Iterator[str]:
-    """Serve the bucket of a tutorial and yield its endpoint. `build_release` cannot make imaging files."""
+    """Serve the bucket of a tutorial and yield its endpoint. The files of "streaming" have the size of real ones."""
     if name != "streaming":
-        with serve_bucket(make_tutorial_release(folder)) as endpoint:
+        make_release = make_tutorial_planes if name == "one_plane" else make_tutorial_release
+        with serve_bucket(make_release(folder)) as endpoint:
             yield endpoint
         return
     bucket = make_tutorial_bucket(folder)

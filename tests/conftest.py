@@ -75,6 +75,14 @@ def public_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultSer
         yield server
 
 
+@pytest.fixture(autouse=True)
+def _close_figures() -> Iterator[None]:
+    """Close the figures of pyplot, which keeps them."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
 @pytest.fixture
 def public_data(
     public_bucket: FaultServer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
@@ -88,5 +96,3 @@ def public_data(
     monkeypatch.chdir(tmp_path)
     yield public_bucket
     public_bucket.reset()
-    if "matplotlib.pyplot" in sys.modules:
-        sys.modules["matplotlib.pyplot"].close("all")

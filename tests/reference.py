@@ -280,6 +280,25 @@ def active(
 # Eye tracking, one value per frame
 
 
+def copied_to_replays(
+    values: Sequence[int], names: Sequence[str | None], blocks: Sequence[int], active: Sequence[bool]
+) -> list[int]:
+    """Return values of presentations, those of an active block also in passive blocks with the same images. None is gray."""
+    copied = list(values)
+    for block in sorted(set(blocks)):
+        rows = [row for row, number in enumerate(blocks) if number == block]
+        if not any(active[row] for row in rows):
+            continue
+        for other in sorted(set(blocks)):
+            others = [row for row, number in enumerate(blocks) if number == other]
+            is_passive = not any(active[row] for row in others)
+            shown, shown_again = [names[row] for row in rows], [names[row] for row in others]
+            if is_passive and None not in shown and shown == shown_again:
+                for row, again in zip(rows, others, strict=True):
+                    copied[again] = copied[row]
+    return copied
+
+
 def is_outlier(areas: Sequence[float], z_threshold: float) -> list[bool]:
     """Return True for areas that are NaN or more than z_threshold standard deviations (ddof 0) from the mean."""
     present = not_nan(areas)

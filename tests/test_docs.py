@@ -9,6 +9,7 @@ import pickle
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -19,6 +20,9 @@ from visbehavior import VisBehaviorWarning, simulate
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+RECIPES = ROOT / "docs" / "recipes.md"
+"""Page whose blocks run on the release of the demo."""
+MAX_RECIPE_LINES = 8
 # A block that is not run has a comment with the reason before it.
 BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n *)?```python\n(.*?)```", re.S)
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)")
@@ -36,7 +40,7 @@ def anchors(page: pathlib.Path) -> set[str]:
 
 
 @pytest.mark.usefixtures("public_data")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [page for page in PAGES if page != RECIPES], ids=lambda page: page.name)
 def test_python_blocks_run(page: pathlib.Path, tmp_path: pathlib.Path) -> None:
     """The working folder has the files that the blocks name."""
     blocks = [code for reason, code in BLOCK.findall(page.read_text()) if not reason]
@@ -96,20 +100,30 @@ def test_api_page_lists_every_public_name() -> None:
     import visbehavior
 
     page = (ROOT / "docs" / "api.md").read_text()
-    classes = (visbehavior.BehaviorSession, visbehavior.VisualBehaviorOphysProjectCache)
-    members = [name for cls in classes for name in vars(cls) if not name.startswith("_")]
+    caches = (visbehavior.VisualBehaviorOphysProjectCache, visbehavior.VisualBehaviorNeuropixelsProjectCache)
+    members = [name for cls in (visbehavior.BehaviorSession, *caches) for name in dir(cls) if not name.startswith("_")]
     names = {*visbehavior.__all__, *members} - {"__version__"}
     assert not [name for name in names if not re.search(rf"\b{name}\b", page)]
 
 
-def test_demo_reuses_its_release_when_it_runs_again(tmp_path: pathlib.Path) -> None:
-    command = [sys.executable, "-m", "visbehavior", "demo", "--output-dir", "here"]
-    outputs = []
-    for _ in range(2):
-        process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-        assert process.returncode == 0, process.stderr
-        outputs.append(process.stdout)
-    assert {path.name for path in (tmp_path / "here").glob("*.png")} == {"timeline.png", "mouse.png"}
+def run_demo(folder: pathlib.Path) -> str:
+    command = [sys.executable, "-m", "visbehavior", "demo", "--output-dir", "demo"]
+    process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, str]:
+    """A folder in which the demo ran, and what it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, run_demo(folder)
+
+
+def test_demo_reuses_its_release_when_it_runs_again(demo: tuple[pathlib.Path, str]) -> None:
+    folder, first = demo
+    outputs = [first, run_demo(folder)]
+    assert {path.name for path in (folder / "demo").glob("*.png")} == {"timeline.png", "mouse.png"}
     for output in outputs:
         assert "OPHYS_6_images_B" in output
         assert "36 sessions of 3 mice" in output
@@ -117,8 +131,38 @@ def test_demo_reuses_its_release_when_it_runs_again(tmp_path: pathlib.Path) -> N
     assert "The release exists already" in outputs[1]
     metrics = [output[output.index("Compute the performance") : output.index("Downloaded")] for output in outputs]
     assert metrics[0] == metrics[1]
-    size = sum(path.stat().st_size for path in (tmp_path / "here" / "bucket").rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in (folder / "demo" / "bucket").rglob("*") if path.is_file())
     assert size < MAX_DEMO_SIZE
+
+
+@pytest.mark.usefixtures("public_data")
+def test_recipes_run_on_the_release_of_the_demo(
+    demo: tuple[pathlib.Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(demo[0])
+    blocks = [code for _, code in BLOCK.findall(RECIPES.read_text())]
+    names: dict[str, Any] = {}
+    for code in blocks:
+        assert len(code.splitlines()) <= MAX_RECIPE_LINES
+        exec(compile(code, str(RECIPES), "exec"), names)
+    assert len(blocks) == 1 + 6
+    assert names["by_stage"]["count"].sum() == len(names["table"]) - names["table"]["dprime"].isna().sum()
+    assert names["response"].sizes["event"] == len(names["session"].rewards)
+    for name in ("by_level", "by_mouse", "by_line"):
+        assert names[name]["count"].gt(0).all()
+
+
+def test_demo_of_the_other_data_set(tmp_path: pathlib.Path) -> None:
+    command = [sys.executable, "-m", "visbehavior", "demo", "--project", "neuropixels", "--output-dir", "here"]
+    process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "EPHYS_1_images_H_5uL_reward" in process.stdout
+    assert "30 sessions of 3 mice" in process.stdout
+    assert {path.name for path in (tmp_path / "here").glob("*.png")} == {"timeline.png", "mouse.png"}
+    (next_step,) = re.findall(r"^ *visbehavior (performance .*)$", process.stdout, re.M)
+    command = [sys.executable, "-m", "visbehavior", *next_step.split(), "--cache-dir", "cache"]
+    measured = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "EPHYS_1_images_H_5uL_reward" in measured.stdout
 
 
 def test_citation_and_changelog_have_the_version() -> None:

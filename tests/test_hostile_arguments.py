@@ -23,6 +23,7 @@ from tests.imagingfiles import make_plane, write_plane
 from tests.models.sessions import make_session as make_mouse
 from tests.models.test_regressors import USED_COLUMNS, make_flash_table
 from tests.nwbfiles import write_session
+from tests.project import neuropixels_release
 from tests.project.synthetic_release import FILES, PROJECT, UNREACHABLE, make_bucket_tree
 from tests.rawfiles import session_data, write_raw
 from tests.synthetic_session import as_session, make_eye_tracking, make_session
@@ -32,6 +33,7 @@ from visbehavior import (
     MissingExtra,
     Mouse,
     VisBehaviorError,
+    VisualBehaviorNeuropixelsProjectCache,
     VisualBehaviorOphysProjectCache,
     simulate,
 )
@@ -53,6 +55,7 @@ class Inputs:
         self.plane = write_plane(folder / "plane.nwb", make_plane())
         self.pickle = write_raw(folder / "990400001.pkl", self.raw)
         self.bucket = make_bucket_tree(folder)
+        self.neuropixels_bucket = neuropixels_release.make_bucket_tree(folder / "neuropixels")
         plane = self.bucket / PROJECT / FILES["1"][0]
         plane.write_bytes(self.plane.read_bytes())
         movie = self.bucket / PROJECT / "resources" / "Movie_TOE1.npy"
@@ -75,6 +78,9 @@ class Inputs:
     def cache(self) -> VisualBehaviorOphysProjectCache:
         return VisualBehaviorOphysProjectCache.from_local_cache(self.bucket, use_static_cache=True)
 
+    def neuropixels_cache(self) -> VisualBehaviorNeuropixelsProjectCache:
+        return VisualBehaviorNeuropixelsProjectCache.from_local_cache(self.neuropixels_bucket, use_static_cache=True)
+
     def axes(self) -> Any:
         from matplotlib.figure import Figure
 
@@ -91,11 +97,6 @@ class Inputs:
     @functools.cached_property
     def performance(self) -> pd.DataFrame:
         return visbehavior.compute_performance_table([self.file])
-
-    @functools.cached_property
-    def shared_experiment(self) -> BehaviorOphysExperiment:
-        """An imaging plane for functions that only read it."""
-        return self.experiment()
 
     @functools.cached_property
     def regressors(self) -> dict[str, Any]:
@@ -115,6 +116,11 @@ class Inputs:
         return path
 
     @functools.cached_property
+    def shared_experiment(self) -> BehaviorOphysExperiment:
+        """An imaging plane for functions that only read it."""
+        return self.experiment()
+
+    @functools.cached_property
     def release(self) -> pathlib.Path:
         folder = self.new_folder()
         visbehavior.build_release([self.raw], folder)
@@ -124,6 +130,13 @@ class Inputs:
 BLINKS = {"eye_tracking_z_threshold": 3.0, "eye_tracking_dilation_frames": 2}
 EVENTS = {"exclude_invalid_rois": True, "events_filter_scale_seconds": 0.065, "events_filter_n_time_steps": 20}
 WINDOW = {"response_window_start": 0.15}
+TENSOR = {
+    "align": "changes",
+    "window": (-0.2, 0.2),
+    "rate": 10.0,
+    "streams": ("running", "licks"),
+    "max_bytes": 10_000_000,
+}
 BOOTSTRAP = {"draws": 5, "seed": 0, "level": 0.9}
 
 VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
@@ -148,7 +161,22 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         **EVENTS,
     },
     "BehaviorOphysExperiment.get_cell_specimen_indices": lambda i: {"cell_specimen_ids": i.cell_ids()},
+    "BehaviorOphysExperiment.traces": lambda i: {"kind": "dff"},
+    "BehaviorOphysExperiment.dff_trace": lambda i: {
+        "cell_specimen_id": None,
+        "cell_roi_id": i.experiment().cell_specimen_table["cell_roi_id"].iloc[0],
+        "start": 5.0,
+        "stop": 6.0,
+    },
+    "ImagingParameters": lambda i: visbehavior.ImagingParameters().__dict__,
+    "simulate_imaging": lambda i: {
+        "session": i.session(),
+        "cells": 2,
+        "seed": 0,
+        "parameters": visbehavior.ImagingParameters(height=16, width=16),
+    },
     "BehaviorOphysExperiment.get_dff_traces": lambda i: {"cell_specimen_ids": i.cell_ids()},
+    "BehaviorOphysExperiment.tensor": lambda i: {"align": "flashes", "streams": ("dff", "running")},
     "Image": lambda i: {"data": np.zeros((2, 3)), "spacing": [1.0, 1.0], "unit": "mm"},
     "Mouse": lambda i: Mouse(seen=(FIRST_STAGE,)).__dict__,
     "Mouse.after": lambda i: {"session_type": FIRST_STAGE},
@@ -207,6 +235,48 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     "VisualBehaviorOphysProjectCache.compare_manifests": lambda i: dict.fromkeys(
         ("manifest_0_name", "manifest_1_name"), i.cache().current_manifest()
     ),
+    "VisualBehaviorNeuropixelsProjectCache": lambda i: {
+        "files": i.neuropixels_cache()._files,
+        "allensdk_version": "2.16",
+        "version": neuropixels_release.VERSION,
+    },
+    "VisualBehaviorNeuropixelsProjectCache.from_s3_cache": lambda i: {
+        "cache_dir": i.new_folder(),
+        "bucket_name_override": i.neuropixels_bucket,
+        "allensdk_version": "2.16",
+        "version": neuropixels_release.VERSION,
+        "endpoint": UNREACHABLE,
+    },
+    "VisualBehaviorNeuropixelsProjectCache.from_local_cache": lambda i: {
+        "cache_dir": i.neuropixels_bucket,
+        "use_static_cache": True,
+        "allensdk_version": "2.16",
+        "version": neuropixels_release.VERSION,
+    },
+    "VisualBehaviorNeuropixelsProjectCache.get_ecephys_session_table": lambda i: {"filter_abnormalities": False},
+    "VisualBehaviorNeuropixelsProjectCache.file_path": lambda i: {"behavior_session_id": 11},
+    "VisualBehaviorNeuropixelsProjectCache.get_mouse": lambda i: {"mouse_id": 530862},
+    "VisualBehaviorNeuropixelsProjectCache.get_behavior_session": lambda i: {
+        "behavior_session_id": 11,
+        "download": False,
+    },
+    "VisualBehaviorNeuropixelsProjectCache.download": lambda i: {
+        "behavior_session_ids": [11],
+        "jobs": 2,
+        "progress": False,
+        "failures": None,
+    },
+    "VisualBehaviorNeuropixelsProjectCache.verify": lambda i: {"repair": False, "progress": False},
+    "VisualBehaviorNeuropixelsProjectCache.get_performance_table": lambda i: {
+        "ids": [11],
+        "engaged_trial_reward_rate_threshold": 2.0,
+        "progress": False,
+        "failures": None,
+    },
+    "VisualBehaviorNeuropixelsProjectCache.load_manifest": lambda i: {"manifest_name": neuropixels_release.MANIFEST},
+    "VisualBehaviorNeuropixelsProjectCache.compare_manifests": lambda i: dict.fromkeys(
+        ("manifest_0_name", "manifest_1_name"), neuropixels_release.MANIFEST
+    ),
     "build_release": lambda i: {
         "sessions": [i.raw],
         "out_dir": i.new_folder(),
@@ -214,8 +284,12 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "bucket": "a-bucket",
         "jobs": 1,
         "progress": False,
+        "project": "ophys",
     },
     "check_release": lambda i: {"out_dir": i.release, "progress": False},
+    "SessionTensor": lambda i: dict.fromkeys(("values", "time", "features", "labels", "excluded")),
+    "compute_tensor": lambda i: {**TENSOR, "sessions": i.session()},
+    "iterate_tensor": lambda i: {**TENSOR, "sessions": i.session()},
     "ResponseMatrix": lambda i: dict.fromkeys(("mean", "count", "dprime"), pd.DataFrame()),
     "compare_engagement": lambda i: {"session": i.session()},
     "compute_confidence_band": lambda i: {"response": i.response, **BOOTSTRAP},
@@ -307,7 +381,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "folds": 2,
         "seed": 0,
     },
-    "compute_dropout_scores": lambda i: i.regressors,
+    "compute_dropout_scores": lambda i: {**i.regressors, "folds": None, "seed": 0},
     "compute_recovery": lambda i: {
         "source": make_flash_table(1, flashes=130, licks=60)[list(USED_COLUMNS)],
         "mice": 2,
@@ -338,6 +412,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "dropouts": visbehavior.compute_dropout_scores(**i.regressors),
         "ax": i.axes(),
     },
+    "plot_states": lambda i: {"evaluation": i.states.sessions[0], "ax": i.axes()},
     "plot_strategy": lambda i: {
         "fit": i.strategy,
         "ax": i.axes(),
@@ -398,6 +473,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "path": i.new_folder(),
         "templates": False,
         "compress_templates": False,
+        "include_imaging": True,
         "overwrite": False,
     },
 }
@@ -407,6 +483,7 @@ INSTANCES: dict[str, Callable[[Inputs], Any]] = {
     "BehaviorOphysExperiment": Inputs.experiment,
     "BehaviorSession": Inputs.session,
     "Mouse": lambda _: Mouse(),
+    "VisualBehaviorNeuropixelsProjectCache": Inputs.neuropixels_cache,
     "StrategyFit": lambda i: i.strategy,
     "VisualBehaviorOphysProjectCache": Inputs.cache,
 }
@@ -421,9 +498,18 @@ def public_functions() -> Iterator[str]:
         if not callable(value) or (isinstance(value, type) and issubclass(value, Exception)):
             continue
         yield name
-        for member, attribute in vars(value).items() if isinstance(value, type) else ():
+        for member, attribute in _members(value, by_value) if isinstance(value, type) else ():
             if not member.startswith("_") and (inspect.isfunction(attribute) or isinstance(attribute, classmethod)):
                 yield f"{name}.{member}"
+
+
+def _members(value: type, public: dict[int, str]) -> Iterator[tuple[str, Any]]:
+    """Yield the members of a class, and those that it inherits from classes of the package that are not public."""
+    hidden = (
+        base for base in value.__mro__[1:] if base.__module__.startswith("visbehavior") and id(base) not in public
+    )
+    found = {name: attribute for cls in [*hidden][::-1] for name, attribute in vars(cls).items()}
+    yield from (found | dict(vars(value))).items()
 
 
 def parameters_of(name: str) -> list[str]:
@@ -474,6 +560,7 @@ def make_call(name: str, inputs: Inputs, arguments: dict[str, Any]) -> Callable[
     return functools.partial(getattr(value, method) if method else value, **arguments)
 
 
+@pytest.mark.filterwarnings("ignore:pandas 3")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_valid_arguments_are_accepted(name: str, inputs: Inputs) -> None:
     arguments = valid_arguments(name, inputs)
@@ -500,13 +587,13 @@ MISSING = {
         "plot_lick_raster",
         "plot_response_matrix",
         "plot_triggered",
+        "plot_strategy",
+        "StrategyFit.plot",
         "plot_plane",
         "plot_traces",
         "plot_population",
-        "plot_strategy",
-        "StrategyFit.plot",
     ),
-    "xarray": ("compute_event_triggered", "compute_session_response"),
+    "xarray": ("compute_event_triggered", "compute_session_response", "compute_tensor"),
     "pynwb": ("write_nwb", "BehaviorSession.to_nwb", "convert_raw", "build_release"),
     "scipy": ("fit_strategy", "compute_dropout_scores"),
     "PIL": ("VisualBehaviorOphysProjectCache.get_natural_movie_template",),

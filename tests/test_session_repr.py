@@ -6,6 +6,7 @@ import pathlib
 
 import pytest
 
+from tests.imagingfiles import make_plane, write_plane
 from tests.nwb.damaged_files import damage_file, damaged_copy, delete, opened
 from tests.nwbfiles import write_session
 from tests.synthetic_session import make_session
@@ -116,3 +117,10 @@ def test_repr_of_a_deleted_file_is_the_reason(tmp_path: pathlib.Path) -> None:
     assert session._repr_html_() == (
         f"<p><b>BehaviorSession</b> {path}: {path} no longer exists. Restore it, or open another file.</p>"
     )
+
+
+def test_imaging_plane_is_described(tmp_path: pathlib.Path) -> None:
+    path = write_plane(tmp_path / "plane.nwb", make_plane())
+    for opened_as in (BehaviorSession, BehaviorOphysExperiment):
+        rows = described_rows(opened_as.from_nwb_path(path))
+        assert rows["imaging plane"] == "990000001 (VISp, 175 um), 5 ROIs"

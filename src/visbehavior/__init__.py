@@ -16,19 +16,22 @@ _PUBLIC = {
     "BehaviorOphysExperiment": "experiment",
     "BehaviorSession": "session",
     "Image": "image",
+    "ImagingParameters": "simulation.imaging",
     "Mouse": "simulation.mouse",
     "ResponseMatrix": "analysis.response_matrix",
+    "SessionTensor": "session_tensor",
     "Source": "reader",
+    "VisualBehaviorNeuropixelsProjectCache": "project.neuropixels_cache",
     "StateFit": "models.states",
     "StrategyFit": "models.strategy",
     "VisualBehaviorOphysProjectCache": "project.cache",
     "build_release": "publish.build",
     "check_release": "publish.check",
-    "compare_state_counts": "models.state_counts",
-    "compute_dropout_scores": "models.dropouts",
     "compare_engagement": "session_responses",
+    "compare_state_counts": "models.state_counts",
     "compute_confidence_band": "analysis.responses",
     "compute_could_change": "analysis.could_change",
+    "compute_dropout_scores": "models.dropouts",
     "compute_engaged_periods": "analysis.engagement",
     "compute_engagement": "analysis.engagement",
     "compute_event_triggered": "analysis.alignment",
@@ -48,6 +51,7 @@ _PUBLIC = {
     "compute_session_rates": "analysis.performance",
     "compute_session_response": "session_responses",
     "compute_strategy_regressors": "models.regressors",
+    "compute_tensor": "session_tensor",
     "compute_weights_by_engagement": "models.dropouts",
     "compute_wide_bands": "models.wide_bands",
     "convert_raw": "convert",
@@ -56,6 +60,7 @@ _PUBLIC = {
     "fit_states": "models.states",
     "fit_strategy": "models.strategy",
     "install_as_allensdk": "allensdk",
+    "iterate_tensor": "session_tensor",
     "plot_dropouts": "plots.strategy",
     "plot_engagement": "plots.engagement",
     "plot_lick_raster": "plots.responses",
@@ -63,6 +68,7 @@ _PUBLIC = {
     "plot_plane": "plots.plane",
     "plot_population": "plots.traces",
     "plot_response_matrix": "plots.responses",
+    "plot_states": "plots.strategy",
     "plot_strategy": "plots.strategy",
     "plot_stretch": "plots.timeline",
     "plot_timeline": "plots.timeline",
@@ -70,6 +76,7 @@ _PUBLIC = {
     "plot_triggered": "plots.responses",
     "select_events": "analysis.event_kinds",
     "simulate": "simulation.simulate",
+    "simulate_imaging": "simulated_experiment",
     "simulate_mouse": "simulation.simulate",
     "write_nwb": "nwb.writer",
     "AllenSDKImported": "errors",
@@ -142,6 +149,11 @@ if TYPE_CHECKING:
         plot_response_matrix as plot_response_matrix,
         plot_triggered as plot_triggered,
     )
+    from visbehavior.session_tensor import (
+        SessionTensor as SessionTensor,
+        compute_tensor as compute_tensor,
+        iterate_tensor as iterate_tensor,
+    )
     from visbehavior.session_responses import (
         compare_engagement as compare_engagement,
         compute_session_response as compute_session_response,
@@ -185,15 +197,24 @@ if TYPE_CHECKING:
     from visbehavior.plots.performance import plot_max_dprime as plot_max_dprime
     from visbehavior.plots.plane import plot_plane as plot_plane
     from visbehavior.plots.traces import plot_population as plot_population, plot_traces as plot_traces
-    from visbehavior.plots.strategy import plot_dropouts as plot_dropouts, plot_strategy as plot_strategy
+    from visbehavior.plots.strategy import (
+        plot_dropouts as plot_dropouts,
+        plot_states as plot_states,
+        plot_strategy as plot_strategy,
+    )
     from visbehavior.plots.timeline import plot_stretch as plot_stretch, plot_timeline as plot_timeline
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache as VisualBehaviorOphysProjectCache
+    from visbehavior.project.neuropixels_cache import (
+        VisualBehaviorNeuropixelsProjectCache as VisualBehaviorNeuropixelsProjectCache,
+    )
     from visbehavior.publish.build import build_release as build_release
     from visbehavior.experiment import BehaviorOphysExperiment as BehaviorOphysExperiment
     from visbehavior.image import Image as Image
     from visbehavior.publish.check import check_release as check_release
     from visbehavior.reader import Source as Source
     from visbehavior.session import BehaviorSession as BehaviorSession
+    from visbehavior.simulated_experiment import simulate_imaging as simulate_imaging
+    from visbehavior.simulation.imaging import ImagingParameters as ImagingParameters
     from visbehavior.simulation.mouse import Mouse as Mouse
     from visbehavior.simulation.simulate import simulate as simulate, simulate_mouse as simulate_mouse
 

@@ -17,6 +17,7 @@ from visbehavior.processes import map_in_processes
 from visbehavior.progress import progress_bar
 from visbehavior.raw.file import read_session_data
 from visbehavior.raw.reader import RawReader
+from visbehavior.schema.session import METADATA
 from visbehavior.schema.session_data import STIMULUS_FILE
 from visbehavior.session import BehaviorSession
 
@@ -101,7 +102,7 @@ def session_file_name(behavior_session_id: int) -> str:
 def different_metadata(session: BehaviorSession, path: Path) -> list[str]:
     """Return the names of the metadata entries in which a file differs from a session."""
     with BehaviorSession.from_nwb_path(path) as written:
-        return [name for name, value in session.metadata.items() if written.metadata.get(name) != value]
+        return [name for name in METADATA.names() if written.metadata.get(name) != session.metadata.get(name)]
 
 
 def is_same_session(session: BehaviorSession, path: Path) -> bool:

@@ -24,6 +24,7 @@ from visbehavior.schema.columns import Table
 from visbehavior.schema.convention import LISTED_EXPERIMENT
 from visbehavior.schema.session_type import parse_indicator
 from visbehavior.session import BehaviorSession
+from visbehavior.session_tensor import DEFAULT_STREAMS, SessionTensor, compute_tensor
 from visbehavior.settings import (
     DEFAULT_ALLENSDK_VERSION,
     EVENTS_FILTER_N_TIME_STEPS,
@@ -131,12 +132,12 @@ class BehaviorOphysExperiment(BehaviorSession):
     @property
     def ophys_experiment_id(self) -> int:
         """Id of the imaging plane."""
-        return int(self._imaging_entry("ophys_experiment_id"))
+        return int(self._imaging_metadata()["ophys_experiment_id"])
 
     @property
     def ophys_session_id(self) -> int:
         """Id of the imaging session, which all its planes share."""
-        return int(self._imaging_entry("ophys_session_id"))
+        return int(self._imaging_metadata()["ophys_session_id"])
 
     # Cells
 
@@ -281,7 +282,8 @@ class BehaviorOphysExperiment(BehaviorSession):
         BadValue
             If there is no such cell, or none or both ids are given.
         """
-        return self._plane_traces.dff_trace(cell_specimen_id, cell_roi_id, start, stop)
+        with self._reader.opened():
+            return self._plane_traces.dff_trace(cell_specimen_id, cell_roi_id, start, stop)
 
     @property
     @documented(schema.MOTION_CORRECTION)
@@ -326,18 +328,17 @@ class BehaviorOphysExperiment(BehaviorSession):
             eye_tracking_dilation_frames=frames,
         )
 
-    # Reading
-
     def to_pynapple(self, *names: str) -> dict[str, Any]:
         """Return tables, epochs and traces as objects of pynapple: see `BehaviorSession.to_pynapple`."""
         return to_pynapple(self, names, tuple(schema.TRACE_KINDS) if names else schema.DEFAULT_TRACES)
 
+    def tensor(self, align: str = "changes", streams: Iterable[str] = DEFAULT_STREAMS, **options: Any) -> SessionTensor:
+        """Return values around events for machine learning: `compute_tensor` of this plane, with its options."""
+        return compute_tensor(self, align, streams=streams, **options)
+
     def _imaging_metadata(self) -> dict[str, Any]:
         table = schema.IMAGING_METADATA
         return self._once(table.name, lambda: self._reader.read(table))
-
-    def _imaging_entry(self, name: str) -> Any:
-        return self._imaging_metadata()[name]
 
     def _read_metadata(self) -> dict[str, Any]:
         metadata = super()._read_metadata()

@@ -13,17 +13,18 @@ from visbehavior.cells import row_of_cell
 from visbehavior.errors import BadValue, MissingData
 from visbehavior.extras import import_extra
 from visbehavior.nwb.reader import NwbReader
+from visbehavior.read_once import Once
 from visbehavior.schema import imaging as schema
 from visbehavior.schema.columns import Table
-from visbehavior.session_repr import Once
 
 if TYPE_CHECKING:
-    import xarray
+    from xarray import DataArray
 
 NOT_MATCHED = -1
 """Stored id of a cell that was not matched; None in the tables."""
 
 _CELL_COLUMNS = ("valid_roi", "x", "y", "width", "height", "mask_image_plane")
+_IDS = ("cell_roi_id", schema.CELL_COLUMN)
 _UNITS = {"dff": "1"}
 _TIME_LIMIT = 1e9
 
@@ -87,20 +88,14 @@ class PlaneTraces(NamedTuple):
         name = "ophys_frame_rate"
         return float(self.once(name, lambda: self.reader.read(schema.IMAGING_PLANE, name.__eq__)[name]))
 
-    def lazy(self, kind: str) -> xarray.DataArray:
+    def lazy(self, kind: str) -> DataArray:
         """Return traces that are read when they are indexed: see `BehaviorOphysExperiment.traces`."""
         import_extra("xarray")
         from visbehavior.traces import EventFilter, StoredTraces, make_traces
 
         check_choice("kind", kind, schema.TRACE_KINDS)
         table = schema.TRACE_KINDS[kind]
-        shape = self.reader.read_trace_shape(table)
-        if shape is None:
-            raise MissingData(
-                f"{self.reader.location} has no {kind} traces: files of release 1.0.x do not.",
-                path=self.reader.location,
-                name=kind,
-            )
+        shape = self._shape(table, kind)
         self._check_shape(table, shape)
         rows, columns = self.selected, self.selected
         if table is schema.EVENTS:
@@ -116,7 +111,7 @@ class PlaneTraces(NamedTuple):
 
     def dff_trace(
         self, cell_specimen_id: int | None, cell_roi_id: int | None, start: float | None, stop: float | None
-    ) -> xarray.DataArray:
+    ) -> DataArray:
         """Return the dF/F of one cell: see `BehaviorOphysExperiment.dff_trace`."""
         if (cell_specimen_id is None) == (cell_roi_id is None):
             raise BadValue("dff_trace needs cell_specimen_id or cell_roi_id, and not both.")
@@ -126,11 +121,26 @@ class PlaneTraces(NamedTuple):
         name, number = (
             ("cell_roi_id", cell_roi_id) if cell_specimen_id is None else (schema.CELL_COLUMN, cell_specimen_id)
         )
-        traces = self.lazy("dff")
-        cell = row_of_cell(traces[name].values, number)
+        row = self.selected[row_of_cell(self.cells[name][self.selected], number)]
         first = 0 if start is None else int(np.searchsorted(self.times, start, side="left"))
         last = len(self.times) if stop is None else int(np.searchsorted(self.times, stop, side="right"))
-        return traces[cell, first:last].load()
+        self._check_shape(schema.DFF_TRACES, self._shape(schema.DFF_TRACES, "dff"))
+        values = np.array(self._frames(schema.DFF_TRACES, first, last)[:, row])
+        coordinates = {"time": ("time", self.times[first:last], {"units": "s"})}
+        ids = {name: values[0] for name, values in self._coordinates(np.array([row])).items() if name in _IDS}
+        xarray = import_extra("xarray")
+        trace: DataArray = xarray.DataArray(values, {**coordinates, **ids}, ("time",), "dff", {"units": _UNITS["dff"]})
+        return trace
+
+    def _shape(self, table: Table, kind: str) -> tuple[int, ...]:
+        shape = self.reader.read_trace_shape(table)
+        if shape is None:
+            raise MissingData(
+                f"{self.reader.location} has no {kind} traces: files of release 1.0.x do not.",
+                path=self.reader.location,
+                name=kind,
+            )
+        return shape
 
     def _frames(self, table: Table, start: int, stop: int) -> NDArray[Any]:
         """Return a range of frames. All frames of a streamed file are kept: one cell needs them as all cells do."""

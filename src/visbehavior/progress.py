@@ -29,10 +29,15 @@ def progress_bar(show: bool, iterable: Iterable[Any] | None = None, **options: A
     return tqdm(iterable, disable=not (show and _is_interactive()), **options)
 
 
+def is_notebook() -> bool:
+    """Return True in a notebook."""
+    if "ipykernel" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    return getattr(get_ipython(), "kernel", None) is not None
+
+
 def _is_interactive() -> bool:
     """Return True on a terminal and in a notebook, where stderr is not a terminal."""
-    if "ipykernel" in sys.modules:
-        from IPython import get_ipython
-
-        return getattr(get_ipython(), "kernel", None) is not None
-    return sys.stderr is not None and sys.stderr.isatty()
+    return is_notebook() or (sys.stderr is not None and sys.stderr.isatty())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from visbehavior.arguments import check_choice
+from visbehavior.errors import VisBehaviorWarning
 from visbehavior.extras import import_extra
 
 if TYPE_CHECKING:
@@ -51,7 +53,10 @@ def _running(nap: Any, session: Any) -> Any:
 
 
 def _pupil(nap: Any, session: Any) -> Any:
-    pupil = session.pupil_diameter
+    with warnings.catch_warnings():
+        # The result says by its names that there is none.
+        warnings.simplefilter("ignore", VisBehaviorWarning)
+        pupil = session.pupil_diameter
     return nap.Tsd(t=pupil["timestamps"].to_numpy(), d=pupil["pupil_diameter"].to_numpy()) if len(pupil) else None
 
 

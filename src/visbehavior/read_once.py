@@ -14,6 +14,8 @@ from visbehavior.errors import ClosedSession
 
 _log = logging.getLogger("visbehavior")
 T = TypeVar("T")
+Once = Callable[[str, Callable[[], Any]], Any]
+"""Calls a function the first time, and returns its result each time."""
 
 _objects: weakref.WeakSet[ReadOnce] = weakref.WeakSet()
 

@@ -12,15 +12,10 @@ from numpy.typing import NDArray
 from visbehavior._version import __version__
 from visbehavior.analysis.eye_tracking import checked_blink_options
 from visbehavior.analysis.presentations import to_nullable
-from visbehavior.analysis.pupil import compute_pupil_diameter
 from visbehavior.arguments import check_flags
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.frames import documented, make_templates
-from visbehavior.models.strategy import StrategyFit, fit_flash_table
 from visbehavior.nwb.reader import NwbReader
-from visbehavior.nwb.writer import to_nwb
-from visbehavior.pynapple_objects import to_pynapple
-from visbehavior.raw.reader import RawReader
 from visbehavior.reader import SessionReader, Source
 from visbehavior.schema import session as schema
 from visbehavior.schema.convention import (
@@ -31,9 +26,7 @@ from visbehavior.schema.convention import (
 )
 from visbehavior.schema.flashes import FLASHES
 from visbehavior.schema.pupil import PUPIL_DIAMETER
-from visbehavior.session_flashes import read_flash_table
 from visbehavior.session_metrics import SessionMetrics
-from visbehavior.session_repr import describe, describe_html, to_repr
 from visbehavior.session_tables import SessionTables
 from visbehavior.settings import (
     DEFAULT_ALLENSDK_VERSION,
@@ -41,6 +34,11 @@ from visbehavior.settings import (
     EYE_TRACKING_DILATION_FRAMES,
     EYE_TRACKING_Z_THRESHOLD,
 )
+
+if TYPE_CHECKING:
+    from visbehavior.models.strategy import StrategyFit
+
+# The other modules that a session needs are imported when they are used: opening and reading a session takes none of them.
 
 
 class BehaviorSession(SessionTables):
@@ -99,8 +97,8 @@ class BehaviorSession(SessionTables):
         Parameters
         ----------
         nwb_path : str or os.PathLike
-            ``behavior_session_<id>.nwb``, or ``behavior_ophys_experiment_<id>.nwb`` for the behavior of an imaging
-            session; release 1.0.x or 1.1.0.
+            ``behavior_session_<id>.nwb``, or for the behavior of an imaging session or a Neuropixels recording
+            ``behavior_ophys_experiment_<id>.nwb`` or ``ecephys_session_<id>.nwb``.
         allensdk_version : str
             Naming convention of the tables: "2.16" (current AllenSDK) or "2.10" (2021, the published notebook).
         eye_tracking_z_threshold : float
@@ -178,6 +176,8 @@ class BehaviorSession(SessionTables):
         median over rigs), measured at the photodiode of the sync file, or as given. Sources: AllenSDK 2.16,
         ``brain_observatory/behavior/data_objects`` and ``sync_dataset``; the modules of `visbehavior.raw` give details.
         """
+        from visbehavior.raw.reader import RawReader
+
         return cls(
             RawReader(session_data),
             allensdk_version=allensdk_version,
@@ -255,6 +255,8 @@ class BehaviorSession(SessionTables):
     @property
     @documented(PUPIL_DIAMETER)
     def pupil_diameter(self) -> pd.DataFrame:
+        from visbehavior.analysis.pupil import compute_pupil_diameter
+
         return self._once(PUPIL_DIAMETER.name, lambda: compute_pupil_diameter(self.eye_tracking))
 
     @property
@@ -323,10 +325,14 @@ class BehaviorSession(SessionTables):
 
     @documented(FLASHES)
     def get_flash_table(self) -> pd.DataFrame:
+        from visbehavior.session_flashes import read_flash_table
+
         return read_flash_table(self._reader, self._convention, self._blink_options)
 
     def fit_strategy(self) -> StrategyFit:
         """Fit how the mouse decides to lick: the function `fit_strategy` with the regressors of the flash table."""
+        from visbehavior.models.strategy import fit_flash_table
+
         return fit_flash_table(self.get_flash_table())
 
     @property
@@ -352,6 +358,8 @@ class BehaviorSession(SessionTables):
         BadValue
             If the session uses the names of AllenSDK 2.10.
         """
+        from visbehavior.nwb.writer import to_nwb
+
         return to_nwb(self)
 
     def to_pynapple(self, *names: str) -> dict[str, Any]:
@@ -369,10 +377,14 @@ class BehaviorSession(SessionTables):
         dict
             Objects by name. A session without eye tracking has no pupil_diameter.
         """
+        from visbehavior.pynapple_objects import to_pynapple
+
         return to_pynapple(self, names)
 
     def describe(self) -> str:
         """Describe the session in a few lines: mouse, stage, date, duration, and numbers of rows."""
+        from visbehavior.session_repr import describe
+
         return describe(self._reader, self._convention, self._once)
 
     # Type checkers would accept every name.
@@ -391,7 +403,11 @@ class BehaviorSession(SessionTables):
             raise AttributeError(text, name=name, obj=self)
 
     def __repr__(self) -> str:
+        from visbehavior.session_repr import to_repr
+
         return to_repr(type(self).__name__, self._reader, self._convention, self._once)
 
     def _repr_html_(self) -> str:
+        from visbehavior.session_repr import describe_html
+
         return describe_html(type(self).__name__, self._reader, self._convention, self._once)

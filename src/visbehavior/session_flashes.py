@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from visbehavior.analysis.eye_tracking import compute_eye_tracking
+from visbehavior.analysis.blinks import compute_likely_blinks
 from visbehavior.analysis.flashes import compute_flash_table, flash_rows
 from visbehavior.analysis.performance import CHANGE_TIME_WITHOUT_DELAY, TRIAL_FLAGS
 from visbehavior.analysis.running import correct_polarity
@@ -24,9 +24,10 @@ _COLUMNS = {
     schema.LICKS.name: {"timestamps"},
     schema.REWARDS.name: {"timestamps"},
     schema.RUNNING_SPEED.name: {"timestamps", "speed"},
+    schema.EYE_TRACKING.name: {"timestamps", "pupil_width", "eye_area_raw", "pupil_area_raw"},
     schema.TRIALS.name: {"start_time", "stop_time", "change_time", CHANGE_TIME_WITHOUT_DELAY, *TRIAL_FLAGS},
 }
-"""Columns that the flash table needs. Of eye tracking it needs all, because blinks depend on them."""
+"""Columns that the flash table needs. Blinks depend on the areas."""
 
 
 def read_flash_table(reader: SessionReader, convention: str, blink_options: tuple[float, int]) -> pd.DataFrame:
@@ -47,7 +48,9 @@ def read_flash_table(reader: SessionReader, convention: str, blink_options: tupl
         presentations, licks, rewards, trials, running = (_read(reader, table) for table in tables)
         eye = _read(reader, schema.EYE_TRACKING)
     running = correct_polarity(running) if convention == "2.16" and running else running
-    eye = compute_eye_tracking(eye, *blink_options) if eye else eye
+    if eye:
+        areas = eye["eye_area_raw"], eye["pupil_area_raw"]
+        eye["likely_blink"] = compute_likely_blinks(*areas, *blink_options)
     frame = make_frame(schema.STIMULUS_PRESENTATIONS, presentations)
     if convention == "2.10":
         frame = _label_task_rows(frame)
@@ -65,8 +68,7 @@ _NO_EVENTS = {"timestamps": np.empty(0)}
 
 
 def _read(reader: SessionReader, table: Table) -> dict[str, Any]:
-    wanted = _COLUMNS.get(table.name)
-    return reader.read(table) if wanted is None else reader.read(table, wanted.__contains__)
+    return reader.read(table, _COLUMNS[table.name].__contains__)
 
 
 def _label_task_rows(frame: pd.DataFrame) -> pd.DataFrame:

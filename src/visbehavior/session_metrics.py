@@ -16,11 +16,11 @@ from visbehavior.analysis.performance import (
     compute_session_rates,
 )
 from visbehavior.errors import naming_file
+from visbehavior.read_once import Once
 from visbehavior.reader import SessionReader
 from visbehavior.schema import session as schema
 from visbehavior.schema.columns import Table
 from visbehavior.schema.session_type import parse_session_type
-from visbehavior.session_repr import Once
 
 
 def kept_for_metrics(table: Table) -> str:

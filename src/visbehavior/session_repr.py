@@ -9,15 +9,16 @@ from textwrap import indent
 from typing import Any, TypeVar
 
 from visbehavior.errors import MissingData, VisBehaviorError
+from visbehavior.read_once import Once
 from visbehavior.reader import SessionReader
 from visbehavior.schema import session as schema
 from visbehavior.schema.columns import Table
+from visbehavior.schema.imaging import CELL_SPECIMEN_TABLE, IMAGING_METADATA, IMAGING_PLANE
+from visbehavior.schema.neuropixels import RECORDED_PROBES, RECORDED_UNITS
 
 ABSENT = "not in this file"
 
 T = TypeVar("T")
-Once = Callable[[str, Callable[[], Any]], Any]
-"""Calls a function the first time, and returns its result each time."""
 
 _COUNTED = (
     schema.STIMULUS_TIMESTAMPS,
@@ -27,6 +28,8 @@ _COUNTED = (
     schema.STIMULUS_PRESENTATIONS,
     schema.STIMULUS_TEMPLATES,
     schema.EYE_TRACKING,
+    RECORDED_PROBES,
+    RECORDED_UNITS,
 )
 
 
@@ -73,10 +76,13 @@ def _rows(reader: SessionReader, convention: str, once: Once) -> list[tuple[str,
 
     about_mouse = (entries.get("sex"), entries.get("age_in_days"), entries.get("full_genotype"))
     sex, age, genotype = ("?" if value is None else value for value in about_mouse)
-    frames = counts[schema.EYE_TRACKING.name]
+    frames, probes = counts[schema.EYE_TRACKING.name], counts[RECORDED_PROBES.name]
+    recording = (
+        [("recording", f"{probes} probe{'s' * (probes != 1)}, {count(RECORDED_UNITS, 'units')}")] if probes else []
+    )
     return [
         ("session", entry("behavior_session_id")),
-        ("mouse", entry("mouse_id", f"{{}} ({sex}, {age} days, {genotype})")),
+        ("mouse", entry("mouse_id") + ("" if entries.get("mouse_id") is None else f" ({sex}, {age} days, {genotype})")),
         ("type", entry("session_type")),
         ("date", f"{entry('date_of_acquisition', '{:%Y-%m-%d %H:%M}')}, rig {entry('equipment_name')}"),
         (
@@ -93,9 +99,23 @@ def _rows(reader: SessionReader, convention: str, once: Once) -> list[tuple[str,
             f"{count(schema.STIMULUS_PRESENTATIONS, 'rows')}; {count(schema.STIMULUS_TEMPLATES, 'images')}",
         ),
         ("eye tracking", f"{frames:,} frames" if frames else "none"),
+        *recording,
+        *_plane_rows(reader, once),
         ("column names", f"AllenSDK {convention}"),
         ("file", reader.location),
     ]
+
+
+def _plane_rows(reader: SessionReader, once: Once) -> list[tuple[str, str]]:
+    """Return the row of an imaging plane; none for the file of a session."""
+    entries = once("plane to describe", lambda: _or_none(lambda: reader.read(IMAGING_METADATA)) or {})
+    if not entries:
+        return []
+    optics = once("optics to describe", lambda: _or_none(lambda: reader.read(IMAGING_PLANE)) or {})
+    cells = once("cells to describe", lambda: _or_none(lambda: reader.count_rows(CELL_SPECIMEN_TABLE)))
+    place = f"{optics.get('targeted_structure', '?')}, {entries.get('imaging_depth', '?')} um"
+    count = ABSENT if cells is None else f"{cells:,} ROIs"
+    return [("imaging plane", f"{entries.get('ophys_experiment_id')} ({place}), {count}")]
 
 
 def _read_entries(reader: SessionReader) -> dict[str, Any]:

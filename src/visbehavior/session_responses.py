@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,11 @@ import pandas as pd
 
 from visbehavior.analysis.alignment import compute_event_triggered
 from visbehavior.analysis.engagement import DEFINITIONS, compute_engagement
-from visbehavior.analysis.event_kinds import select_events
-from visbehavior.analysis.licking import compute_lick_rate
-from visbehavior.analysis.pupil import read_pupil_width
+from visbehavior.analysis.event_kinds import EVENT_KINDS, select_events
 from visbehavior.arguments import check_choice
-from visbehavior.errors import BadValue, MissingData, brief_repr
-from visbehavior.experiment import BehaviorOphysExperiment
+from visbehavior.errors import BadValue, brief_repr
 from visbehavior.session import BehaviorSession
+from visbehavior.session_streams import read_stream
 
 
 def compute_session_response(
@@ -68,10 +65,10 @@ def compute_session_response(
     >>> response = compute_session_response(experiment, "dff", "changes", (-0.5, 0.75))
     >>> compute_mean_response(response)
     """
-    _check_session(session)
-    check_choice("stream", stream, _STREAMS)
+    check_session(session)
+    check_choice("events", events, EVENT_KINDS)
+    times, values = read_stream(session, stream)
     event_times = select_events(session.get_flash_table(), events, session.licks, session.rewards)
-    times, values = _STREAMS[stream](session)
     return compute_event_triggered(
         times, values, event_times, window, sampling_rate=sampling_rate, method=method, baseline=baseline
     )
@@ -107,7 +104,7 @@ def compare_engagement(session: BehaviorSession) -> pd.DataFrame:
     --------
     >>> compare_engagement(session)["engaged"]
     """
-    _check_session(session)
+    check_session(session)
     flash_table, trials = session.get_flash_table(), session.trials
     states = np.array([compute_engagement(flash_table, method, trials).to_numpy() for method in DEFINITIONS])
     methods = pd.Index(list(DEFINITIONS), name="method")
@@ -119,52 +116,10 @@ def compare_engagement(session: BehaviorSession) -> pd.DataFrame:
     return table
 
 
-def _check_session(session: Any) -> None:
+def check_session(session: Any) -> None:
+    """Raise BadValue unless an argument is a session."""
     if not isinstance(session, BehaviorSession):
         raise BadValue(
             f"session is {brief_repr(session)}; expected a BehaviorSession, as from BehaviorSession.from_nwb_path(path).",
             name="session",
         )
-
-
-def _running(session: BehaviorSession) -> tuple[Any, Any]:
-    running = session.running_speed
-    return running["timestamps"], running["speed"]
-
-
-def _pupil(session: BehaviorSession) -> tuple[Any, Any]:
-    eye = session.eye_tracking
-    if not len(eye):
-        raise MissingData("The session has no eye tracking, so there is no stream 'pupil'.", name="eye_tracking")
-    return read_pupil_width(eye)
-
-
-def _licks(session: BehaviorSession) -> tuple[Any, Any]:
-    clock = session.stimulus_timestamps
-    frames = session.licks["frame"].to_numpy(dtype=np.int64) if len(session.licks) else np.empty(0, dtype=np.int64)
-    return clock, compute_lick_rate(frames, len(clock))
-
-
-def _cells(table_name: str, column: str) -> Callable[[Any], tuple[Any, Any]]:
-    def read(session: Any) -> tuple[Any, Any]:
-        if not isinstance(session, BehaviorOphysExperiment):
-            raise MissingData(
-                f"A behavior session has no stream {column!r}. Open an imaging plane with BehaviorOphysExperiment.from_nwb_path.",
-                name=column,
-            )
-        table, times = getattr(session, table_name), session.ophys_timestamps
-        traces = np.array(list(table[column]), dtype=np.float64).reshape(len(table), len(times))
-        return times, pd.DataFrame(traces.T, columns=table["cell_roi_id"].to_numpy())
-
-    return read
-
-
-_STREAMS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
-    "running": _running,
-    "pupil": _pupil,
-    "licks": _licks,
-    "dff": _cells("dff_traces", "dff"),
-    "events": _cells("events", "events"),
-    "filtered_events": _cells("events", "filtered_events"),
-}
-"""The streams of a session: functions that return times and values."""

@@ -21,6 +21,9 @@ EVENTS_FILTER_N_TIME_STEPS = 20
 BUCKET = "visual-behavior-ophys-data"
 """Public bucket of the data set."""
 
+NEUROPIXELS_BUCKET = "visual-behavior-neuropixels-data"
+"""Public bucket of the data set with Neuropixels recordings."""
+
 REGION = "us-west-2"
 """AWS region of the bucket."""
 
@@ -36,7 +39,7 @@ def s3_endpoint() -> str | None:
 def default_cache_dir(bucket: str = BUCKET) -> Path:
     """Return the cache folder: that of the environment variable, else the platform's folder for caches.
 
-    Other buckets have their own folders in it.
+    Other buckets have their own folders in it, because AllenSDK's file with the release in use has one name for all.
     """
     variable = os.environ.get(CACHE_DIR_VARIABLE)
     if variable:
@@ -47,6 +50,8 @@ def default_cache_dir(bucket: str = BUCKET) -> Path:
         folder = Path(user_cache_path("visbehavior", appauthor=False))
     if bucket == BUCKET:
         return folder
+    if bucket == NEUROPIXELS_BUCKET:
+        return folder / bucket.removesuffix("-data")
     import hashlib
 
     name = os.path.abspath(bucket) if os.path.isdir(bucket) else bucket

@@ -61,16 +61,17 @@ class _LazyTraces(BackendArray):
 
     def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
         cells, frames = self._stored.columns[key[0]], range(self.shape[1])[key[1]]
-        # A single frame is a number; a range may go backwards or in steps.
-        first, last = (frames, frames) if isinstance(frames, int) else (min(frames, default=0), max(frames, default=-1))
+        is_single = isinstance(frames, int)
+        ends = (frames, frames) if isinstance(frames, int) else (frames[0], frames[-1]) if frames else (0, -1)
+        first, last = min(ends), max(ends)
         before = 0 if self._filter is None else min(first, self._filter.steps - 1)
         values = self._stored.read(first - before, last + 1)[:, cells].T
-        if self._filter is not None:
-            values = (
-                np.apply_along_axis(filter_events, -1, values, *self._filter)[..., before:] if values.size else values
-            )
-        steps = frames - first if isinstance(frames, int) else np.asarray(frames, dtype=np.intp) - first
-        return np.ascontiguousarray(values[..., steps])
+        if self._filter is not None and values.size:
+            values = np.apply_along_axis(filter_events, -1, values, *self._filter)[..., before:]
+        # What was read begins at the first frame, or ends with it if the frames go backwards.
+        return np.ascontiguousarray(
+            values[..., 0] if is_single else values[..., ends[0] - first :: getattr(frames, "step", 1)]
+        )
 
 
 def make_traces(

@@ -11,6 +11,7 @@ from tests.allensdk.cells import METRICS, run_cells
 from tests.faultserver import FaultServer
 from tests.imagingfiles import make_plane, write_plane
 from tests.project.mouse_buckets import MOUSE_POSITION, NOTEBOOK_COLUMNS, NOTEBOOK_SESSIONS, make_notebook_bucket
+from tests.project.neuropixels_release import MANIFEST, make_bucket_tree
 from visbehavior.schema.convention import LISTED_2_10
 
 NOTEBOOK_2021 = [
@@ -203,6 +204,29 @@ def test_imaging_planes_are_opened_under_allensdks_name(tmp_path: pathlib.Path, 
         kind,
         990000001,
     ]
+
+
+@pytest.mark.parametrize("module", ["", ".behavior_neuropixels_project_cache"])
+def test_calls_of_the_neuropixels_course(tmp_path: pathlib.Path, module: str) -> None:
+    """Both import paths. Sessions are streamed, because a recording has 3 GB."""
+    tree = make_bucket_tree(tmp_path / "release")
+    cells = [
+        f"from allensdk.brain_observatory.behavior.behavior_project_cache{module} import VisualBehaviorNeuropixelsProjectCache\n"
+        f"cache = VisualBehaviorNeuropixelsProjectCache.from_s3_cache(cache_dir='cache', bucket_name_override={str(tree)!r})\n"
+        "cache.current_manifest()",
+        "recordings = cache.get_ecephys_session_table(filter_abnormalities=False)\nrecordings['behavior_session_id'].tolist()",
+        "sessions = cache.get_behavior_session_table()\nsessions.query('mouse_id == 530862').index.tolist()",
+        "session = cache.get_behavior_session(recordings.behavior_session_id.iloc[0])\n"
+        "from allensdk.brain_observatory.behavior.behavior_session import BehaviorSession\nisinstance(session, BehaviorSession)",
+        "shown = session.stimulus_presentations\nsorted(shown[shown.active].stimulus_block.unique().tolist())",
+        "session.trials.change_time_no_display_delay.notna().any().item()",
+        "list(session.get_performance_metrics())",
+        "try:\n    cache.get_ecephys_session(31)\nexcept AttributeError as error:\n    text = str(error)\n'not their spikes' in text",
+        "local = VisualBehaviorNeuropixelsProjectCache.from_local_cache(cache_dir='cache')\nlocal.current_manifest()",
+    ]
+    values = run_cells(cells, "2.16", tmp_path)
+    assert values == [MANIFEST, [12, 14], [11, 13, 12], True, [0], True, METRICS, True, MANIFEST]
+    assert not list((tmp_path / "cache").rglob("*.nwb"))
 
 
 @pytest.mark.usefixtures("public_data")

@@ -43,7 +43,7 @@ def test_licks_bouts_and_rewards_are_those_of_the_tables() -> None:
 
 
 def test_unknown_kind_and_missing_tables_raise() -> None:
-    with pytest.raises(BadValue, match="expected one of flashes, changes"):
+    with pytest.raises(BadValue, match=r"kind is 'saccades'; expected one of flashes, changes"):
         select("saccades")
     with pytest.raises(MissingData, match=r"licks=session\.licks"):
         select_events(FLASHES, "bouts")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests import reference
 from visbehavior.analysis.presentations import (
+    add_computed_columns,
     compute_active,
     compute_flashes_since_change,
     compute_is_change,
@@ -50,3 +51,24 @@ def test_trials_id_and_active_equal_the_reference(
     ids = np.array([i for i, _, _ in numbered], dtype=np.int64)
     assert compute_trials_id(*arrays, ids).tolist() == reference.trials_id(times, named, numbered)
     assert compute_active(*arrays).tolist() == reference.active(times, named, numbered)
+
+
+@given(
+    st.lists(st.tuples(st.lists(st.sampled_from(["a", "b", None]), min_size=1, max_size=3), st.booleans()), max_size=5)
+)
+def test_replays_take_over_the_trials_of_the_reference(blocks: list[tuple[list[str | None], bool]]) -> None:
+    """A trial starts before each row, so that every row has another one before replays take them over."""
+    names = [name for rows, _ in blocks for name in rows]
+    numbers = [number for number, (rows, _) in enumerate(blocks) for _ in rows]
+    active = [is_active for rows, is_active in blocks for _ in rows]
+    count = len(names)
+    columns = {
+        "image_name": np.array([np.nan if name is None else name for name in names], dtype=object),
+        "start_time": np.arange(count) + 0.5,
+        "stimulus_block": np.array(numbers, dtype=np.int64),
+        "active": np.array(active, dtype=bool),
+    }
+    trials = {"start_time": np.arange(count) * 1.0, "stop_time": np.arange(count) + 1.0, "trials_id": np.arange(count)}
+    add_computed_columns(columns, "trials_id".__eq__, lambda: trials)
+    own = [-99 if name is None else row for row, name in enumerate(names)]
+    assert columns["trials_id"].tolist() == reference.copied_to_replays(own, names, numbers, active)

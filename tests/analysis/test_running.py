@@ -30,3 +30,11 @@ def test_speed_is_negated_if_its_mean_is_below_minus_1(speed: list[float], is_ne
     np.testing.assert_array_equal(corrected["speed"], -values if is_negated else values)
     assert corrected["timestamps"] is columns["timestamps"]
     np.testing.assert_array_equal(columns["speed"], np.array(speed))
+
+
+def test_missing_speeds_keep_their_bits() -> None:
+    """AllenSDK multiplies by -1. A negation would change the sign bit of NaN, and so the hash of the values."""
+    speed = np.array([np.nan, -3.0, 0.0])
+    corrected = correct_polarity({"speed": speed})["speed"]
+    assert corrected[:1].tobytes() == speed[:1].tobytes()
+    assert corrected[1:].tolist() == [3.0, 0.0]

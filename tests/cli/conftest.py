@@ -41,7 +41,7 @@ def nwb_files(tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
 def pickle_and_json(tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
     """A compressed pickle, and a JSON file with metadata of the same session."""
     folder = tmp_path_factory.mktemp("pickle")
-    raw = simulate("OPHYS_4_images_B", minutes=2, seed=5)
+    raw = simulate("OPHYS_4_images_B", mouse=Mouse(impulsivity=-1.0, engagement=3.0), minutes=2, seed=5)
     raw["session_data"].pop("behavior_session_id", None)
     path = write_raw(folder / "990400001.pkl.gz", raw)
     session_data = {"behavior_stimulus_file": path.name, "external_specimen_name": "m7"}

@@ -21,4 +21,4 @@ def test_files_and_ids_can_be_mixed(public_data: FaultServer) -> None:
 def test_sessions_are_required() -> None:
     done = run("performance")
     assert done.returncode == 2
-    assert "Give files, behavior session ids, or a mouse (--mouse 445002)." in done.stderr
+    assert "Give files, behavior session ids, or options that select sessions" in done.stderr

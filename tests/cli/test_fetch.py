@@ -24,7 +24,8 @@ def test_failed_downloads_are_reported() -> None:
     assert done.returncode == 1
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == (
-        "Error: Release 1.1.0 has no behavior session 999. get_behavior_session_table() lists them.\n"
+        "Error: Release 1.1.0 has no behavior session 999. visbehavior sessions lists them. Sessions with Neuropixels "
+        "recordings are found with --project neuropixels.\n"
         "1 of 2 files could not be downloaded.\n"
     )
 

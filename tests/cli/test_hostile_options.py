@@ -44,9 +44,16 @@ VALID: dict[str, dict[str, str]] = {
     "release build": {"sessions": "990400001.pkl", "output_dir": "new bucket"},
     "release check": {"folder": "release"},
     "release serve": {"folder": "release"},
+    "cache ls": {},
+    "cache size": {},
+    "cache prune": {},
+    "completion": {"shell": "bash"},
     "demo": {"output_dir": "demo"},
 }
 """Values of the parameters with which each command succeeds. Files are relative to the current folder."""
+
+PYTHON = re.compile(r"\b[a-z_]{4,}\(|\b[a-z_]{3,}=[\w'\"]|\bfrom_\w+")
+"""Code in a message: a call, or an argument."""
 
 MESSAGE = re.compile(
     r"Usage: |Try |Error: |Warning: |Wrote |Stopped\.|No problems|Problems found: |Nothing is |\d[\d,]* "
@@ -72,7 +79,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("inputs")
     make_bucket_tree(folder)
     shutil.rmtree(folder / "cache")
-    write_session(folder / "session.nwb", make_session(seed=1, trials=12))
+    write_session(folder / "session.nwb", make_session(seed=1, trials=30))
     raw = simulate(FIRST_STAGE, minutes=1, seed=1)
     write_raw(folder / "990400001.pkl", raw)
     build_release([raw], folder / "release")
@@ -131,6 +138,9 @@ def describe_problem(result: Result) -> str:
     wrong = [line for line in lines if len(line) > MAX_MESSAGE or not MESSAGE.match(line)]
     if wrong:
         return f"line of {len(wrong[0])} characters: {wrong[0][:200]!r}"
+    spoken = [line for line in lines if PYTHON.search(line)]
+    if spoken:
+        return f"Python on the command line: {spoken[0][:200]!r}"
     if "Cannot write the output" in result.stderr:
         return f"an OSError of the package: {lines[-1]!r}"
     if result.exit_code not in (0, 1, 2) or (result.exit_code and not lines and not result.stdout):

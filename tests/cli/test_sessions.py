@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("public_data")
 
 
 def test_sessions_of_a_mouse_are_listed() -> None:
-    done = run("sessions", "--mouse", "445002")
+    done = run("sessions", "--mouse", "445002", "--columns", "mouse_id,session_type,day,date_of_acquisition")
     assert (done.returncode, done.stderr) == (0, "3 sessions.\n")
     assert [line.split()[0] for line in done.stdout.splitlines()[2:]] == MOUSE_SESSIONS
     assert done.stdout.splitlines()[-1].split()[1:5] == ["445002", "OPHYS_1_images_A", "3", "2019-05-20"]

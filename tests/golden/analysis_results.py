@@ -183,7 +183,11 @@ def lb_licks(data: Recorded) -> pd.DataFrame:
     count = np.zeros(len(times), dtype=int)
     for time, is_free in zip(data.rewards, data.session.rewards["auto_rewarded"], strict=True):
         earlier = np.flatnonzero(times <= time)
-        count[np.argmin(np.abs(times - time)) if is_free else earlier[-1]] += 1
+        # LB raises if no lick precedes an earned reward.
+        if is_free and len(times):
+            count[np.argmin(np.abs(times - time))] += 1
+        elif len(earlier):
+            count[earlier[-1]] += 1
     in_bout = np.bincount(number, count).astype(int)[number]
     return licks.assign(
         pre_ili=np.diff(times, prepend=np.nan),
@@ -483,7 +487,7 @@ def lb_format_session(data: Recorded, shown: np.ndarray) -> pd.DataFrame:
             "included": ~flashes["in_lick_bout"].to_numpy(),
             "task0": change.astype(int),
             "omissions": omitted.astype(int),
-            "omissions1": np.concatenate([[0], omitted[:-1]]).astype(int),
+            "omissions1": np.concatenate([[0], (omitted & shown)[:-1]]).astype(int),
             "timing1D": timing_regressor(timing),
         }
     )

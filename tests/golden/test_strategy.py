@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.golden.recordings import GOLDEN, needs_recordings, recordings
+from tests.golden.recordings import GOLDEN, needs_recordings, recordings, unpacked
 from visbehavior import (
     BadValue,
+    BehaviorSession,
     compute_dropout_scores,
     compute_strategy_regressors,
     cross_validate_strategy,
@@ -73,6 +74,17 @@ def relative_difference(found: Any, recorded: Any) -> float:
 @each_session
 def test_regressors_of_sessions_equal_the_published_ones(path: pathlib.Path) -> None:
     compare_regressors(read(path))
+
+
+@pytest.mark.parametrize("name", ["891635659", "990100001"])
+@pytest.mark.parametrize("version", ["2.16", "2.10"])
+def test_regressors_of_nwb_files_equal_the_published_ones(name: str, version: str, tmp_path: pathlib.Path) -> None:
+    path = unpacked(GOLDEN / "v1.1" / f"behavior_session_{name}.nwb.xz", tmp_path)
+    session = BehaviorSession.from_nwb_path(path, allensdk_version=version)
+    found = compute_strategy_regressors(session.get_flash_table())
+    recorded = read(GOLDEN / "strategy" / f"{name}.psytrack-2.0.2.npz")
+    np.testing.assert_allclose(found.X, recorded["regressors/X"], rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(found.y, recorded["regressors/y"] == 1)
 
 
 @pytest.mark.parametrize("case", edge_cases())

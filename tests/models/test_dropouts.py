@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 
 from tests.models.sessions import make_session
-from visbehavior import BadValue, compute_dropout_scores, compute_weights_by_engagement, fit_strategy
+from visbehavior import (
+    BadValue,
+    compute_dropout_scores,
+    compute_weights_by_engagement,
+    cross_validate_strategy,
+    fit_strategy,
+)
 from visbehavior.models.dropouts import classify_strategy
 
 X, Y = make_session(1, 400)
@@ -21,6 +27,14 @@ def test_scores_compare_the_evidence_of_fits_with_and_without_a_regressor() -> N
         assert row["evidence"] == fit_strategy(X.drop(columns=name), Y).evidence
         assert row["dropout"] == pytest.approx((1 - row["evidence"] / found.evidence) * 100)
     assert found.strategy_index == found.scores["dropout"]["timing1D"] - found.scores["dropout"]["task0"]
+
+
+def test_held_out_scores_compare_log_likelihoods_of_the_same_folds() -> None:
+    x = X[["bias", "task0"]]
+    found = compute_dropout_scores(x, Y, folds=3, seed=4).scores.loc["task0"]
+    whole, without = (cross_validate_strategy(each, Y, folds=3, seed=4).log_likelihood for each in (x, x[["bias"]]))
+    assert found["log_likelihood"] == without
+    assert found["heldout_dropout"] == pytest.approx((1 - without / whole) * 100)
 
 
 def test_mouse_that_follows_changes_is_visual() -> None:

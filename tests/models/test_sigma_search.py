@@ -47,7 +47,9 @@ def test_weights_that_run_away_are_named_in_a_warning() -> None:
     x = np.resize([0.02, -0.02, -0.02, 0.02], 400)[:, None]
     flips = np.resize(np.repeat([1.0, -1.0], 25), 400)
     walk = make_walk(x, (x[:, 0] * flips > 0).astype(np.float64))
-    with pytest.warns(VisBehaviorWarning, match="The weight of 'tiny' runs away: its sigma reached the limit of 64"):
+    with pytest.warns(
+        VisBehaviorWarning, match="The weight of 'tiny' runs away: its sigma is .* more than 16 log-odds"
+    ):
         find_best_sigma(walk, pd.Index(["tiny"]))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 
 import matplotlib.style
 import pytest
@@ -109,3 +110,17 @@ def test_unsupported_extension_writes_nothing(tmp_path: pathlib.Path) -> None:
     with pytest.raises(BadValue, match=r"has the file extension '\.doc'; expected one of .*\.png"):
         save_figure(figure, tmp_path / "a.doc")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_figure_is_of_pyplot_where_pyplot_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, _ = new_figure(4, 2)
+    assert plt.figure(figure.number) is figure  # type: ignore[attr-defined]
+    plt.close("all")
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot")
+    new_figure(4, 2)
+    assert plt.get_fignums() == []

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from tests.models.sessions import make_session
-from visbehavior import BadValue, compute_dropout_scores, fit_strategy, plot_dropouts, plot_strategy
+from visbehavior import (
+    BadValue,
+    compute_dropout_scores,
+    evaluate_states,
+    fit_strategy,
+    plot_dropouts,
+    plot_states,
+    plot_strategy,
+)
 from visbehavior.plots.figure import new_figure
 
 X, Y = make_session(1, 200)
@@ -41,6 +49,17 @@ def test_bars_are_the_losses_without_each_regressor() -> None:
     assert dropouts.strategy in ax.get_title()
 
 
+def test_layers_are_the_probabilities_of_the_states() -> None:
+    states = evaluate_states(X, Y, [0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[1.0, 0, 0, 0], [-2.0, 0, 1, 1]])
+    ax = plot_states(states)
+    first, second = (layer.get_paths()[0].vertices for layer in ax.collections)
+    share = states.smoothed[0].to_numpy()
+    assert first[:, 1].max() == pytest.approx(share.max())
+    assert second[:, 1].min() == pytest.approx(share.min())
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == [f"state 0: {share.mean():.0%}", f"state 1: {1 - share.mean():.0%}"]
+
+
 def test_flashes_with_text_labels_are_numbered() -> None:
     index = [f"f{number}" for number in range(200)]
     ax = plot_strategy(fit_strategy(X.set_axis(index).sort_index(), Y.set_axis(index).sort_index(), sigma=0.05))
@@ -52,5 +71,7 @@ def test_other_objects_raise() -> None:
         plot_strategy(1)
     with pytest.raises(BadValue, match="dropouts is 1"):
         plot_dropouts(1)
+    with pytest.raises(BadValue, match="evaluation is 1"):
+        plot_states(1)
     with pytest.raises(BadValue, match="ax is 1"):
         FIT.plot(1)

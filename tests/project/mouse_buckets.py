@@ -16,7 +16,16 @@ import pandas as pd
 from tests.nwbfiles import write_session
 from tests.project.synthetic_release import BUCKET, PROJECT, Bucket, digest
 from tests.synthetic_session import make_session
-from visbehavior import BehaviorSession, Mouse, build_release, simulate_mouse, write_nwb
+from visbehavior import (
+    BehaviorSession,
+    ImagingParameters,
+    Mouse,
+    build_release,
+    simulate,
+    simulate_imaging,
+    simulate_mouse,
+    write_nwb,
+)
 from visbehavior.cli.demo import SESSION_TYPES
 
 MOUSE = 445002
@@ -75,6 +84,7 @@ TUTORIAL_MOUSE = Mouse(
     seen=("TRAINING_0_gratings_autorewards_15min",),
 )
 TUTORIAL_MINUTES = 12
+TUTORIAL_IMAGING = ImagingParameters(height=256, width=256)
 IMAGING_VALUES = 6_000_000
 """Number of imaging values in a file of the tutorials, enough to make the behavior data a small part of the file."""
 
@@ -122,6 +132,14 @@ def make_tutorial_release(folder: pathlib.Path) -> pathlib.Path:
     """Build a release like that of ``visbehavior demo`` with the same mouse, from its first day on."""
     young = replace(TUTORIAL_MOUSE, seen=())
     build_release(simulate_mouse(young, sessions=SESSION_TYPES, minutes=TUTORIAL_MINUTES, seed=1), folder)
+    return folder
+
+
+def make_tutorial_planes(folder: pathlib.Path) -> pathlib.Path:
+    """Build a release with a simulated imaging plane."""
+    raw = simulate("OPHYS_1_images_A", minutes=TUTORIAL_MINUTES, seed=3)
+    session = BehaviorSession.from_json({"behavior_stimulus_file": raw})
+    build_release([simulate_imaging(session, cells=20, seed=3, parameters=TUTORIAL_IMAGING)], folder)
     return folder
 
 

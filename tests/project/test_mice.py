@@ -8,6 +8,8 @@ import pytest
 from visbehavior import MissingData, NotFound
 from visbehavior import VisualBehaviorOphysProjectCache as Cache
 from visbehavior.project.mice import summarize_mice
+from visbehavior.project.ophys import mark_kind
+from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
 
 
 def test_each_mouse_has_its_days_and_counts(local_cache: Cache) -> None:
@@ -35,13 +37,13 @@ def test_counts_of_stages_sum_to_the_sessions() -> None:
             "sex": ["F", "F", "M", "M", "M"],
         }
     )
-    mice = summarize_mice(sessions)
+    mice = summarize_mice(mark_kind(sessions), BEHAVIOR_SESSION_TABLE)
     stages = [name for name in mice if name.startswith(("TRAINING", "OPHYS"))]
     assert stages[-1] == "OPHYS_1"
     assert mice[stages].sum(axis=1).tolist() == mice["session_count"].tolist() == [2, 3]
     assert mice["sex"].tolist() == ["F", "M"]
     with pytest.raises(MissingData, match="session_type"):
-        summarize_mice(sessions.drop(columns="session_type"))
+        summarize_mice(sessions.drop(columns="session_type"), BEHAVIOR_SESSION_TABLE)
 
 
 def test_performance_table_keeps_day_and_stage(local_cache: Cache) -> None:

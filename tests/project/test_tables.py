@@ -82,7 +82,11 @@ def test_unknown_mouse_is_an_error(local_cache: Cache) -> None:
         (b'a,b\n"1', BadValue, "is not a CSV file"),
         (b"\xff\xfe\x00", BadValue, "is not a CSV file"),
         (b"a,b\n1,2\n", MissingData, "has no column behavior_session_id; it has a, b"),
-        (b"behavior_session_id,age_in_days\n1,old\n", BadValue, "has wrong values in the column age_in_days"),
+        (
+            b"behavior_session_id,age_in_days\n1,old\n",
+            BadValue,
+            "has values in the column age_in_days that are not numbers",
+        ),
         (
             b"behavior_session_id\n7\n1\n7\n",
             BadValue,
@@ -91,22 +95,22 @@ def test_unknown_mouse_is_an_error(local_cache: Cache) -> None:
         (
             b"behavior_session_id,driver_line\n1,[" + b"-" * 50_000 + b"1]\n",
             BadValue,
-            "wrong values in the column driver_line",
+            "values in the column driver_line that are not lists",
         ),
         (
             b"behavior_session_id,driver_line\n1," + b"[" * 90_000 + b"\n",
             BadValue,
-            "wrong values in the column driver_line",
+            "values in the column driver_line that are not lists",
         ),
         (
             b"behavior_session_id,driver_line\n1,[" + b"1+" * 40_000 + b"1]\n",
             BadValue,
-            "wrong values in the column driver_line",
+            "values in the column driver_line that are not lists",
         ),
         (
             b"behavior_session_id,driver_line\n1,__import__('os')\n",
             BadValue,
-            "has wrong values in the column driver_line",
+            "has values in the column driver_line that are not lists",
         ),
         (b"behavior_session_id,driver_line\n1,7\n", BadValue, "driver_line"),
         (b"behavior_session_id,date_of_acquisition\n1,yesterday\n", BadValue, "date_of_acquisition"),

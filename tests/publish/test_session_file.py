@@ -19,7 +19,6 @@ from tests.synthetic_session import make_session
 from visbehavior import (
     BadValue,
     BehaviorSession,
-    UnsupportedFile,
     build_release,
     check_release,
     simulate,
@@ -131,15 +130,6 @@ def test_file_without_a_table_is_an_error(pickles: list[dict[str, Any]], tmp_pat
 def test_other_objects_are_not_sessions(item: Any, tmp_path: pathlib.Path) -> None:
     with pytest.raises(BadValue, match=f"{item} is not a session"):
         build_release([item], tmp_path / "bucket")
-
-
-def test_file_of_an_imaging_plane_is_an_error(tmp_path: pathlib.Path) -> None:
-    nwb = write_session(tmp_path / "s.nwb", make_session(trials=20))
-    with h5py.File(nwb, "r+") as file:
-        file["general/metadata"].attrs["ophys_experiment_id"] = 5
-    with pytest.raises(BadValue, match="is a file of an imaging plane; a release is made of behavior sessions"):
-        build_release([nwb], tmp_path / "bucket")
-    assert issubclass(UnsupportedFile, ValueError)
 
 
 def test_images_of_a_pickle_are_written(tmp_path: pathlib.Path) -> None:

@@ -10,7 +10,7 @@ from visbehavior.schema.session import SERIES_TABLES, SESSION_TABLES
 
 # Names, flags, counts and the like have no unit.
 UNITLESS = {"text", "texts", "bool", "boolean", "uuid", "datetime", "int64", "integer", "days", "number", "float64"}
-WITHOUT_UNIT = {"omitted_flash_fraction"}
+WITHOUT_UNIT = {"omitted_flash_fraction", "contrast", "color"}
 session_tables = pytest.mark.parametrize("table", SESSION_TABLES, ids=lambda table: table.name)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visbehavior.schema.session_type import SessionType, parse_cre_line, parse_indicator, parse_session_type
-from visbehavior.simulation.stages import CURRICULUM, IMAGES
+from visbehavior.simulation.stages import CURRICULUM, IMAGES, NEUROPIXELS_CURRICULUM
 
 # Session type: phase, number, letter of the image set, image set, passive, habituation.
 SESSION_TYPES = {
@@ -33,6 +33,8 @@ SESSION_TYPES = {
     "OPHYS_4_images_H": ("OPHYS", 4, "H", "images_H", False, False),
     "OPHYS_5_images_B_passive": ("OPHYS", 5, "B", "images_B", True, False),
     "OPHYS_6_images_B": ("OPHYS", 6, "B", "images_B", False, False),
+    "HABITUATION_5_images_G_handoff_ready_3uL_reward": ("HABITUATION", 5, "G", "images_G", False, True),
+    "EPHYS_1_images_H_3uL_reward": ("EPHYS", 1, "H", "images_H", False, False),
 }
 ODD_TEXTS = {
     "": ("", None, None, None, False, False),
@@ -58,10 +60,10 @@ def test_session_types_and_other_texts_are_parsed(text: str, parts: tuple[object
     assert parse_session_type(text) == SessionType(text, *parts)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("session_type", [session_type for session_type, _ in CURRICULUM])
+@pytest.mark.parametrize("session_type", [name for name, _ in (*CURRICULUM, *NEUROPIXELS_CURRICULUM)])
 def test_session_types_of_the_simulation_are_parsed(session_type: str) -> None:
     parsed = parse_session_type(session_type)
-    assert parsed.phase in ("TRAINING", "OPHYS")
+    assert parsed.phase in ("TRAINING", "OPHYS", "HABITUATION", "EPHYS")
     assert parsed.number is not None
     assert session_type.startswith(f"{parsed.phase}_{parsed.number}_{parsed.image_set}")
     assert parsed.image_set == "gratings" or parsed.image_set_letter in IMAGES

@@ -9,9 +9,10 @@ from typing import Any, Self
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.experiment import BehaviorOphysExperiment
 from visbehavior.project.cache import VisualBehaviorOphysProjectCache
-from visbehavior.project.manifest import PROJECT, manifest_version
+from visbehavior.project.manifest import manifest_version
+from visbehavior.project.neuropixels_cache import VisualBehaviorNeuropixelsProjectCache
+from visbehavior.project.project_cache import ProjectCache
 from visbehavior.session import BehaviorSession
-from visbehavior.settings import BUCKET
 
 _UNUSED_KEYWORDS = ("add_is_change_to_stimulus_presentations_table",)
 """Keywords of AllenSDK's ``from_nwb`` that change nothing here: presentations always say which of them are changes."""
@@ -57,15 +58,41 @@ def make_experiment_class(convention: str) -> type[BehaviorOphysExperiment]:
     return Experiment
 
 
-def make_cache_class(
+def make_ophys_cache_class(
     convention: str, session_class: type[BehaviorSession], experiment_class: type[BehaviorOphysExperiment]
-) -> type[VisualBehaviorOphysProjectCache]:
+) -> type[ProjectCache]:
     """Return the project cache, which downloads complete files and returns these classes."""
+    base = VisualBehaviorOphysProjectCache
 
-    class Cache(VisualBehaviorOphysProjectCache):
-        __doc__ = VisualBehaviorOphysProjectCache.__doc__
-        _session_class, _experiment_class = session_class, experiment_class
-        BUCKET_NAME, PROJECT_NAME = BUCKET, PROJECT
+    def get_behavior_session(self: Any, behavior_session_id: int | str, download: bool = True) -> BehaviorSession:
+        return base.get_behavior_session(self, behavior_session_id, download)
+
+    def get_behavior_ophys_experiment(
+        self: Any, ophys_experiment_id: int | str, download: bool = True
+    ) -> BehaviorOphysExperiment:
+        return base.get_behavior_ophys_experiment(self, ophys_experiment_id, download)
+
+    return _make_cache_class(
+        base,
+        convention,
+        _session_class=session_class,
+        _experiment_class=experiment_class,
+        get_behavior_session=get_behavior_session,
+        get_behavior_ophys_experiment=get_behavior_ophys_experiment,
+    )
+
+
+def make_neuropixels_cache_class(convention: str, session_class: type[BehaviorSession]) -> type[ProjectCache]:
+    """Return the project cache of Visual Behavior Neuropixels. It streams, because a recording has 2 to 3 GB."""
+    return _make_cache_class(VisualBehaviorNeuropixelsProjectCache, convention, _session_class=session_class)
+
+
+def _make_cache_class(base: type[ProjectCache], convention: str, **attributes: Any) -> type[ProjectCache]:
+    project = base._data_set.project
+
+    class Cache(base):  # type: ignore[misc, valid-type]
+        __doc__ = base.__doc__
+        BUCKET_NAME, PROJECT_NAME = project.bucket, project.name
 
         @classmethod
         def from_s3_cache(
@@ -74,11 +101,11 @@ def make_cache_class(
             bucket_name_override: str | os.PathLike[str] | None = None,
             *,
             bucket_name: str | None = None,
-            project_name: str = PROJECT,
+            project_name: str = project.name,
             **kwargs: Any,
-        ) -> Self:
-            _check_project(project_name)
-            bucket = bucket_name_override or bucket_name or BUCKET
+        ) -> Any:
+            _check_project(project_name, project.name)
+            bucket = bucket_name_override or bucket_name or project.bucket
             return super().from_s3_cache(cache_dir, bucket, **_add_convention(kwargs, convention))
 
         @classmethod
@@ -87,35 +114,29 @@ def make_cache_class(
             cache_dir: str | os.PathLike[str] | None = None,
             use_static_cache: bool = False,
             *,
-            project_name: str = PROJECT,
+            project_name: str = project.name,
             **kwargs: Any,
-        ) -> Self:
-            _check_project(project_name)
+        ) -> Any:
+            _check_project(project_name, project.name)
             return super().from_local_cache(cache_dir, use_static_cache, **_add_convention(kwargs, convention))
 
         def load_manifest(self, manifest_name: str | None = None, *, file_name: str | None = None) -> None:
             super().load_manifest(manifest_name or file_name or "")
-
-        def get_behavior_session(self, behavior_session_id: int | str, download: bool = True) -> BehaviorSession:
-            return super().get_behavior_session(behavior_session_id, download)
-
-        def get_behavior_ophys_experiment(
-            self, ophys_experiment_id: int | str, download: bool = True
-        ) -> BehaviorOphysExperiment:
-            return super().get_behavior_ophys_experiment(ophys_experiment_id, download)
 
         @property
         def fetch_api(self) -> FetchApi:
             """The object that AllenSDK's cache reads through."""
             return FetchApi(self)
 
+    for name, value in attributes.items():
+        setattr(Cache, name, value)
     return Cache
 
 
 class FetchApi:
     """The members of AllenSDK's ``fetch_api`` that public code uses: ``cache``, and the methods of the project cache."""
 
-    def __init__(self, cache: VisualBehaviorOphysProjectCache) -> None:
+    def __init__(self, cache: ProjectCache) -> None:
         self._project_cache = cache
 
     @property
@@ -130,7 +151,7 @@ class FetchApi:
 class CloudCache:
     """The members of AllenSDK's ``fetch_api.cache`` that public code uses: folders, and manifests."""
 
-    def __init__(self, cache: VisualBehaviorOphysProjectCache) -> None:
+    def __init__(self, cache: ProjectCache) -> None:
         self._project_cache = cache
         self._cache_dir = str(cache.cache_dir)
         self._manifest = self
@@ -139,7 +160,7 @@ class CloudCache:
     @property
     def version(self) -> str | None:
         """Version of the current release."""
-        return manifest_version(self._project_cache.current_manifest())
+        return manifest_version(self._project_cache.current_manifest(), self._project_cache._data_set.project)
 
     @property
     def latest_manifest_file(self) -> str:
@@ -166,10 +187,10 @@ def _path_of(nwbfile: Any) -> str:
     return path
 
 
-def _check_project(project_name: Any) -> None:
-    if project_name != PROJECT:
+def _check_project(project_name: Any, expected: str) -> None:
+    if project_name != expected:
         raise BadValue(
-            f"project_name is {brief_repr(project_name)}; expected {PROJECT!r}.",
+            f"project_name is {brief_repr(project_name)}; expected {expected!r}.",
             name="project_name",
             value=project_name,
         )

@@ -29,7 +29,8 @@ def install_as_allensdk(version: str | None = None) -> None:
 
     Imports of AllenSDK's behavior session, imaging plane and project cache then return our classes, with the column names and types
     of that version. ``allensdk.__version__``, ``importlib.metadata`` and ``pkg_resources`` report its version number.
-    Sessions from the cache are downloaded as complete files, with progress bars, as in AllenSDK.
+    Sessions from the cache are downloaded as complete files, with progress bars, as in AllenSDK. Those of Visual Behavior
+    Neuropixels are streamed instead, because their files have up to 3 GB.
 
     AllenSDK need not be installed. An installed AllenSDK is not changed, but cannot be imported in this process.
 

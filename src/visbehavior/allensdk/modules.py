@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from visbehavior.allensdk import helpers
-from visbehavior.allensdk.classes import make_cache_class, make_experiment_class, make_session_class
+from visbehavior.allensdk.classes import (
+    make_experiment_class,
+    make_neuropixels_cache_class,
+    make_ophys_cache_class,
+    make_session_class,
+)
 from visbehavior.image import Image
 
 PACKAGE = "allensdk"
@@ -38,11 +43,7 @@ _HELPERS = {
 }
 """Module: its functions."""
 
-_NEUROPIXELS = "for Visual Behavior Neuropixels use AllenSDK in another environment"
-
 _ADVICE = (
-    ("behavior_project_cache.behavior_neuropixels_project_cache", _NEUROPIXELS),
-    ("VisualBehaviorNeuropixelsProjectCache", _NEUROPIXELS),
     ("behavior_ophys_session", "use allensdk.brain_observatory.behavior.behavior_ophys_experiment"),
     ("BehaviorOphysSession", "use allensdk.brain_observatory.behavior.behavior_ophys_experiment"),
     ("behavior_ophys_analysis", "use visbehavior's plots (plot_timeline)"),
@@ -70,7 +71,7 @@ _ADVICE = (
 """Text in the full name: what to use. The first that fits holds."""
 
 _ELSE = (
-    "it supplies behavior sessions, imaging planes, their project cache, and the functions that notebooks import with them. For "
+    "it supplies behavior sessions, imaging planes, the project caches, and the functions that notebooks import with them. For "
     "the rest use AllenSDK in another environment"
 )
 
@@ -86,7 +87,9 @@ class UpdatedStimulusPresentationTableWarning(UserWarning):
 def module_contents(convention: str) -> dict[str, dict[str, Any]]:
     """Return the names in each module. AllenSDK 2.10 and 2.16 have the same import paths."""
     session, experiment = make_session_class(convention), make_experiment_class(convention)
-    cache_class = make_cache_class(convention, session, experiment)
+    cache_class = make_ophys_cache_class(convention, session, experiment)
+    neuropixels_class = make_neuropixels_cache_class(convention, session)
+    neuropixels = {"VisualBehaviorNeuropixelsProjectCache": neuropixels_class}
     cache = {
         "VisualBehaviorOphysProjectCache": cache_class,
         "UpdatedStimulusPresentationTableWarning": UpdatedStimulusPresentationTableWarning,
@@ -95,6 +98,7 @@ def module_contents(convention: str) -> dict[str, dict[str, Any]]:
         (session, f"{_BEHAVIOR}.behavior_session", "BehaviorSession"),
         (experiment, f"{_BEHAVIOR}.behavior_ophys_experiment", "BehaviorOphysExperiment"),
         (cache_class, _CACHE, "VisualBehaviorOphysProjectCache"),
+        (neuropixels_class, _CACHE, "VisualBehaviorNeuropixelsProjectCache"),
     ):
         renamed.__module__, renamed.__name__, renamed.__qualname__ = module, name, name
     return {
@@ -103,8 +107,9 @@ def module_contents(convention: str) -> dict[str, dict[str, Any]]:
         _BEHAVIOR: {},
         f"{_BEHAVIOR}.behavior_session": {"BehaviorSession": session},
         f"{_BEHAVIOR}.behavior_ophys_experiment": {"BehaviorOphysExperiment": experiment},
-        _CACHE: cache,
+        _CACHE: cache | neuropixels,
         f"{_CACHE}.behavior_project_cache": cache,
+        f"{_CACHE}.behavior_neuropixels_project_cache": neuropixels,
         f"{_CACHE}.utils": {"BehaviorCloudCacheVersionException": BehaviorCloudCacheVersionException},
         f"{_BEHAVIOR}.image_api": {"Image": Image},
         **{

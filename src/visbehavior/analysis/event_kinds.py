@@ -52,7 +52,7 @@ def select_events(
     MissingData
         If a table or column is missing.
     """
-    check_choice("events", kind, EVENT_KINDS)
+    check_choice("kind", kind, EVENT_KINDS)
     if kind in _EVENTS_OF_TABLE:
         name, select = _EVENTS_OF_TABLE[kind]
         table = {"licks": licks, "rewards": rewards}[name]

@@ -19,6 +19,9 @@ from visbehavior.schema.session import OMITTED, STIMULUS_PRESENTATIONS
 
 Columns = dict[str, NDArray[Any]]
 
+_REPLAYED = {"trials_id", "is_sham_change"}
+"""Computed columns that the passive replay of a block takes from the block."""
+
 
 def join_groups(groups: Sequence[Columns]) -> Columns:
     """Concatenate groups of presentations and sort them by start time.
@@ -51,7 +54,8 @@ def add_computed_columns(
     """Compute the columns that AllenSDK computes on reading, and those that the file lacks.
 
     ``is_change`` and ``flashes_since_change`` are always computed; ``trials_id``, ``active`` and ``is_sham_change`` only if
-    they are absent. A column is not computed if one that it depends on is absent.
+    they are absent. A column is not computed if one that it depends on is absent. A passive block with the images of an
+    active one, in the same order, takes over the computed ``trials_id`` and ``is_sham_change`` of that block.
 
     Parameters
     ----------
@@ -75,10 +79,14 @@ def add_computed_columns(
     absent = {name for name in ("trials_id", "active", "is_sham_change") if name not in columns and needed(name)}
     if "stimulus_block" not in columns:
         absent.discard("is_sham_change")
+    elif absent & _REPLAYED:
+        # Replays are recognized by the active blocks.
+        absent |= {"active"} - columns.keys()
     if "is_sham_change" in absent and "trials_id" not in columns:
         absent.add("trials_id")
     if absent:
         _add_columns_of_trials(columns, absent, is_named, read_trials())
+        _copy_to_replays(columns, absent & _REPLAYED, is_named)
 
 
 def _add_columns_of_trials(
@@ -95,6 +103,24 @@ def _add_columns_of_trials(
     has_inputs = {"start_frame", "trials_id"} <= columns.keys() and {"catch", "change_frame"} <= trials.keys()
     if "is_sham_change" in absent and has_inputs:
         columns["is_sham_change"] = _is_sham_change(columns, is_named, trials)
+
+
+def _copy_to_replays(columns: Columns, names: set[str], is_named: NDArray[np.bool_]) -> None:
+    """Copy columns of each active block to the passive blocks with the same images in the same order.
+
+    Recordings of Visual Behavior Neuropixels show the images of the task again at the end.
+    """
+    names = names & columns.keys()
+    if not names or not {"stimulus_block", "active"} <= columns.keys():
+        return
+    block, active, image_name = (columns[name] for name in ("stimulus_block", "active", "image_name"))
+    passive = [np.flatnonzero(block == number) for number in np.unique(block[is_named & ~active])]
+    for number in np.unique(block[active]):
+        rows = np.flatnonzero(block == number)
+        for replay in passive:
+            if np.array_equal(image_name[rows], image_name[replay]):
+                for name in names:
+                    columns[name][replay] = columns[name][rows]
 
 
 def to_nullable(columns: Columns) -> dict[str, Any]:

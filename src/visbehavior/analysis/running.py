@@ -23,7 +23,8 @@ def correct_polarity(columns: dict[str, Any]) -> dict[str, Any]:
         ``speed`` (cm/s) and other columns of a running table. NaN is ignored in the mean.
     """
     speed = columns["speed"]
-    return columns | {"speed": -speed} if len(speed) and _mean(speed) < MIN_MEAN_SPEED else columns
+    # A product, because a negation would also change the sign bit of NaN, which AllenSDK does not.
+    return columns | {"speed": speed * -1.0} if len(speed) and _mean(speed) < MIN_MEAN_SPEED else columns
 
 
 def _mean(speed: NDArray[np.float64]) -> float:

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from visbehavior.cli.common import PATH, F
-from visbehavior.settings import BUCKET, CACHE_DIR_VARIABLE, DEFAULT_ALLENSDK_VERSION
+from visbehavior.settings import BUCKET, CACHE_DIR_VARIABLE, DEFAULT_ALLENSDK_VERSION, NEUROPIXELS_BUCKET
 
 if TYPE_CHECKING:
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache
+    from visbehavior.project.data_set import DataSet
+    from visbehavior.project.project_cache import ProjectCache
+
+OPHYS, NEUROPIXELS = "ophys", "neuropixels"
+BUCKETS = {OPHYS: BUCKET, NEUROPIXELS: NEUROPIXELS_BUCKET}
+"""Public bucket of each project."""
 
 _OPTIONS = (
+    click.option(
+        "--project",
+        type=click.Choice(list(BUCKETS)),
+        default=OPHYS,
+        show_default=True,
+        help="Data set: with imaging, or with Neuropixels recordings.",
+    ),
     click.option(
         "--cache-dir",
         metavar="FOLDER",
@@ -24,9 +38,7 @@ _OPTIONS = (
     click.option(
         "--bucket",
         metavar="BUCKET",
-        default=BUCKET,
-        show_default=True,
-        help="Bucket name, or the URL or folder of a mirror.",
+        help="Bucket name, or the URL or folder of a mirror.  [default: the project's public bucket]",
     ),
     click.option("--endpoint", metavar="URL", help="S3 server.  [default: $AWS_ENDPOINT_URL, or Amazon's]"),
     click.option(
@@ -40,23 +52,61 @@ _OPTIONS = (
 class CacheOptions:
     """The cache that the options select, opened on first use."""
 
-    def __init__(self, cache_dir: Path | None, bucket: str, endpoint: str | None, data_version: str | None) -> None:
+    def __init__(
+        self, project: str, cache_dir: Path | None, bucket: str | None, endpoint: str | None, data_version: str | None
+    ) -> None:
+        self.project = project
         self._cache_dir, self._bucket, self._endpoint, self._version = cache_dir, bucket, endpoint, data_version
-        self._caches: dict[str, VisualBehaviorOphysProjectCache] = {}
+        self._caches: dict[str, ProjectCache] = {}
 
-    def open(self, allensdk_version: str = DEFAULT_ALLENSDK_VERSION) -> VisualBehaviorOphysProjectCache:
+    @property
+    def data_set(self) -> DataSet:
+        """The data set of the project."""
+        from visbehavior.project import neuropixels, ophys
+
+        return {OPHYS: ophys.DATA_SET, NEUROPIXELS: neuropixels.DATA_SET}[self.project]
+
+    def open(self, allensdk_version: str = DEFAULT_ALLENSDK_VERSION) -> ProjectCache:
         """Return the cache, opened once for each version of AllenSDK's column names."""
-        from visbehavior.project.cache import VisualBehaviorOphysProjectCache
-
         if allensdk_version not in self._caches:
-            self._caches[allensdk_version] = VisualBehaviorOphysProjectCache.from_s3_cache(
+            _check_not_a_folder(self._bucket)
+            self._caches[allensdk_version] = cache_class(self.project).from_s3_cache(
                 self._cache_dir,
-                self._bucket,
+                self._bucket or BUCKETS[self.project],
                 allensdk_version=allensdk_version,
                 version=self._version,
                 endpoint=self._endpoint,
             )
         return self._caches[allensdk_version]
+
+    def open_ophys(self, allensdk_version: str = DEFAULT_ALLENSDK_VERSION) -> VisualBehaviorOphysProjectCache:
+        """Return the cache, which must be of the data set with imaging planes."""
+        from visbehavior.project.cache import VisualBehaviorOphysProjectCache
+
+        opened = self.open(allensdk_version)
+        if not isinstance(opened, VisualBehaviorOphysProjectCache):
+            raise click.UsageError(f"There are imaging planes only with --project {OPHYS}.")
+        return opened
+
+
+def _check_not_a_folder(bucket: str | None) -> None:
+    """Report the name of a folder without a slash, which would be looked up as a bucket of Amazon."""
+    if bucket and not set(bucket) & set("/\\:") and os.path.isdir(bucket):
+        raise click.UsageError(
+            f"--bucket {bucket} names a bucket, and there is a folder of this name. Did you mean ./{bucket}?"
+        )
+
+
+def cache_class(project: str) -> type[ProjectCache]:
+    """Return the class that opens a data set."""
+    # Imported here, because commands that open files need no cache.
+    if project == NEUROPIXELS:
+        from visbehavior.project.neuropixels_cache import VisualBehaviorNeuropixelsProjectCache
+
+        return VisualBehaviorNeuropixelsProjectCache
+    from visbehavior.project.cache import VisualBehaviorOphysProjectCache
+
+    return VisualBehaviorOphysProjectCache
 
 
 def cache_options(function: F) -> F:
@@ -64,9 +114,15 @@ def cache_options(function: F) -> F:
 
     @functools.wraps(function)
     def command(
-        *args: Any, cache_dir: Path | None, bucket: str, endpoint: str | None, data_version: str | None, **kwargs: Any
+        *args: Any,
+        project: str,
+        cache_dir: Path | None,
+        bucket: str | None,
+        endpoint: str | None,
+        data_version: str | None,
+        **kwargs: Any,
     ) -> Any:
-        return function(*args, cache=CacheOptions(cache_dir, bucket, endpoint, data_version), **kwargs)
+        return function(*args, cache=CacheOptions(project, cache_dir, bucket, endpoint, data_version), **kwargs)
 
     for option in reversed(_OPTIONS):
         command = option(command)

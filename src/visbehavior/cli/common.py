@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
-import io
-import json
 import os
-import shutil
 import signal
 import sys
 import traceback
@@ -19,15 +16,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from visbehavior.cli.option_words import in_option_words
 from visbehavior.errors import BadValue, UnknownVersion, VisBehaviorError, one_line
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-FORMATS = ("table", "csv", "json")
 
 
 class Group(click.Group):
@@ -117,8 +113,8 @@ def _exit_interrupted() -> NoReturn:
 
 
 def print_message(text: str) -> None:
-    """Print a message to stderr, in one line."""
-    click.echo(one_line(text), err=True)
+    """Print a message to stderr, in one line, in the words of the command line."""
+    click.echo(one_line(in_option_words(text)), err=True)
 
 
 def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -141,14 +137,6 @@ version_option = click.option(
     callback=_parse_version,
     show_default=True,
     help="Use the column names of AllenSDK 2.16 or of 2.10 (2021).",
-)
-format_option = click.option(
-    "--format",
-    "table_format",
-    type=click.Choice(FORMATS),
-    default="table",
-    show_default=True,
-    help="Output format.",
 )
 jobs_option = click.option(
     "--jobs", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="Number of processes."
@@ -176,19 +164,3 @@ def is_missing(value: Any) -> bool:
     import pandas as pd
 
     return pd.api.types.is_scalar(value) and bool(pd.isna(value))
-
-
-def write_table(table: pd.DataFrame, table_format: str) -> None:
-    """Write a table to stdout: rounded as text, or with all digits as CSV or JSON."""
-    if table_format == "json":
-        records = table.reset_index().to_dict("records")
-        rows = [{name: None if is_missing(value) else value for name, value in record.items()} for record in records]
-        click.echo(json.dumps(rows, indent=1, default=str))
-    elif table_format == "csv":
-        text = io.StringIO()
-        table.to_csv(text, lineterminator="\n")
-        click.echo(text.getvalue(), nl=False)
-    else:
-        # A terminal wraps wide tables by columns. In a pipe each row is one line.
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        click.echo(table.to_string(line_width=width, float_format="{:.3f}".format, show_dimensions=False))

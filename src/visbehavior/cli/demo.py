@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from visbehavior.cli.common import PATH, report_errors, write_table
+from visbehavior.cli.cache_options import BUCKETS, NEUROPIXELS, OPHYS, cache_class
+from visbehavior.cli.common import PATH, report_errors
 from visbehavior.cli.plot import save_timeline
 from visbehavior.cli.plot_performance import save_max_dprime
 from visbehavior.cli.simulate import plan_mice
+from visbehavior.cli.table_output import write_table
+from visbehavior.extras import import_extra
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from visbehavior.project.cache import VisualBehaviorOphysProjectCache
+    from visbehavior.project.project_cache import ProjectCache
 
 MICE, MINUTES, SEED = 3, 6, 13
 SESSION_TYPES = (
@@ -33,14 +39,18 @@ SESSION_TYPES = (
     "OPHYS_4_images_B",
     "OPHYS_6_images_B",
 )
-SESSION_COLUMNS = [
-    "mouse_id",
-    "session_type",
-    "experience_level",
-    "trial_count",
-    "hit_trial_count",
-    "date_of_acquisition",
-]
+NEUROPIXELS_SESSION_TYPES = (
+    "TRAINING_0_gratings_autorewards_15min_0uL_reward",
+    "TRAINING_1_gratings_10uL_reward",
+    "TRAINING_1_gratings_10uL_reward",
+    "TRAINING_2_gratings_flashed_10uL_reward",
+    "TRAINING_3_images_G_10uL_reward",
+    "TRAINING_4_images_G_training_7uL_reward",
+    "TRAINING_5_images_G_handoff_ready_5uL_reward",
+    "HABITUATION_5_images_G_handoff_ready_5uL_reward",
+    "EPHYS_1_images_G_5uL_reward",
+    "EPHYS_1_images_H_5uL_reward",
+)
 METRIC_COLUMNS = [
     "session_type",
     "trial_count",
@@ -58,11 +68,11 @@ Look at {folder}/timeline.png and {folder}/mouse.png.
 
 To continue with the simulated mice:
 
-    visbehavior sessions --bucket {folder}/bucket
-    visbehavior performance --mouse {mouse} --bucket {folder}/bucket
-    visbehavior show {folder}/bucket/visual-behavior-ophys/behavior_sessions/behavior_session_{session}.nwb
+    {command} sessions --bucket {folder}/bucket
+    {command} performance --mouse {mouse} --bucket {folder}/bucket
+    {command} show {folder}/bucket/visual-behavior-ophys/behavior_sessions/behavior_session_{session}.nwb
 
-In Python:
+In Python ({python}):
 
     import visbehavior
     cache = visbehavior.VisualBehaviorOphysProjectCache.from_local_cache("{folder}/bucket", use_static_cache=True)
@@ -71,11 +81,51 @@ In Python:
 
 With the public data (this downloads about 27 MB of 9 GB):
 
-    visbehavior sessions --mouse 445002
-    visbehavior performance --mouse 445002
-    visbehavior plot-performance --mouse 445002
-    visbehavior plot 845572044 --start 775 --stop 800
+    {command} sessions --mouse 445002
+    {command} performance --mouse 445002
+    {command} plot-performance --mouse 445002
+    {command} plot 845572044 --start 775 --stop 800
 """
+
+NEUROPIXELS_NEXT_STEPS = """
+Look at {folder}/timeline.png and {folder}/mouse.png.
+
+To continue with the simulated mice:
+
+    {command} sessions --project neuropixels --bucket {folder}/bucket
+    {command} performance --mouse {mouse} --project neuropixels --bucket {folder}/bucket
+    {command} show {session} --project neuropixels --bucket {folder}/bucket
+
+In Python ({python}):
+
+    import visbehavior
+    cache = visbehavior.VisualBehaviorNeuropixelsProjectCache.from_local_cache("{folder}/bucket", use_static_cache=True)
+    session = cache.get_behavior_session({session})
+    session.stimulus_presentations.groupby("stimulus_block")["stimulus_name"].first()
+"""
+
+
+@dataclass(frozen=True)
+class _Demo:
+    """The demo of a data set: the sessions of each mouse, the columns of the table that are shown, and the text at the end."""
+
+    session_types: tuple[str, ...]
+    columns: list[str]
+    next_steps: str
+
+
+_DEMOS = {
+    OPHYS: _Demo(
+        SESSION_TYPES,
+        ["mouse_id", "session_type", "experience_level", "trial_count", "hit_trial_count", "date_of_acquisition"],
+        NEXT_STEPS,
+    ),
+    NEUROPIXELS: _Demo(
+        NEUROPIXELS_SESSION_TYPES,
+        ["mouse_id", "session_type", "image_set", "ecephys_session_id", "date_of_acquisition"],
+        NEUROPIXELS_NEXT_STEPS,
+    ),
+}
 
 
 @click.command()
@@ -88,8 +138,15 @@ With the public data (this downloads about 27 MB of 9 GB):
     show_default=True,
     help="Folder for the data and the figures.",
 )
+@click.option(
+    "--project",
+    type=click.Choice(list(BUCKETS)),
+    default=OPHYS,
+    show_default=True,
+    help="Data set whose sessions are simulated.",
+)
 @report_errors
-def demo(output_dir: Path) -> None:
+def demo(output_dir: Path, project: str) -> None:
     """Try visbehavior on simulated mice, without a network.
 
     Simulates three mice, builds a release from their sessions, opens it like the public bucket, computes performance
@@ -99,50 +156,63 @@ def demo(output_dir: Path) -> None:
     Example:
       visbehavior demo -o demo
     """
-    from visbehavior.project.cache import VisualBehaviorOphysProjectCache
+    for library in ("pynwb", "matplotlib", "scipy", "PIL"):
+        import_extra(library)
     from visbehavior.publish.serve import serve_bucket
 
-    _print_step(f"Simulate {MICE} mice with {len(SESSION_TYPES)} sessions each, and build a release")
-    bucket = _make_bucket(output_dir)
-    with serve_bucket(bucket) as endpoint:
+    plan = _DEMOS[project]
+    _print_step(f"Simulate {MICE} mice with {len(plan.session_types)} sessions each, and build a release")
+    bucket = _make_bucket(output_dir, project)
+    with serve_bucket(bucket, bucket=BUCKETS[project]) as endpoint:
         _print_step("Open the release and list its sessions")
-        cache = VisualBehaviorOphysProjectCache.from_s3_cache(output_dir / "cache", endpoint=endpoint)
-        mouse = _list_sessions(cache)
+        cache = cache_class(project).from_s3_cache(output_dir / "cache", BUCKETS[project], endpoint=endpoint)
+        mouse = _list_sessions(cache, plan)
         mouse_id, session_id = mouse["mouse_id"].iloc[0], mouse.index[-1]
         _print_step(f"Compute the performance of mouse {mouse_id}")
         table = _compute_performance(cache, mouse, bucket)
         _print_step("Plot the timeline of the last session, and the maximum d' of each session")
         _save_figures(cache, table, output_dir)
-    click.echo(NEXT_STEPS.format(folder=output_dir, mouse=mouse_id, session=session_id), nl=False)
+    names = {"command": _command(), "python": sys.executable, "folder": output_dir}
+    click.echo(plan.next_steps.format(**names, mouse=mouse_id, session=session_id), nl=False)
+
+
+def _command() -> str:
+    """Return the command as it works in this shell: its name, or its path if another environment or none is active."""
+    command = Path(sys.executable).with_name("visbehavior" + Path(sys.executable).suffix)
+    found = shutil.which("visbehavior")
+    is_active = found is not None and command.exists() and Path(found).samefile(command)
+    return "visbehavior" if is_active or not command.exists() else str(command)
 
 
 def _print_step(text: str) -> None:
     click.echo(f"\n== {text}")
 
 
-def _make_bucket(folder: Path) -> Path:
+def _make_bucket(folder: Path, project: str) -> Path:
     """Simulate and build the release, unless an earlier run did."""
-    from visbehavior.project.manifest import PROJECT, published_manifests
+    from visbehavior.project.manifest import published_manifests
     from visbehavior.publish.build import build_release
+    from visbehavior.publish.layouts import find_layout
 
-    bucket = folder / "bucket"
-    if published_manifests(bucket / PROJECT):
+    bucket, published = folder / "bucket", find_layout(project).project
+    if published_manifests(bucket / published.name, published):
         click.echo(f"The release exists already: {bucket}")
         return bucket
-    sessions = [session for mouse in plan_mice(SESSION_TYPES, MICE, MINUTES, SEED) for session in mouse]
-    click.echo(build_release(sessions, bucket, jobs=min(os.cpu_count() or 1, 4), progress=True))
+    mice = plan_mice(_DEMOS[project].session_types, MICE, MINUTES, SEED)
+    sessions = [session for mouse in mice for session in mouse]
+    click.echo(build_release(sessions, bucket, jobs=min(os.cpu_count() or 1, 4), progress=True, project=project))
     return bucket
 
 
-def _list_sessions(cache: VisualBehaviorOphysProjectCache) -> pd.DataFrame:
+def _list_sessions(cache: ProjectCache, plan: _Demo) -> pd.DataFrame:
     """Print the first sessions of the release, and return those of the first mouse."""
     sessions = cache.get_behavior_session_table()
-    write_table(sessions[SESSION_COLUMNS].head(len(SESSION_TYPES) + 2), "table")
+    write_table(sessions[plan.columns].head(len(plan.session_types) + 2), "table")
     click.echo(f"... {len(sessions)} sessions of {sessions['mouse_id'].nunique()} mice")
     return cache.get_mouse(sessions["mouse_id"].iloc[0])
 
 
-def _compute_performance(cache: VisualBehaviorOphysProjectCache, mouse: pd.DataFrame, bucket: Path) -> pd.DataFrame:
+def _compute_performance(cache: ProjectCache, mouse: pd.DataFrame, bucket: Path) -> pd.DataFrame:
     """Compute and print the performance of a mouse, and how much of the bucket was downloaded."""
     table = cache.get_performance_table(mouse.index)
     write_table(table[METRIC_COLUMNS], "table")
@@ -151,10 +221,13 @@ def _compute_performance(cache: VisualBehaviorOphysProjectCache, mouse: pd.DataF
     return table
 
 
-def _save_figures(cache: VisualBehaviorOphysProjectCache, table: pd.DataFrame, folder: Path) -> None:
+def _save_figures(cache: ProjectCache, table: pd.DataFrame, folder: Path) -> None:
+    from visbehavior.analysis.performance import get_change_time
+
     session = cache.get_behavior_session(table.index[-1])
-    hits = session.trials.loc[session.trials["hit"], "change_time"]
-    start = max(float(hits.iloc[len(hits) // 2]) - TIME_BEFORE_HIT, 0.0) if len(hits) else 0.0
+    trials = session.trials
+    hits = get_change_time(trials)[trials["hit"]]
+    start = max(float(hits[len(hits) // 2]) - TIME_BEFORE_HIT, 0.0) if len(hits) else 0.0
     save_timeline(session, start, start + TIMELINE_DURATION, folder / "timeline.png")
     save_max_dprime(table, folder / "mouse.png")
 

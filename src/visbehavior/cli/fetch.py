@@ -6,16 +6,16 @@ import sys
 
 import click
 
-from visbehavior.cli.arguments import list_sessions, mouse_option
 from visbehavior.cli.cache_options import CacheOptions, cache_options
 from visbehavior.cli.common import print_message, report_errors
+from visbehavior.cli.selection import Selection, list_sessions, selection_options
 from visbehavior.errors import VisBehaviorError
 from visbehavior.store.download import JOBS
 
 
 @click.command()
 @click.argument("ids", metavar="[ID]...", nargs=-1)
-@mouse_option
+@selection_options(with_all=False)
 @click.option(
     "--plane",
     "planes",
@@ -33,7 +33,7 @@ from visbehavior.store.download import JOBS
 )
 @cache_options
 @report_errors
-def fetch(ids: tuple[str, ...], mouse: str | None, planes: tuple[str, ...], jobs: int, cache: CacheOptions) -> None:
+def fetch(ids: tuple[str, ...], selection: Selection, planes: tuple[str, ...], jobs: int, cache: CacheOptions) -> None:
     """Download session files to the cache.
 
     Downloads complete files, verifies their checksums and prints their paths. Cached files are not downloaded again,
@@ -45,9 +45,13 @@ def fetch(ids: tuple[str, ...], mouse: str | None, planes: tuple[str, ...], jobs
       visbehavior fetch 891635659
       visbehavior fetch --mouse 445002 --jobs 16
     """
-    sessions = list_sessions(ids, mouse, cache) if ids or mouse or not planes else []
+    sessions = list_sessions(ids, selection, cache) if ids or not selection.is_empty or not planes else []
     failures: dict[str, VisBehaviorError] = {}
-    for path in cache.open().download(sessions, planes, jobs=jobs, failures=failures):
+    if planes:
+        paths = cache.open_ophys().download(sessions, planes, jobs=jobs, failures=failures)
+    else:
+        paths = cache.open().download(sessions, jobs=jobs, failures=failures)
+    for path in paths:
         click.echo(path)
     for error in failures.values():
         print_message(f"Error: {error}")

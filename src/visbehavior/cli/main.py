@@ -8,7 +8,9 @@ import sys
 import click
 
 from visbehavior._version import __version__
+from visbehavior.cli.cache import cache
 from visbehavior.cli.common import Group
+from visbehavior.cli.completion import completion
 from visbehavior.cli.convert import convert
 from visbehavior.cli.demo import demo
 from visbehavior.cli.fetch import fetch
@@ -53,11 +55,13 @@ COMMANDS = (
     fetch,
     verify,
     versions,
+    cache,
     convert,
     simulate,
     strategy,
     release,
     demo,
+    completion,
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visbehavior.cli.arguments import is_session_id, list_sessions, mouse_option, sessions_argument
+from visbehavior.cli.arguments import is_session_id, sessions_argument
 from visbehavior.cli.cache_options import CacheOptions, cache_options
-from visbehavior.cli.common import NUMBER, format_option, print_message, report_errors, version_option, write_table
+from visbehavior.cli.common import NUMBER, print_message, report_errors, version_option
+from visbehavior.cli.selection import Selection, list_sessions, selection_options
+from visbehavior.cli.table_output import columns_option, format_option, write_table
 from visbehavior.errors import VisBehaviorError
 from visbehavior.settings import ENGAGED_REWARD_RATE
 
@@ -21,12 +23,27 @@ if TYPE_CHECKING:
 # Starting another process takes about as long as reading this many files.
 FILES_PER_PROCESS = 30
 FIRST_METRIC = "trial_count"
+DISPLAYED_COLUMNS = (
+    "session_type",
+    "dprime",
+    "hit_rate",
+    "false_alarm_rate",
+    "trial_count",
+    "max_dprime",
+    "engaged_trial_count",
+    "mean_hit_rate",
+    "mean_false_alarm_rate",
+    "mouse_id",
+    "total_reward_volume",
+)
+"""Columns of the table, the most important first; those that do not fit on the screen are left out."""
 
 
 @click.command()
 @sessions_argument
-@mouse_option
+@selection_options()
 @format_option
+@columns_option
 @click.option(
     "--engaged-threshold",
     metavar="RATE",
@@ -47,8 +64,9 @@ FIRST_METRIC = "trial_count"
 @report_errors
 def performance(
     sessions: tuple[str, ...],
-    mouse: str | None,
+    selection: Selection,
     table_format: str,
+    columns: str | None,
     engaged_threshold: float,
     jobs: int | None,
     allensdk_version: str,
@@ -56,7 +74,8 @@ def performance(
 ) -> None:
     """Compute performance metrics, one row per session.
 
-    mean_hit_rate and mean_false_alarm_rate are means of AllenSDK's rolling rates, not hits / go trials.
+    hit_rate, false_alarm_rate and dprime are those of all trials; mean_hit_rate, mean_false_alarm_rate and max_dprime are
+    AllenSDK's, of rolling rates.
 
     Sessions that cannot be read are reported and skipped, and the exit status is 1.
 
@@ -64,12 +83,13 @@ def performance(
     Examples:
       visbehavior performance --mouse 445002
       visbehavior performance 891635659
+      visbehavior performance --cre Vip --session-type OPHYS_1 --columns hit_rate,dprime
       visbehavior performance *.nwb --format csv > performance.csv
     """
-    arguments = list_sessions(sessions, mouse, cache)
+    arguments = list_sessions(sessions, selection, cache)
     table, has_errors = compute_performance(arguments, cache, allensdk_version, engaged_threshold, jobs)
     if len(table):
-        write_table(table, table_format)
+        write_table(table, table_format, columns, DISPLAYED_COLUMNS)
     if has_errors:
         sys.exit(1)
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visbehavior.cli.arguments import list_sessions, mouse_option, sessions_argument
+from visbehavior.cli.arguments import sessions_argument
 from visbehavior.cli.cache_options import CacheOptions, cache_options
 from visbehavior.cli.common import output_option, print_message, report_errors, version_option
 from visbehavior.cli.performance import compute_performance
+from visbehavior.cli.selection import Selection, list_sessions, selection_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 
 @click.command("plot-performance")
 @sessions_argument
-@mouse_option
+@selection_options(with_all=False)
 @output_option("mouse_<id>_max_dprime.png")
 @version_option
 @cache_options
 @report_errors
 def plot_performance(
-    sessions: tuple[str, ...], mouse: str | None, output: Path | None, allensdk_version: str, cache: CacheOptions
+    sessions: tuple[str, ...], selection: Selection, output: Path | None, allensdk_version: str, cache: CacheOptions
 ) -> None:
     """Plot the maximum d' of each session of a mouse.
 
@@ -37,7 +38,7 @@ def plot_performance(
       visbehavior plot-performance --mouse 445002
       visbehavior plot-performance behavior_session_*.nwb -o mouse.png
     """
-    table, has_errors = compute_performance(list_sessions(sessions, mouse, cache), cache, allensdk_version)
+    table, has_errors = compute_performance(list_sessions(sessions, selection, cache), cache, allensdk_version)
     if len(table):
         save_max_dprime(table, output)
     if has_errors:

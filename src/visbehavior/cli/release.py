@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from visbehavior.cli.cache_options import BUCKETS, OPHYS
 from visbehavior.cli.common import PATH, jobs_option, output_dir_option, print_message, report_errors
 from visbehavior.settings import BUCKET
 
@@ -34,10 +35,24 @@ def release() -> None:
     metavar="VERSION",
     help="Version of the release, for example 1.2.0.  [default: the next version]",
 )
-@click.option("--bucket", metavar="NAME", default=BUCKET, show_default=True, help="Bucket name in the manifest.")
+@click.option("--bucket", metavar="NAME", help="Bucket name in the manifest.  [default: the project's public bucket]")
+@click.option(
+    "--project",
+    type=click.Choice(list(BUCKETS)),
+    default=OPHYS,
+    show_default=True,
+    help="Layout of the release. With neuropixels, EPHYS sessions become recordings.",
+)
 @jobs_option
 @report_errors
-def build(sessions: tuple[str, ...], output_dir: Path, data_version: str | None, bucket: str, jobs: int) -> None:
+def build(
+    sessions: tuple[str, ...],
+    output_dir: Path,
+    data_version: str | None,
+    bucket: str | None,
+    project: str,
+    jobs: int,
+) -> None:
     """Build a release from session files.
 
     FILE is an NWB file, a stimulus pickle, or a .json file with metadata of a session. Give the files of all sessions
@@ -55,7 +70,10 @@ def build(sessions: tuple[str, ...], output_dir: Path, data_version: str | None,
     from visbehavior.publish.build import build_release
 
     paths = list(dict.fromkeys(sessions))
-    click.echo(build_release(paths, output_dir, version=data_version, bucket=bucket, jobs=jobs, progress=True))
+    manifest = build_release(
+        paths, output_dir, version=data_version, bucket=bucket, jobs=jobs, progress=True, project=project
+    )
+    click.echo(manifest)
 
 
 @release.command()

@@ -9,9 +9,11 @@ from typing import Any
 
 import click
 
-from visbehavior.cli.arguments import list_sessions, mouse_option, open_session, sessions_argument
+from visbehavior.cli.arguments import open_session, sessions_argument
 from visbehavior.cli.cache_options import CacheOptions, cache_options
-from visbehavior.cli.common import PATH, format_option, is_missing, print_message, report_errors, write_table
+from visbehavior.cli.common import PATH, is_missing, print_message, report_errors
+from visbehavior.cli.selection import Selection, list_sessions, selection_options
+from visbehavior.cli.table_output import format_option, write_table
 from visbehavior.errors import BadValue, CannotWrite, VisBehaviorError
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION
 
@@ -23,8 +25,7 @@ _DESCRIPTION = ("mouse_id", "session_type")
 
 @click.command()
 @sessions_argument
-@mouse_option
-@click.option("--all", "select_all", is_flag=True, help="Select all sessions of the release.")
+@selection_options()
 @format_option
 @click.option(
     "-o",
@@ -37,8 +38,7 @@ _DESCRIPTION = ("mouse_id", "session_type")
 @report_errors
 def strategy(
     sessions: tuple[str, ...],
-    mouse: str | None,
-    select_all: bool,
+    selection: Selection,
     table_format: str,
     output: Path | None,
     cache: CacheOptions,
@@ -56,7 +56,7 @@ def strategy(
       visbehavior strategy --mouse 445002 --format csv > strategy.csv
       visbehavior strategy --all -o strategy.jsonl
     """
-    arguments = _list_all(cache) if select_all else list_sessions(sessions, mouse, cache)
+    arguments = list_sessions(sessions, selection, cache)
     known = {} if output is None else _read_records(output)
     records = [_record(argument, known, output, cache) for argument in dict.fromkeys(arguments)]
     errors = [str(record["error"]) for record in records if "error" in record]
@@ -70,16 +70,18 @@ def strategy(
         sys.exit(1)
 
 
-def _list_all(cache: CacheOptions) -> list[str]:
-    ids: list[str] = cache.open().get_behavior_session_table().index.astype(str).tolist()
-    return ids
-
-
 def _record(argument: str, known: dict[str, Any], output: Path | None, cache: CacheOptions) -> dict[str, Any]:
     """Return the record of a session: a known one, or a new one, which is appended to the output."""
     if argument in known:
         return dict(known[argument])
-    record = {ARGUMENT: argument, **_fit(argument, cache)}
+    record: dict[str, Any] = {ARGUMENT: argument}
+    try:
+        record |= _fit(argument, cache)
+    except BadValue as error:
+        record["error"] = f"{argument}: {error}"
+    except VisBehaviorError as error:
+        # Not recorded, because it may succeed next time: a missing file, or no network.
+        return record | {"error": f"{argument}: {error}"}
     if output is not None:
         _append(output, record)
     return record
@@ -88,16 +90,9 @@ def _record(argument: str, known: dict[str, Any], output: Path | None, cache: Ca
 def _fit(argument: str, cache: CacheOptions) -> dict[str, Any]:
     from visbehavior.models.strategy_record import compute_strategy_record
 
-    try:
-        session = open_session(argument, cache, DEFAULT_ALLENSDK_VERSION)
-        described = {name: session.metadata[name] for name in _DESCRIPTION}
-        return {
-            INDEX: session.behavior_session_id,
-            **described,
-            **compute_strategy_record(session.get_flash_table()),
-        }
-    except VisBehaviorError as error:
-        return {"error": f"{argument}: {error}"}
+    session = open_session(argument, cache, DEFAULT_ALLENSDK_VERSION)
+    described = {name: session.metadata[name] for name in _DESCRIPTION}
+    return {INDEX: session.behavior_session_id, **described, **compute_strategy_record(session.get_flash_table())}
 
 
 def _append(output: Path, record: dict[str, Any]) -> None:

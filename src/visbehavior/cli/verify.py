@@ -7,7 +7,8 @@ import sys
 import click
 
 from visbehavior.cli.cache_options import CacheOptions, cache_options
-from visbehavior.cli.common import format_option, print_message, report_errors, write_table
+from visbehavior.cli.common import print_message, report_errors
+from visbehavior.cli.table_output import format_option, write_table
 
 
 @click.command()

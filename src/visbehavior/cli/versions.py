@@ -25,14 +25,16 @@ def versions(compare: tuple[str, str] | None, cache: CacheOptions) -> None:
     """
     from visbehavior.project.manifest import manifest_file_name, manifest_version
 
+    project = cache.data_set.project
+
     with warnings.catch_warnings():
         # The list shows which release is in use.
         warnings.filterwarnings("ignore", message=".* was last used with release", category=VisBehaviorWarning)
         opened = cache.open()
     if compare:
-        click.echo(opened.compare_manifests(*map(manifest_file_name, compare)))
+        click.echo(opened.compare_manifests(*(manifest_file_name(version, project) for version in compare)))
         return
     cached, current = opened.list_all_downloaded_manifests(), opened.current_manifest()
     for name in opened.list_manifest_file_names():
         marks = ["cached"] * (name in cached) + ["in use"] * (name == current)
-        click.echo(f"{manifest_version(name)}  {', '.join(marks)}".rstrip())
+        click.echo(f"{manifest_version(name, project)}  {', '.join(marks)}".rstrip())

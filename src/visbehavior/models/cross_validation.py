@@ -20,7 +20,7 @@ from visbehavior.models.random_walk import (
     linear_predictor,
     log_likelihood,
 )
-from visbehavior.models.sigma_search import find_sigma
+from visbehavior.models.sigma_search import FIRST_SIGMA, find_sigma_from
 from visbehavior.models.strategy import compute_auc, find_posterior
 
 NOT_HELD_OUT = -1
@@ -28,7 +28,7 @@ NOT_HELD_OUT = -1
 _HELDOUT = ("previous", "next")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class CrossValidation:
     """How well a model predicts flashes that it was not fitted to, as `cross_validate_strategy` returns it.
 
@@ -75,8 +75,8 @@ def cross_validate_strategy(
     seed : int
         Seed of the folds. The same seed gives the same folds in every version: those of psytrack.
     sigma : float, sequence or mapping, optional
-        As for `fit_strategy`: sigmas of all folds. Default: the search begins at the sigmas of the whole session, and
-        each fold has its own.
+        As for `fit_strategy`: sigmas of all folds. Default: each fold has its own; their search begins at those of the
+        whole session, and at 1/16.
 
     Returns
     -------
@@ -105,7 +105,14 @@ def cross_validate_strategy(
         )
     check_seed(seed)
     responses = check_responses(X, y)
-    fold = make_folds(len(responses.x), folds, seed)
+    return cross_validate(responses, make_folds(len(responses.x), folds, seed), heldout, sigma)
+
+
+def cross_validate(
+    responses: Responses, fold: NDArray[np.int64], heldout: str = "previous", sigma: Any = None
+) -> CrossValidation:
+    """Predict the flashes of each fold, from `make_folds`. Other arguments as `cross_validate_strategy`."""
+    folds = int(fold.max()) + 1
     whole = find_posterior(responses, sigma)
     posteriors = [_train(responses, fold, held, whole, search=sigma is None) for held in range(folds)]
     log_odds = np.full(len(fold), np.nan)
@@ -142,7 +149,9 @@ def _train(responses: Responses, fold: NDArray[np.int64], held: int, whole: Post
     rows = _training_rows(fold, held)
     walk = Walk(responses.x[rows], responses.y[rows], np.diff(rows).astype(np.float64))
     start = whole.weights[rows]
-    return find_sigma(walk, whole.sigma, start) if search else find_weights(walk, whole.sigma, start)
+    if not search:
+        return find_weights(walk, whole.sigma, start)
+    return find_sigma_from(walk, [whole.sigma, np.full(len(whole.sigma), FIRST_SIGMA)], start)
 
 
 def _held_out_weights(posterior: Posterior, fold: NDArray[np.int64], held: int, heldout: str) -> Floats:

@@ -14,7 +14,8 @@ import pandas as pd
 
 from visbehavior.analysis.checks import get_booleans
 from visbehavior.errors import BadValue, brief_repr
-from visbehavior.models.inputs import Responses, check_responses, check_table
+from visbehavior.models.cross_validation import cross_validate, make_folds
+from visbehavior.models.inputs import Responses, check_responses, check_seed, check_table
 from visbehavior.models.strategy import find_posterior
 
 UNTESTED = "bias"
@@ -25,7 +26,7 @@ MIN_FRACTION = 0.05
 """Mean weights of engaged or disengaged flashes are NaN if fewer flashes than this fraction are of the kind."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DropoutScores:
     """What each regressor contributes to the model of a session, as `compute_dropout_scores` returns it.
 
@@ -33,7 +34,8 @@ class DropoutScores:
     ----------
     scores : pandas.DataFrame
         A row for each regressor but bias, index regressor. ``evidence``: of the model without the regressor.
-        ``dropout``: ``(1 - evidence without / evidence) * 100`` (percent), negative where the regressor helps.
+        ``dropout``: ``(1 - evidence without / evidence) * 100`` (percent), negative where the regressor helps. With
+        folds also ``log_likelihood`` (held out) and ``heldout_dropout``, the same with log-likelihoods for evidences.
     evidence : float
         Evidence of the model with all regressors.
     strategy_index : float
@@ -49,13 +51,17 @@ class DropoutScores:
     strategy: str
 
 
-def compute_dropout_scores(X: pd.DataFrame, y: Any) -> DropoutScores:
+def compute_dropout_scores(X: pd.DataFrame, y: Any, *, folds: int | None = None, seed: int = 0) -> DropoutScores:
     """Compute how much the evidence falls without each regressor, and from that the strategy of the mouse.
 
     Parameters
     ----------
     X, y
         As for `fit_strategy`. At least one column besides bias.
+    folds : int or None
+        Number of folds of held-out scores, which take about ten times as long. None: scores of the evidence only.
+    seed : int
+        Seed of the folds, which are the same for all models. The published code draws others for each model.
 
     Returns
     -------
@@ -86,8 +92,14 @@ def compute_dropout_scores(X: pd.DataFrame, y: Any) -> DropoutScores:
     tested = [name for name in responses.names if name != UNTESTED]
     if not tested or len(responses.names) == 1:
         raise BadValue(f"X has only the column {brief_repr(responses.names[0])}; expected two or more.", name="X")
+    check_seed(seed)
     evidence = find_posterior(responses, None).log_evidence
     table = _score(responses, tested, evidence)
+    if folds is not None:
+        fold = make_folds(len(responses.x), folds, seed)
+        table["log_likelihood"] = [cross_validate(_without(responses, name), fold).log_likelihood for name in tested]
+        whole = cross_validate(responses, fold).log_likelihood
+        table["heldout_dropout"] = (1 - table["log_likelihood"] / whole) * 100
     index = _strategy_index(table["dropout"])
     return DropoutScores(table, evidence, index, classify_strategy(index))
 

@@ -29,7 +29,7 @@ _MAX_DRAWS = 100
 """Draws of responses, of which one must have both kinds, before a simulated mouse counts as impossible."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recovery:
     """How well weights and indices are recovered, as `compute_recovery` returns it.
 

@@ -28,7 +28,7 @@ _TIMING_RESOLUTION = 1e-3
 _FLASH_TABLE = "the flash table"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StrategyRegressors:
     """Regressors and responses of a session, as `compute_strategy_regressors` returns them.
 

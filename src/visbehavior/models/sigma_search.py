@@ -18,24 +18,36 @@ SECOND_SIGMA = 2.0**-6
 """Sigma at which it begins again, because the evidence has several maxima."""
 SIGMA_LIMITS = (1e-4, 64.0)
 """Smallest and largest sigma. Over 5,000 flashes, a weight with the smallest one moves by 0.007."""
+RUNAWAY_SIGMA = 16.0
+"""A weight with a greater sigma runs away: each step can turn a certain response into a certain absence."""
 _MAX_STEP = 1.0
+_FLAT = 1e-6
+"""Gradients below this are rounding errors."""
 _MAX_ITERATIONS = 100
 _MAX_HALVINGS = 12
-_ENOUGH = 1e-4
+_ENOUGH = 1e-3
 """The search ends when the next step would raise the evidence by less than this."""
 
 
 def find_best_sigma(walk: Walk, names: pd.Index) -> Posterior:
     """Find the sigmas with the greatest evidence from several starts, and warn if a weight runs away."""
-    first = find_sigma(walk)
-    second = find_sigma(walk, np.full(len(names), SECOND_SIGMA), first.weights)
-    best = max(first, second, key=lambda posterior: posterior.log_evidence)
-    for name in names[np.isclose(best.sigma, SIGMA_LIMITS[1])]:
-        warn(
-            f"The weight of {brief_repr(name)} runs away: its sigma reached the limit of {SIGMA_LIMITS[1]:g}. "
-            "The responses do not determine it."
-        )
+    count = len(names)
+    best = find_sigma_from(walk, [np.full(count, FIRST_SIGMA), np.full(count, SECOND_SIGMA)])
+    for name, sigma in zip(names, best.sigma, strict=True):
+        if sigma > RUNAWAY_SIGMA:
+            warn(
+                f"The weight of {brief_repr(name)} runs away: its sigma is {sigma:.3g}, more than {RUNAWAY_SIGMA:g} log-odds "
+                "a flash. The responses do not determine it."
+            )
     return best
+
+
+def find_sigma_from(walk: Walk, starts: list[Floats], weights: Floats | None = None) -> Posterior:
+    """Search from each of several sigmas, and return the result with the greatest evidence."""
+    found: list[Posterior] = []
+    for start in starts:
+        found.append(find_sigma(walk, start, found[-1].weights if found else weights))
+    return max(found, key=lambda posterior: posterior.log_evidence)
 
 
 def find_sigma(
@@ -60,7 +72,8 @@ def find_sigma(
     """
     first = np.full(walk.x.shape[1], FIRST_SIGMA) if start is None else np.clip(start, *SIGMA_LIMITS)
     current = find_weights(walk, first, weights)
-    inverse = np.eye(len(first))
+    # The first step is of full length also where the evidence is nearly flat, which it is for small regressors.
+    inverse = np.eye(len(first)) / np.clip(np.abs(current.gradient + prior_power).max(), _FLAT, 1)
     for _ in range(_MAX_ITERATIONS):
         gradient = current.gradient + prior_power
         step = _step(current.sigma, gradient, inverse)

@@ -81,12 +81,13 @@ def find_start(packed: PackedSessions, n_states: int, seed: int) -> Parameters:
     common = np.zeros(packed.x.shape[1])
     for _ in range(_SHORT_RUN):
         common = improve_weights(packed.x, packed.y, everything, common)
-    starts = [_spread(common, n_states, rng) for _ in range(_STARTS if n_states > 1 else 1)]
+    starts = [spread_states(common, n_states, rng) for _ in range(_STARTS if n_states > 1 else 1)]
     runs = [run_em(packed, start, _SHORT_RUN)[0] for start in starts]
     return max(runs, key=lambda parameters: run(packed, parameters).log_likelihood)
 
 
-def _spread(common: Floats, n_states: int, rng: np.random.Generator) -> Parameters:
+def spread_states(common: Floats, n_states: int, rng: np.random.Generator) -> Parameters:
+    """Return parameters whose weights differ at random from common ones, shape (regressors,)."""
     transition = np.full((n_states, n_states), (1 - _STAY) / max(n_states - 1, 1))
     np.fill_diagonal(transition, _STAY if n_states > 1 else 1)
     weights = common + _START_SPREAD * rng.normal(size=(n_states, len(common)))

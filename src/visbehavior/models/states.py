@@ -29,7 +29,7 @@ from visbehavior.models.state_inputs import MAX_STATES, check_array, check_proba
 from visbehavior.models.state_space import find_most_likely_states
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class StateEvaluation:
     """States of a session at given parameters, as `evaluate_states` returns them.
 
@@ -59,7 +59,7 @@ class StateEvaluation:
         return f"StateEvaluation of {len(self.smoothed)} flashes: log-likelihood {self.log_likelihood:.1f}, occupancy {shares}"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class StateFit:
     """States that sessions share, as `fit_states` returns them.
 

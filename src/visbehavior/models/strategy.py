@@ -23,7 +23,7 @@ from visbehavior.models.regressors import compute_strategy_regressors
 from visbehavior.models.sigma_search import find_best_sigma
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class StrategyFit:
     """The weights of a session, as `fit_strategy` returns them.
 
@@ -146,7 +146,7 @@ def fit_strategy(X: pd.DataFrame, y: Any, *, sigma: Any = None) -> StrategyFit:
     Warns
     -----
     VisBehaviorWarning
-        If there are fewer than 100 flashes, or a weight runs away: its sigma reached the upper limit.
+        If there are fewer than 100 flashes, or a weight runs away: its sigma is above 16.
 
     Notes
     -----

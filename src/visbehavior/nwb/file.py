@@ -210,7 +210,7 @@ class NwbFile:
             return
         self._warn_once(
             f"{os.path.basename(self.path)} is streamed, and this needs at least {missing / 1e6:,.0f} MB of its "
-            f"{remote.size / 1e6:,.0f} MB. get_behavior_session(id, download=True) downloads the whole file."
+            f"{remote.size / 1e6:,.0f} MB. Opened with download=True, the whole file is downloaded first."
         )
         with progress_bar(True, total=missing, unit="B", unit_scale=True, leave=False) as bar:
             remote.fetch(bar.update)
@@ -235,14 +235,14 @@ class NwbFile:
             if not file.has_attribute("", "nwb_version"):
                 raise UnsupportedFile(
                     f"{self.path} is HDF5, but not an NWB file: its root has no attribute nwb_version. Expected "
-                    "behavior_session_*.nwb or behavior_ophys_experiment_*.nwb of the Visual Behavior release.",
+                    "behavior_session_*.nwb, behavior_ophys_experiment_*.nwb or ecephys_session_*.nwb of Visual Behavior.",
                     path=self.path,
                 )
             for group in (file.find_group(METADATA_GROUP, METADATA_TYPES), TASK_PARAMETERS.group):
                 if not file.has(group):
                     raise UnsupportedFile(
                         f"{self.path} is an NWB file, but not a Visual Behavior session: it has no group /{group}. "
-                        "pynwb opens NWB files of other labs.",
+                        "pynwb opens recordings without behavior, and NWB files of other labs.",
                         path=self.path,
                         group=group,
                     )

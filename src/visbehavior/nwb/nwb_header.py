@@ -56,8 +56,8 @@ def make_nwb_file(session: Any, imaging: Mapping[str, Any] | None = None) -> Any
     source = getattr(getattr(session, "source", None), "location", type(session).__name__)
     file = pynwb.NWBFile(
         session_description="Visual Behavior: change detection task",
-        # AllenSDK reads the id of an imaging plane here.
-        identifier=str((imaging or {}).get("ophys_experiment_id", metadata["behavior_session_id"])),
+        # AllenSDK reads the id of an imaging plane or a recording here.
+        identifier=str(_identifier(session, metadata, imaging)),
         session_start_time=metadata["date_of_acquisition"],
         experiment_description="Mice detect changes of flashed images and lick for water.",
         institution=INSTITUTION if str(metadata["project_code"]).startswith(INSTITUTION_PROJECTS) else None,
@@ -79,6 +79,12 @@ def _session_metadata(metadata: Mapping[str, Any], imaging: Mapping[str, Any] | 
     attributes = extensions.stored_attributes(IMAGING_METADATA, "")
     stored = {name: int(imaging[name]) for name in attributes if imaging.get(name) is not None}
     return _container("OphysBehaviorMetadata", METADATA, "metadata", metadata, name="metadata", **stored)
+
+
+def _identifier(session: Any, metadata: Mapping[str, Any], imaging: Mapping[str, Any] | None) -> Any:
+    recording = getattr(session, "ecephys_session_id", None)
+    number = metadata["behavior_session_id"] if recording is None else recording
+    return (imaging or {}).get("ophys_experiment_id", number)
 
 
 def get_attribute(session: Any, table: Table) -> Any:

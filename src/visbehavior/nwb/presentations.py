@@ -25,7 +25,7 @@ from visbehavior.reader import NOTHING, every_column
 from visbehavior.schema.columns import MISSING_TEXT
 from visbehavior.schema.session import PRESENTATIONS_SUFFIX, STIMULUS_PRESENTATIONS, TRIALS
 
-_NEEDED_TO_COMPUTE = {"start_time", "image_name", "omitted", "stimulus_block", "start_frame", "trials_id"}
+_NEEDED_TO_COMPUTE = {"start_time", "image_name", "omitted", "stimulus_block", "start_frame", "trials_id", "active"}
 _NEEDED_OF_TRIALS = {TRIALS.index, "start_time", "stop_time", "change_frame", "catch"}
 
 
@@ -38,7 +38,9 @@ def read_presentations(
     """
     with file.opened():
         columns = _read_groups(file, wanted)
-        stored: dict[str, Any] = {name: columns[name] for name in ("omitted", "is_image_novel") if name in columns}
+        stored: dict[str, Any] = {
+            name: columns[name] for name in ("omitted", "is_image_novel", "rewarded") if name in columns
+        }
         check_booleans(file, STIMULUS_PRESENTATIONS, stored)
         add_computed_columns(columns, wanted, lambda: read_trials(file, _NEEDED_OF_TRIALS.__contains__))
     return columns

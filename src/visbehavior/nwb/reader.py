@@ -18,12 +18,14 @@ from visbehavior.nwb.file import NwbFile, optional
 from visbehavior.nwb.imaging import IMAGING_READERS, read_frames, read_image, read_pixel_size, read_trace_shape
 from visbehavior.nwb.metadata import read_imaging_metadata, read_metadata, read_task_parameters
 from visbehavior.nwb.presentations import presentation_groups, read_layout, read_presentations
+from visbehavior.nwb.recording import count_probes, count_units
 from visbehavior.nwb.tables import read_column_names, read_dictionary, read_series
 from visbehavior.nwb.templates import NAMES, find_images, read_templates, template_groups
 from visbehavior.nwb.trials import ID_COLUMN, read_trials
 from visbehavior.reader import NOTHING, every_column
 from visbehavior.schema.columns import Table
 from visbehavior.schema.imaging import IMAGING_METADATA
+from visbehavior.schema.neuropixels import RECORDED_PROBES, RECORDED_UNITS
 from visbehavior.schema.session import (
     EYE_TRACKING,
     LICKS,
@@ -62,6 +64,11 @@ _ROWS: Mapping[str, Callable[[NwbFile], list[tuple[str, str]]]] = MappingProxyTy
 )
 """Datasets whose lengths add up to the number of rows; the first column of all other tables."""
 
+_COUNTED: Mapping[str, Callable[[NwbFile], int | None]] = MappingProxyType(
+    {RECORDED_PROBES.name: count_probes, RECORDED_UNITS.name: count_units}
+)
+"""Tables that are counted and never read."""
+
 
 class NwbReader:
     """Reads the tables of a behavior session from an NWB file.
@@ -69,7 +76,7 @@ class NwbReader:
     Parameters
     ----------
     source : str, os.PathLike or RemoteObject
-        File of a behavior session or of an imaging plane.
+        File of a behavior session, of an imaging plane, or of a Neuropixels recording.
     release, file_hash : str or None
         Release of the file and its BLAKE2b-512, if known.
     """
@@ -139,6 +146,8 @@ class NwbReader:
 
     def count_rows(self, table: Table) -> int | None:
         """Return the number of rows of a table without reading it; None if the file has no such table."""
+        if table.name in _COUNTED:
+            return _COUNTED[table.name](self._file)
         with self._file.opened():
             images = find_images(self._file) if table is STIMULUS_TEMPLATES else None
             if images is not None:

@@ -230,7 +230,7 @@ def _trials(frame: pd.DataFrame) -> dict[str, Any]:
 
 def _with_image_set(frame: pd.DataFrame, images: pd.DataFrame | None) -> pd.DataFrame:
     """Return the presentations with the name of the image set, which the convention of 2.16 does not return."""
-    if "image_set" in frame or "stimulus_name" not in frame:
+    if "image_set" in frame or not {"stimulus_name", "image_index"} <= set(frame):
         return frame
     name = getattr(images, "name", None)
     names = frame["stimulus_name"] if name is None else pd.Series(name, index=frame.index)

@@ -21,9 +21,13 @@ GRATINGS = tuple(
     f"gratings_{float(angle)}" for angle in sorted(angle for group in ORIENTATIONS.values() for angle in group)
 )
 """Names of the gratings."""
-IMAGE_SETS = {**IMAGES, "gratings": GRATINGS}
+_VARIANT_SUFFIX = "_r"
+"""End of the names of sets G and H, whose images have the same colors with and without it."""
+IMAGE_SETS = {
+    **{letter: tuple(name.removesuffix(_VARIANT_SUFFIX) for name in names) for letter, names in IMAGES.items()},
+    "gratings": GRATINGS,
+}
 """Names of the images of each image set, and of the gratings."""
-_NEUROPIXELS_SUFFIX = "_r"
 
 REWARD = "#2288CC"
 REWARD_RATE = "#EE7733"
@@ -68,7 +72,7 @@ def image_color(name: str) -> str:
 
     Images outside the known image sets get a hue that is computed from their name.
     """
-    color = _IMAGE_COLORS.get(name.removesuffix(_NEUROPIXELS_SUFFIX))
+    color = _IMAGE_COLORS.get(name.removesuffix(_VARIANT_SUFFIX))
     if color:
         return color
     hue = zlib.crc32(name.encode("utf-8", "surrogatepass")) / 2**32

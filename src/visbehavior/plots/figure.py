@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import textwrap
 from collections.abc import Container
 from pathlib import Path
@@ -12,6 +13,7 @@ from visbehavior.arguments import parse_path
 from visbehavior.atomic import atomic_write
 from visbehavior.errors import BadValue, brief_repr, one_line
 from visbehavior.extras import import_extra
+from visbehavior.progress import is_notebook
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +35,10 @@ _NO_BREAK_SPACE = "\u00a0"
 
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """Create a figure with one axes, without pyplot and without a window.
+    """Create a figure with one axes.
+
+    In a notebook, and where pyplot is in use, it is a figure of pyplot, so that it is shown. Elsewhere, such as on the command
+    line, it is not, so that no window is opened and no figure is kept.
 
     Parameters
     ----------
@@ -44,7 +49,10 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
     -------
     matplotlib.figure.Figure, matplotlib.axes.Axes
     """
-    figure = import_extra("matplotlib.figure").Figure(figsize=(width, height), layout="constrained")
+    module = "matplotlib.pyplot"
+    pyplot = import_extra(module) if is_notebook() else sys.modules.get(module)
+    made = import_extra("matplotlib.figure").Figure if pyplot is None else pyplot.figure
+    figure = made(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 
 

@@ -14,8 +14,9 @@ from pathlib import Path, PurePath
 from visbehavior.atomic import atomic_write
 from visbehavior.errors import NotCached, NotFound, VisBehaviorError
 from visbehavior.paths import is_inside, join_inside
-from visbehavior.project.manifest import MOVIE, PROJECT, UNVERSIONED, FileEntry, Manifest, manifest_file_name
-from visbehavior.project.manifest_store import MANIFEST_FOLDER, ManifestStore
+from visbehavior.project.manifest import MOVIE, UNVERSIONED, FileEntry, Manifest, manifest_file_name
+from visbehavior.project.manifest_store import ManifestStore, manifest_folder
+from visbehavior.project.projects import OPHYS, Project
 from visbehavior.settings import default_cache_dir
 from visbehavior.store.paths import has_partial
 from visbehavior.store.remote_object import RemoteObject
@@ -37,6 +38,8 @@ class ReleaseFiles:
         Bucket to download from; None: only files in the folder are available.
     static : bool
         Whether the folder is the bucket's own tree. Nothing is written to it.
+    project : Project
+        The data set.
 
     Attributes
     ----------
@@ -46,13 +49,16 @@ class ReleaseFiles:
         Record of verified files.
     """
 
-    def __init__(self, folder: Path, source: ObjectSource | None, static: bool = False) -> None:
+    def __init__(
+        self, folder: Path, source: ObjectSource | None, static: bool = False, project: Project = OPHYS
+    ) -> None:
         self.folder = folder
         self.source = source
-        self.manifests = ManifestStore(folder / MANIFEST_FOLDER if static else folder, source)
+        self.project = project
+        self.manifests = ManifestStore(folder / manifest_folder(project) if static else folder, source, project)
         self.records_folder = default_cache_dir(str(folder)) if static else folder
         self.verified = VerifiedFiles(folder, self.records_folder)
-        self._static = static
+        self.is_static = static
 
     def find(self, manifest: Manifest, entry: FileEntry) -> Path | None:
         """Return the path of a complete file, which may be in another release's folder; None if it is not cached."""
@@ -63,9 +69,9 @@ class ReleaseFiles:
 
     def path_of(self, manifest: Manifest, entry: FileEntry) -> Path:
         """Return the path of a file in its release's folder; the natural movie belongs to no release."""
-        if entry is MOVIE and not self._static:
+        if entry is MOVIE and not self.is_static:
             return join_inside(self.folder, entry.path)
-        return join_inside(self.folder, f"{PROJECT if self._static else manifest.folder}/{entry.path}")
+        return join_inside(self.folder, f"{self.project.name if self.is_static else manifest.folder}/{entry.path}")
 
     def remote_object(self, manifest: Manifest, entry: FileEntry) -> RemoteObject:
         """Return the bucket's object of a file, with its partial file in the cache.
@@ -87,14 +93,16 @@ class ReleaseFiles:
         final = own if own.exists() or has_partial(own) else next(begun, own)
         # Not every server accepts a request for the version "null".
         version = None if entry.version_id == UNVERSIONED else entry.version_id
-        return RemoteObject(self.source, f"{PROJECT}/{entry.path}", version, entry.file_hash, final, self.verified)
+        return RemoteObject(
+            self.source, f"{self.project.name}/{entry.path}", version, entry.file_hash, final, self.verified
+        )
 
     def cached_files(self) -> list[tuple[Manifest, FileEntry]]:
         """Return every complete or partial file of the cached releases, each path once."""
         files: dict[Path, tuple[Manifest, FileEntry]] = {}
         for name in self.manifests.cached():
             manifest = self.manifests.load(name)
-            for entry in [*manifest.entries(), MOVIE]:
+            for entry in [*manifest.entries(), *([MOVIE] if self.project == OPHYS else [])]:
                 path = self.path_of(manifest, entry)
                 if path not in files and (path.exists() or has_partial(path)):
                     files[path] = manifest, entry
@@ -110,7 +118,7 @@ class ReleaseFiles:
     def _shared_paths(self, manifest: Manifest, entry: FileEntry) -> Iterator[Path]:
         """Yield other paths of the same bytes: in other releases' folders, and as recorded by AllenSDK."""
         for name in self.manifests.cached():
-            other = self._load_other(name) if name != manifest_file_name(manifest.version) else None
+            other = self._load_other(name) if name != manifest.file_name else None
             if other is not None and other.hashes.get(entry.path) == entry.file_hash:
                 yield self.path_of(other, entry)
         yield from self._downloaded_by_allensdk.get(entry.file_hash, [])
@@ -126,11 +134,11 @@ class ReleaseFiles:
     def _downloaded_by_allensdk(self) -> dict[str, list[Path]]:
         """Paths of the files that AllenSDK recorded, by hash.
 
-        Its paths are absolute, and the folder may have been moved since: only their last three parts are used.
+        Its paths are absolute, and the folder may have been moved since: they are used from the release's folder on.
         """
         try:
             records = json.loads(read_file(self.folder / DOWNLOADED))
-            pairs = [("/".join(path.replace("\\", "/").split("/")[-3:]), str(value)) for path, value in records.items()]
+            pairs = [(self._from_release_folder(path), str(value)) for path, value in records.items()]
         except (OSError, ValueError, AttributeError, RecursionError):
             return {}
         paths: dict[str, list[Path]] = {}
@@ -139,8 +147,14 @@ class ReleaseFiles:
                 paths.setdefault(file_hash, []).append(join_inside(self.folder, relative))
         return paths
 
+    def _from_release_folder(self, path: str) -> str:
+        """Return a path from its last folder of a release on; of a path without one the last three parts."""
+        parts = path.replace("\\", "/").split("/")
+        releases = [i for i, part in enumerate(parts) if part.startswith(f"{self.project.name}-")]
+        return "/".join(parts[releases[-1] if releases else -3 :])
 
-def open_cache_folder(folder: Path, static: bool) -> ReleaseFiles:
+
+def open_cache_folder(folder: Path, static: bool, project: Project = OPHYS) -> ReleaseFiles:
     """Return the files of an existing cache folder, without a bucket.
 
     Parameters
@@ -148,6 +162,7 @@ def open_cache_folder(folder: Path, static: bool) -> ReleaseFiles:
     folder : pathlib.Path
     static : bool
         Whether the folder is the bucket's own tree.
+    project : Project
 
     Raises
     ------
@@ -155,12 +170,12 @@ def open_cache_folder(folder: Path, static: bool) -> ReleaseFiles:
         If there is no such folder, or no manifest in it.
     """
     if not folder.is_dir():
-        raise NotFound(f"There is no folder {folder}. Expected a cache of {PROJECT}.", path=str(folder))
-    files = ReleaseFiles(folder, None, static)
+        raise NotFound(f"There is no folder {folder}. Expected a cache of {project.name}.", path=str(folder))
+    files = ReleaseFiles(folder, None, static, project)
     if not files.manifests.cached():
         hint = "" if static else " (if it is a copy of the bucket, use use_static_cache=True)"
         raise NotFound(
-            f"There is no manifest {manifest_file_name('*')} in {files.manifests.folder}{hint}. Expected a cache of {PROJECT}.",
+            f"There is no manifest {manifest_file_name('*', project)} in {files.manifests.folder}{hint}. Expected a cache of {project.name}.",
             path=str(files.manifests.folder),
         )
     return files

@@ -22,6 +22,7 @@ _LISTED_BY = {
     "behavior_session_id": "get_behavior_session_table()",
     "ophys_experiment_id": "get_ophys_experiment_table()",
 }
+_OTHER_DATA_SET = "Sessions with Neuropixels recordings are in VisualBehaviorNeuropixelsProjectCache, on the command line --project neuropixels."
 _EXPERIMENT_KINDS = ("ophys_experiment_id", "ophys_session_id", "ophys_container_id", "behavior_session_id")
 _SESSION_KINDS = ("behavior_session_id", "ophys_session_id")
 _CELL_KINDS = ("cell_roi_id", "cell_specimen_id")
@@ -70,9 +71,18 @@ def explain_unknown_id(number: int, expected: str, read_table: Callable[[Table],
     sessions = read_table(BEHAVIOR_SESSION_TABLE)
     if number in sessions.index:
         return f"{number} is a behavior session without imaging."
+    return (
+        explain_mouse_id(number, sessions)
+        or _find_cell(number, planes, expected, read_table)
+        or f"{_LISTED_BY[expected]} lists them. {_OTHER_DATA_SET}"
+    )
+
+
+def explain_mouse_id(number: int, sessions: pd.DataFrame) -> str:
+    """Return a sentence that says that an id is a mouse of the table of sessions; "" if it is not."""
     if "mouse_id" in sessions and (sessions["mouse_id"].astype(str) == str(number)).any():
         return f"{number} is a mouse: get_mouse({number}) lists its sessions."
-    return _find_cell(number, planes, expected, read_table) or f"{_LISTED_BY[expected]} lists them."
+    return ""
 
 
 def explain_unknown_mouse(mouse_id: object, sessions: pd.DataFrame) -> str:

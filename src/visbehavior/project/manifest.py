@@ -17,9 +17,11 @@ from urllib.parse import unquote, urlsplit
 
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.paths import is_inside
+from visbehavior.project.projects import OPHYS, VERSION, Project
 from visbehavior.store.verified import read_file
 
-PROJECT = "visual-behavior-ophys"
+PROJECT = OPHYS.name
+"""Name of the data set with imaging."""
 
 MANIFESTS, METADATA, SESSIONS = "manifests", "project_metadata", "behavior_sessions"
 """Folders below the project's folder in the bucket."""
@@ -27,13 +29,6 @@ MANIFESTS, METADATA, SESSIONS = "manifests", "project_metadata", "behavior_sessi
 UNVERSIONED = "null"
 """Version id of every object in a bucket without versioning."""
 
-KNOWN_RELEASES = ("1.1.0", "1.0.1", "1.0.0", "0.3.0", "0.2.0", "0.1.0")
-"""The published releases; tried on mirrors that show no directory listing."""
-
-_VERSION = r"\d{1,9}(?:\.\d{1,9}){0,9}"
-_FILE_NAME = re.compile(rf"{PROJECT}_project_manifest_v({_VERSION})\.json", re.ASCII)
-# The form of the public release's URLs, which cannot contain "..". Opening a cache parses 6,000 of them; this is the fast path.
-_PLAIN_URL = re.compile(rf"https://[\w.-]+/{PROJECT}/((?:[\w-][\w.-]*/)*[\w-][\w.-]*)", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{128}")
 
 
@@ -79,63 +74,72 @@ class Manifest:
     tables : dict of str to FileEntry
         Project tables, by name.
     files : dict of str to FileEntry
-        Files of sessions and imaging planes, by file id.
+        Files of sessions, imaging planes and recordings, by file id.
+    project : Project
+        The data set.
     """
 
     version: str
     tables: dict[str, FileEntry]
     files: dict[str, FileEntry]
+    project: Project = OPHYS
 
     @property
     def folder(self) -> str:
         """Name of the release's folder in a cache."""
-        return f"{PROJECT}-{self.version}"
+        return f"{self.project.name}-{self.version}"
 
     @cached_property
     def hashes(self) -> dict[str, str]:
         """Hash of each file, by path."""
         return {entry.path: entry.file_hash for entry in self.entries()}
 
+    @property
+    def file_name(self) -> str:
+        """File name of the manifest."""
+        return manifest_file_name(self.version, self.project)
+
     def entries(self) -> list[FileEntry]:
         """Return the entries of all tables and files."""
         return [*self.tables.values(), *self.files.values()]
 
 
-def manifest_file_name(version: str) -> str:
+def manifest_file_name(version: str, project: Project = OPHYS) -> str:
     """Return the file name of a release's manifest."""
-    return f"{PROJECT}_project_manifest_v{version}.json"
+    return f"{project.name}_project_manifest_v{version}.json"
 
 
-def manifest_version(file_name: str) -> str | None:
-    """Return the release that a manifest's file name gives; None if it is not the name of a manifest."""
-    match = _FILE_NAME.fullmatch(file_name)
+def manifest_version(file_name: str, project: Project = OPHYS) -> str | None:
+    """Return the release that a manifest's file name gives; None if it is not the name of a manifest of the project."""
+    match = project.file_name_pattern.fullmatch(file_name)
     return match[1] if match else None
 
 
 def is_version(version: object) -> bool:
     """Return True for the version of a release, such as "1.1.0"."""
-    return isinstance(version, str) and re.fullmatch(_VERSION, version, re.ASCII) is not None
+    return isinstance(version, str) and re.fullmatch(VERSION, version, re.ASCII) is not None
 
 
-def check_manifest_name(name: str) -> str:
-    """Return the name of a manifest, which may be given by its version, such as "1.1.0"; BadValue if it is neither."""
+def check_manifest_name(name: str, project: Project = OPHYS) -> str:
+    """Return the name of a manifest of the project, which may be given by its version, such as "1.1.0"; BadValue if it is neither."""
     if is_version(name):
-        return manifest_file_name(name)
-    if not isinstance(name, str) or manifest_version(name) is None:
+        return manifest_file_name(name, project)
+    if not isinstance(name, str) or manifest_version(name, project) is None:
+        example = manifest_file_name(project.releases[0], project)
         raise BadValue(
-            f"{brief_repr(name)} is not a manifest name; expected one such as {manifest_file_name('1.1.0')}. list_manifest_file_names() lists them.",
+            f"{brief_repr(name)} is not a manifest name; expected one such as {example}. list_manifest_file_names() lists them.",
             name=name,
         )
     return name
 
 
-def newest_first(file_names: Iterable[str]) -> list[str]:
-    """Return the names that are manifests, newest release first."""
-    versions = {name: version for name in file_names if (version := manifest_version(name))}
+def newest_first(file_names: Iterable[str], project: Project = OPHYS) -> list[str]:
+    """Return the names that are manifests of a project, newest release first."""
+    versions = {name: version for name in file_names if (version := manifest_version(name, project))}
     return sorted(versions, key=lambda name: [int(part) for part in versions[name].split(".")], reverse=True)
 
 
-def parse_manifest(content: bytes, location: str) -> Manifest:
+def parse_manifest(content: bytes, location: str, project: Project = OPHYS) -> Manifest:
     """Parse the JSON of a manifest.
 
     Parameters
@@ -144,6 +148,7 @@ def parse_manifest(content: bytes, location: str) -> Manifest:
         Content of the file.
     location : str
         Path or URL of the file, for error messages.
+    project : Project
 
     Raises
     ------
@@ -158,21 +163,23 @@ def parse_manifest(content: bytes, location: str) -> Manifest:
             raise TypeError(f"its manifest_version is {brief_repr(version)}, expected one such as '1.1.0'")
         if not all(isinstance(section, dict) for section in sections):
             raise TypeError("metadata_files and data_files must be objects")
-        tables, files = ({str(name): _parse_entry(entry) for name, entry in section.items()} for section in sections)
+        tables, files = (
+            {str(name): _parse_entry(entry, project) for name, entry in section.items()} for section in sections
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         problem = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise BadValue(
-            f"{location} is not a manifest of {PROJECT}: {problem}. It is truncated or is another file; download it again.",
+            f"{location} is not a manifest of {project.name}: {problem}. It is truncated or is another file; download it again.",
             path=location,
         ) from error
-    return Manifest(version, tables, files)
+    return Manifest(version, tables, files, project)
 
 
-def published_manifests(root: Path) -> list[Manifest]:
+def published_manifests(root: Path, project: Project = OPHYS) -> list[Manifest]:
     """Return the manifests in a project's folder of a bucket, newest release first."""
     folder = root / MANIFESTS
-    names = newest_first(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    return [parse_manifest(read_file(folder / name), str(folder / name)) for name in names]
+    names = newest_first((path.name for path in folder.iterdir()), project) if folder.is_dir() else []
+    return [parse_manifest(read_file(folder / name), str(folder / name), project) for name in names]
 
 
 def describe_changes(older: Manifest, newer: Manifest) -> str:
@@ -190,22 +197,23 @@ def describe_changes(older: Manifest, newer: Manifest) -> str:
     return "\n".join(lines)
 
 
-def _parse_entry(entry: dict[str, Any]) -> FileEntry:
+def _parse_entry(entry: dict[str, Any], project: Project) -> FileEntry:
     url, version_id, file_hash = (entry[key] for key in ("url", "version_id", "file_hash"))
     if not all(isinstance(value, str) for value in (url, version_id, file_hash)):
         raise TypeError("url, version_id and file_hash of a file must be strings")
     if not _HASH.fullmatch(file_hash):
         raise ValueError(f"the file_hash of {brief_repr(url)} is not a BLAKE2b-512 hash")
-    return FileEntry(url, _local_path(url), version_id, file_hash)
+    return FileEntry(url, _local_path(url, project), version_id, file_hash)
 
 
-def _local_path(url: str) -> str:
+def _local_path(url: str, project: Project) -> str:
     """Return the path of a URL below the project's folder; ValueError if it is not inside that folder."""
-    plain = _PLAIN_URL.fullmatch(url)
+    # Opening a cache parses 6,000 URLs; this is the fast path.
+    plain = project.plain_url_pattern.fullmatch(url)
     if plain:
         return plain[1]
     parts = PurePosixPath(unquote(urlsplit(url).path)).parts
-    below = parts[parts.index(PROJECT) + 1 :] if PROJECT in parts else ()
+    below = parts[parts.index(project.name) + 1 :] if project.name in parts else ()
     if not is_inside("/".join(below)):
-        raise ValueError(f"{brief_repr(url)} is not the URL of a file below {PROJECT}/")
+        raise ValueError(f"{brief_repr(url)} is not the URL of a file below {project.name}/")
     return "/".join(below)

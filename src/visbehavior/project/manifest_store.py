@@ -20,9 +20,7 @@ from visbehavior.errors import (
 )
 from visbehavior.paths import join_inside
 from visbehavior.project.manifest import (
-    KNOWN_RELEASES,
     MANIFESTS,
-    PROJECT,
     Manifest,
     is_version,
     manifest_file_name,
@@ -30,14 +28,12 @@ from visbehavior.project.manifest import (
     newest_first,
     parse_manifest,
 )
+from visbehavior.project.projects import OPHYS, Project
 from visbehavior.store.source import ObjectSource
 from visbehavior.store.verified import read_file
 
 LAST_USED = "_manifest_last_used.txt"
 """AllenSDK's file with the name of the manifest that was used last."""
-
-MANIFEST_FOLDER = f"{PROJECT}/{MANIFESTS}"
-"""Folder of the manifests in the bucket."""
 
 
 class ManifestStore:
@@ -49,16 +45,19 @@ class ManifestStore:
         Folder that contains the manifests.
     source : ObjectSource or None
         Bucket to list and fetch manifests from; None: only the folder is read, and nothing is written.
+    project : Project
+        Manifests of other data sets are ignored.
     """
 
-    def __init__(self, folder: Path, source: ObjectSource | None) -> None:
+    def __init__(self, folder: Path, source: ObjectSource | None, project: Project = OPHYS) -> None:
         self.folder = folder
+        self.project = project
         self.source = source
         self._loaded: dict[str, Manifest] = {}
 
     def cached(self) -> list[str]:
         """Return the names of the manifests in the folder, newest release first."""
-        return newest_first(os.listdir(self.folder)) if self.folder.is_dir() else []
+        return newest_first(os.listdir(self.folder), self.project) if self.folder.is_dir() else []
 
     @cached_property
     def known(self) -> list[str]:
@@ -70,7 +69,7 @@ class ManifestStore:
         if self.source is None:
             return cached
         try:
-            return newest_first({*cached, *_list_manifests(self.source)})
+            return newest_first({*cached, *_list_manifests(self.source, self.project)}, self.project)
         except (TransferFailed, NotFound) as error:
             if not cached and isinstance(error, NotFound):
                 raise
@@ -106,17 +105,17 @@ class ManifestStore:
                 raise BadValue(
                     f"version is {brief_repr(version)}; expected a release such as '1.1.0'.", version=version
                 )
-            return manifest_file_name(version)
+            return manifest_file_name(version, self.project)
         last_used, known = self.last_used(), self.known
         if not known:
             raise NotFound(
-                f"{self.source} contains no release of {PROJECT}. Check the bucket's name and the endpoint.",
+                f"{self.source} contains no release of {self.project.name}. Check the bucket's name and the endpoint.",
                 location=str(self.source),
             )
         if last_used and last_used != known[0] and self.source is not None:
             warn(
-                f"{self.folder} was last used with release {manifest_version(last_used)}, which is opened again; the newest is "
-                f"{manifest_version(known[0])}. Choose one with version=, or --data-version on the command line."
+                f"{self.folder} was last used with release {manifest_version(last_used, self.project)}, which is opened again; the newest is "
+                f"{manifest_version(known[0], self.project)}. Choose one with version=, or --data-version on the command line."
             )
         return last_used or known[0]
 
@@ -142,7 +141,7 @@ class ManifestStore:
         path = join_inside(self.folder, name)
         if path.exists():
             try:
-                return parse_manifest(read_file(path), str(path))
+                return parse_manifest(read_file(path), str(path), self.project)
             except VisBehaviorError:
                 if self.source is None:
                     raise
@@ -154,9 +153,9 @@ class ManifestStore:
         return self._fetch(name, self.source, path)
 
     def _fetch(self, name: str, source: ObjectSource, path: Path) -> Manifest:
-        key = f"{MANIFEST_FOLDER}/{name}"
+        key = f"{manifest_folder(self.project)}/{name}"
         content = self._download(name, source, key)
-        manifest = parse_manifest(content, f"{source}/{key}")
+        manifest = parse_manifest(content, f"{source}/{key}", self.project)
         make_folder(self.folder)
         with atomic_write(path, len(content)) as part:
             part.write_bytes(content)
@@ -179,19 +178,25 @@ class ManifestStore:
             ) from error
 
 
-def _list_manifests(source: ObjectSource) -> Iterable[str]:
+def manifest_folder(project: Project) -> str:
+    """Return the folder of the manifests in the bucket."""
+    return f"{project.name}/{MANIFESTS}"
+
+
+def _list_manifests(source: ObjectSource, project: Project) -> Iterable[str]:
     try:
-        return source.list(MANIFEST_FOLDER)
+        return source.list(manifest_folder(project))
     except TransferFailed as error:
         if not source.is_http or error.offline:
             raise
         # A mirror without directory listings may still have the releases that are known.
-        return [name for name in map(manifest_file_name, KNOWN_RELEASES) if _exists(source, name)]
+        names = [manifest_file_name(version, project) for version in project.releases]
+        return [name for name in names if _exists(source, f"{manifest_folder(project)}/{name}")]
 
 
-def _exists(source: ObjectSource, name: str) -> bool:
+def _exists(source: ObjectSource, key: str) -> bool:
     try:
-        source.info(f"{MANIFEST_FOLDER}/{name}")
+        source.info(key)
     except NotFound:
         return False
     return True

@@ -11,12 +11,13 @@ import pandas as pd
 from visbehavior.arguments import parse_id
 from visbehavior.errors import CorruptFile, NotFound, UnsupportedFile, VisBehaviorError, warn
 from visbehavior.nwb.reader import NwbReader
+from visbehavior.project.data_set import DataSet
 from visbehavior.project.files import ReleaseFiles
-from visbehavior.project.ids import NAMES, explain_unknown_id
+from visbehavior.project.ids import NAMES
 from visbehavior.project.manifest import FileEntry, Manifest
-from visbehavior.project.tables import NO_FILE, check_columns, read_project_table
+from visbehavior.project.tables import check_columns, read_project_table
 from visbehavior.schema.columns import Table
-from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, OPHYS_EXPERIMENT_TABLE
+from visbehavior.schema.project import OPHYS_EXPERIMENT_TABLE
 from visbehavior.store.download import JOBS, download_files
 from visbehavior.store.os_files import size_and_mtime
 from visbehavior.store.remote_object import RemoteObject
@@ -40,12 +41,15 @@ class Release:
         Manifest of the release.
     convention : str
         Convention of the tables' column names and dtypes: "2.16" or "2.10".
+    data_set : DataSet
+        The data set of the release.
     """
 
-    def __init__(self, files: ReleaseFiles, manifest: Manifest, convention: str) -> None:
+    def __init__(self, files: ReleaseFiles, manifest: Manifest, convention: str, data_set: DataSet) -> None:
         self._files = files
         self._manifest = manifest
         self._convention = convention
+        self._data_set = data_set
         self._tables: dict[str, pd.DataFrame] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -56,10 +60,16 @@ class Release:
         """Version of the release, such as "1.1.0"."""
         return self._manifest.version
 
+    @property
+    def manifest_name(self) -> str:
+        """File name of the release's manifest."""
+        return self._manifest.file_name
+
     def table(self, table: Table) -> pd.DataFrame:
         """Return a project table; it is read once, and the same object is returned every time."""
         if table.name not in self._tables:
-            self._tables[table.name] = read_project_table(self._read_csv(table), table, self._convention)
+            content, stored_order = self._read_csv(table), self._data_set.stored_order
+            self._tables[table.name] = read_project_table(content, table, self._convention, stored_order)
         return self._tables[table.name]
 
     def find(self, entry: FileEntry) -> Path | None:
@@ -67,16 +77,17 @@ class Release:
         return self._files.find(self._manifest, entry)
 
     def session_files(self, behavior_session_id: int) -> list[FileEntry]:
-        """Return the file of a behavior session, or the files of its imaging planes in the order of the table.
+        """Return the file of a behavior session, or the files of its imaging planes or its recording.
 
         Raises
         ------
         NotFound
             If there is no such session, or the release has no file for it.
         """
-        if behavior_session_id not in self.table(BEHAVIOR_SESSION_TABLE).index:
+        if behavior_session_id not in self.table(self._data_set.session_table).index:
             raise self._unknown_id(behavior_session_id, "behavior_session_id")
-        entries = [entry for value in self._session_file_ids(behavior_session_id) if (entry := self._file_of(value))]
+        file_ids = self._data_set.find_file_ids(behavior_session_id, self.table)
+        entries = [entry for value in file_ids if (entry := self._file_of(value))]
         if not entries:
             raise NotFound(
                 f"Release {self.version} has no file for behavior session {behavior_session_id}. Another release may have one: "
@@ -86,7 +97,7 @@ class Release:
         return entries
 
     def session_file(self, behavior_session_id: int) -> FileEntry:
-        """Return the file of a behavior session, or of its first imaging plane."""
+        """Return the file of a behavior session, of its first imaging plane, or of its recording."""
         return self.session_files(behavior_session_id)[0]
 
     def plane_file(self, ophys_experiment_id: int) -> FileEntry:
@@ -257,20 +268,6 @@ class Release:
     def _warn_damaged(self, path: Path, action: str) -> None:
         warn(f"{path} is not the file of release {self.version}: it is truncated or was changed. It is {action}.")
 
-    def _session_file_ids(self, behavior_session_id: int) -> list[Any]:
-        """Return the file id of a session, or those of its imaging planes in the order of the session table."""
-        sessions = self.table(BEHAVIOR_SESSION_TABLE)
-        check_columns(sessions, ["file_id", "ophys_experiment_id"], BEHAVIOR_SESSION_TABLE)
-        file_id = sessions.at[behavior_session_id, "file_id"]
-        if pd.notna(file_id) and file_id != NO_FILE:
-            return [file_id]
-        planes = self.table(OPHYS_EXPERIMENT_TABLE)
-        check_columns(planes, ["file_id", "behavior_session_id"], OPHYS_EXPERIMENT_TABLE)
-        file_ids = planes.loc[planes["behavior_session_id"] == behavior_session_id, "file_id"]
-        plane_ids = sessions.at[behavior_session_id, "ophys_experiment_id"]
-        first = [plane for plane in plane_ids if plane in file_ids.index] if isinstance(plane_ids, list) else []
-        return [*file_ids.loc[first], *file_ids.drop(first)]
-
     def _unknown_id(self, number: int, kind: str) -> NotFound:
-        explanation = explain_unknown_id(number, kind, self.table)
+        explanation = self._data_set.explain_unknown_id(number, kind, self.table)
         return NotFound(f"Release {self.version} has no {NAMES[kind]} {number}. {explanation}", **{kind: number})

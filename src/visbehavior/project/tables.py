@@ -23,7 +23,7 @@ NO_FILE = -999
 """File id, in release 1.1.0, of a session that has no file of its own."""
 
 
-def read_project_table(content: bytes, table: Table, convention: str) -> pd.DataFrame:
+def read_project_table(content: bytes, table: Table, convention: str, stored_order: bool = False) -> pd.DataFrame:
     """Read a project table of a release.
 
     Parameters
@@ -31,10 +31,12 @@ def read_project_table(content: bytes, table: Table, convention: str) -> pd.Data
     content : bytes
         Content of the CSV file.
     table : Table
-        One of `visbehavior.schema.project.PROJECT_TABLES`.
+        One of `visbehavior.schema.project.PROJECT_TABLES` or `visbehavior.schema.neuropixels.NEUROPIXELS_TABLES`.
     convention : str
         "2.16": mouse_id as text, whole numbers with missing values as ``Int64``, dates in UTC, ids first. "2.10": columns as
         in the CSV file, dates as text.
+    stored_order : bool
+        Whether the columns keep the order of the CSV file in the convention of 2.16, too.
 
     Returns
     -------
@@ -54,39 +56,41 @@ def read_project_table(content: bytes, table: Table, convention: str) -> pd.Data
     if convention == "2.16":
         frame = _convert_types(frame, table)
     frame = frame.set_index(table.index)
-    if convention == "2.10":
+    if convention == "2.10" or stored_order:
         return frame
     declared = [column.name for column in table if column.name in frame]
     undeclared = [name for name in frame if name not in table.by_name]
     return frame[declared + undeclared]
 
 
-def select_mouse(sessions: pd.DataFrame, mouse_id: int | str) -> pd.DataFrame:
-    """Return a mouse's rows of the behavior session table in order of acquisition, with the columns day and has_imaging.
+def select_mouse(sessions: pd.DataFrame, mouse_id: int | str, table: Table) -> pd.DataFrame:
+    """Return a mouse's rows of the table of behavior sessions in order of acquisition, with the column day.
 
     Parameters
     ----------
     sessions : pandas.DataFrame
-        The behavior session table.
+        The table of behavior sessions.
     mouse_id : int or str
+    table : Table
+        Its declaration.
 
     Returns
     -------
     pandas.DataFrame
         Without rows if there is no such mouse.
     """
-    check_columns(sessions, ["mouse_id", "date_of_acquisition", "ophys_session_id"], BEHAVIOR_SESSION_TABLE)
+    check_columns(sessions, ["mouse_id", "date_of_acquisition"], table)
     wanted = mouse_id if isinstance(mouse_id, str) else str(parse_id(mouse_id))
     mouse = sessions[sessions["mouse_id"].astype(str) == wanted]
-    dates = parse_acquisition_dates(mouse).sort_values(kind="stable")
+    dates = parse_acquisition_dates(mouse, table).sort_values(kind="stable")
     mouse, days = mouse.loc[dates.index], dates.dt.normalize()
-    return mouse.assign(day=(days - days.min()).dt.days, has_imaging=mouse["ophys_session_id"].notna().astype(bool))
+    return mouse.assign(day=(days - days.min()).dt.days)
 
 
-def parse_acquisition_dates(sessions: pd.DataFrame) -> pd.Series:
-    """Return the dates of acquisition of the behavior session table as UTC times; BadValue if one is no date."""
+def parse_acquisition_dates(sessions: pd.DataFrame, table: Table = BEHAVIOR_SESSION_TABLE) -> pd.Series:
+    """Return the dates of acquisition of a table of behavior sessions as UTC times; BadValue if one is no date."""
     name = "date_of_acquisition"
-    dates: pd.Series = _convert_column(sessions[name], name, BEHAVIOR_SESSION_TABLE, _parse_dates)
+    dates: pd.Series = _convert_column(sessions[name], name, table, _parse_dates)
     return dates
 
 
@@ -131,9 +135,14 @@ def _convert_column(column: pd.Series, name: str, table: Table, convert: Callabl
         return convert(column)
     except (ValueError, TypeError, SyntaxError, OverflowError, RecursionError, MemoryError) as error:
         raise BadValue(
-            f"{table.name}.csv has wrong values in the column {name} ({brief_repr(error)}). Download it again.",
+            f"{table.name}.csv has values in the column {name} that are not {_expected(table, name)}. Download it again.",
             name=name,
         ) from error
+
+
+def _expected(table: Table, name: str) -> str:
+    dtype = table.index_dtype if name == table.index else table.by_name[name].dtype
+    return {"list": "lists", "datetime": "dates", "text": "text"}.get(dtype, f"numbers ({dtype})")
 
 
 def _parse_lists(column: pd.Series) -> pd.Series:

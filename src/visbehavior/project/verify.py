@@ -52,12 +52,12 @@ def verify_files(files: ReleaseFiles, repair: bool, progress: bool) -> pd.DataFr
         states = [repaired.get(files.path_of(*pair), state) for pair, state in zip(cached, states, strict=True)]
     paths = [files.path_of(*pair) for pair in cached]
     index = pd.Index([path.relative_to(files.folder).as_posix() for path in paths], name="path", dtype=object)
-    sizes = pd.Series([_size_on_disk(path) for path in paths], index=index, dtype="int64")
+    sizes = pd.Series([size_on_disk(path) for path in paths], index=index, dtype="int64")
     return pd.DataFrame({"state": pd.Series(states, index=index, dtype=str), "size": sizes})
 
 
 def _check_all(files: ReleaseFiles, cached: list[tuple[Manifest, FileEntry]], progress: bool) -> list[str]:
-    total = sum(_size_on_disk(path) for pair in cached if (path := files.path_of(*pair)).exists())
+    total = sum(size_on_disk(path) for pair in cached if (path := files.path_of(*pair)).exists())
     with (
         progress_bar(progress, desc="hashing", total=total, unit="B", unit_scale=True) as bar,
         threads(_HASHING_THREADS) as pool,
@@ -96,7 +96,8 @@ def _repair(files: ReleaseFiles, broken: list[tuple[Manifest, FileEntry]], progr
     return states
 
 
-def _size_on_disk(path: Path) -> int:
+def size_on_disk(path: Path) -> int:
+    """Return the bytes that a complete or partial file takes; 0 if there is none."""
     partial = partial_path(path)
     try:
         if path.exists():

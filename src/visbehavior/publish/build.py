@@ -16,7 +16,6 @@ from typing import Any
 import pandas as pd
 
 from visbehavior._version import __version__
-from visbehavior.analysis.history import compute_history
 from visbehavior.arguments import as_iterable, check_flags, check_jobs, parse_path
 from visbehavior.atomic import atomic_write, make_folder
 from visbehavior.errors import BadValue, VisBehaviorError, brief_repr
@@ -25,13 +24,12 @@ from visbehavior.progress import progress_bar
 from visbehavior.project.manifest import (
     MANIFESTS,
     METADATA,
-    PROJECT,
-    SESSIONS,
     UNVERSIONED,
     Manifest,
     manifest_file_name,
     published_manifests,
 )
+from visbehavior.publish.layouts import Layout, SessionFolders, find_layout
 from visbehavior.publish.session_file import (
     SessionFile,
     SessionInput,
@@ -39,7 +37,6 @@ from visbehavior.publish.session_file import (
     same_id_error,
     write_session_file,
 )
-from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, PROJECT_TABLES
 from visbehavior.session import BehaviorSession
 from visbehavior.settings import BUCKET, REGION
 from visbehavior.store.locks import make_lock, try_acquire
@@ -62,9 +59,10 @@ def build_release(
     out_dir: str | os.PathLike[str],
     *,
     version: str | None = None,
-    bucket: str = BUCKET,
+    bucket: str | None = None,
     jobs: int = 1,
     progress: bool = False,
+    project: str = "ophys",
 ) -> Path:
     """Build a release in the layout of the public bucket, to be used as a folder or served by S3 or any static web server.
 
@@ -77,18 +75,23 @@ def build_release(
     sessions : iterable
         All sessions of the release: paths (NWB files, rig's stimulus pickles, JSON files of session data), dictionaries (session
         data as for `BehaviorSession.from_json`, or pickles as from `simulate`), functions that return a dictionary, and
-        `BehaviorSession` objects. Behavior only.
+        `BehaviorSession` and `BehaviorOphysExperiment` objects. A session with imaging is released as its planes.
     out_dir : str or os.PathLike
         A new folder, or the folder of an earlier release.
     version : str or None
         Version such as "1.2.0", higher than those in the folder; None: the next one.
-    bucket : str
-        Name of the bucket that the release will be uploaded to. It is written into the manifest, where AllenSDK reads it.
+    bucket : str or None
+        Name of the bucket that the release will be uploaded to. It is written into the manifest, where AllenSDK reads it. None: the
+        data set's public bucket.
     jobs : int
         Number of processes. With more than one, the processes import your script: protect its entry point with
         ``if __name__ == "__main__":``.
     progress : bool
         Whether to show a progress bar.
+    project : str
+        Data set whose layout the release has: "ophys", or "neuropixels", which `VisualBehaviorNeuropixelsProjectCache` opens. In the
+        latter, pickles of EPHYS sessions become recordings: gray, Gabor patches, flashes and a passive replay follow the task, as if
+        they had been shown. There are no spikes.
 
     Returns
     -------
@@ -106,6 +109,8 @@ def build_release(
     Prior exposures, experience levels and session numbers are counted as in AllenSDK (`visbehavior.analysis.history`), trial
     outcomes and engaged trials as in `BehaviorSession.get_performance_metrics`.
     """
+    layout = find_layout(project)
+    bucket = layout.project.bucket if bucket is None else bucket
     if not isinstance(bucket, str) or not _BUCKET.fullmatch(bucket):
         raise BadValue(
             f"bucket is {brief_repr(bucket)}; expected an S3 bucket name, such as {BUCKET}.",
@@ -117,16 +122,18 @@ def build_release(
     )
     check_jobs("jobs", jobs)
     check_flags(progress=progress)
-    root = _make_project_folder(parse_path("out_dir", out_dir).absolute())
+    root = _make_project_folder(parse_path("out_dir", out_dir).absolute(), layout)
     with _only_build(root):
-        earlier = next(iter(published_manifests(root)), None)
+        releases = published_manifests(root, layout.project)
+        earlier = next(iter(releases), None)
         version = _next_version(earlier, version)
-        files = _write_session_files(sessions, root, _session_folders(root, version), jobs, progress)
-        published = {path: file_hash for known in published_manifests(root) for path, file_hash in known.hashes.items()}
+        folders = SessionFolders(root, (*(known.version for known in reversed(releases)), version), layout)
+        files = _write_session_files(sessions, folders, jobs, progress)
+        published = {path: file_hash for known in releases for path, file_hash in known.hashes.items()}
         _check_unchanged(root, files, published)
-        manifest = _write_tables(root, version, bucket, earlier, files, published)
-        _remove_abandoned_parts(root)
-        return _publish(root, version, manifest)
+        manifest = _write_tables(folders, version, bucket, earlier, files, published)
+        _remove_abandoned_parts(folders)
+        return _publish(folders, version, manifest)
 
 
 @contextmanager
@@ -144,18 +151,19 @@ def _only_build(root: Path) -> Iterator[None]:
         lock.release()
 
 
-def _make_project_folder(out_dir: Path) -> Path:
-    root = out_dir / PROJECT
+def _make_project_folder(out_dir: Path, layout: Layout) -> Path:
+    name_of_project = layout.project.name
+    root = out_dir / name_of_project
     if out_dir.is_file():
         raise BadValue(f"{out_dir} is a file; a release needs its own folder.", path=str(out_dir))
     # One listing: another build may make the project's folder at any time.
     names = {path.name for path in out_dir.iterdir()} if out_dir.is_dir() else set()
-    if names and PROJECT not in names:
+    if names and name_of_project not in names:
         raise BadValue(
-            f"{out_dir} is not empty and contains no release: there is no {PROJECT} in it. Name a new folder.",
+            f"{out_dir} is not empty and contains no release: there is no {name_of_project} in it. Name a new folder.",
             path=str(out_dir),
         )
-    for name in (MANIFESTS, METADATA, SESSIONS):
+    for name in (MANIFESTS, METADATA, *layout.folders):
         make_folder(root / name)
     return root
 
@@ -183,26 +191,20 @@ def _parse_version(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _session_folders(root: Path, version: str) -> list[Path]:
-    """Return the folders of session files: the one that all releases share, then one per release, oldest first."""
-    versions = [entry.version for entry in published_manifests(root)]
-    return [root / SESSIONS, *(root / SESSIONS / known for known in (*reversed(versions), version))]
-
-
 def _write_session_files(
-    sessions: Iterable[SessionInput], root: Path, folders: list[Path], jobs: int, progress: bool
+    sessions: Iterable[SessionInput], folders: SessionFolders, jobs: int, progress: bool
 ) -> list[SessionFile]:
     total = len(sessions) if isinstance(sessions, Sequence) else None
-    results = map_in_processes(_write_or_error, ((item, root, folders) for item in sessions), jobs)
+    results = map_in_processes(_write_or_error, ((item, folders) for item in sessions), jobs)
     by_position = dict(progress_bar(progress, results, total=total, unit="session", leave=False))
     files = _raise_errors([by_position[position] for position in sorted(by_position)])
     _check_ids(files)
     return files
 
 
-def _write_or_error(item: SessionInput, root: Path, folders: list[Path]) -> SessionFile | VisBehaviorError:
+def _write_or_error(item: SessionInput, folders: SessionFolders) -> SessionFile | VisBehaviorError:
     try:
-        return read_session_file(root, write_session_file(item, folders))
+        return read_session_file(folders.root, write_session_file(item, folders))
     except VisBehaviorError as error:
         return error
 
@@ -224,9 +226,14 @@ def _raise_errors(results: list[SessionFile | VisBehaviorError]) -> list[Session
 def _check_ids(files: list[SessionFile]) -> None:
     if not files:
         raise BadValue("A release needs at least one session; there are none.")
-    by_id: dict[int, SessionFile] = {}
+    by_session: dict[int, SessionFile] = {}
+    by_plane: dict[int | None, SessionFile] = {}
     for file in files:
-        first = by_id.setdefault(file.behavior_session_id, file)
+        first = by_session.setdefault(file.behavior_session_id, file)
+        # A session may have several planes, and no other file then.
+        is_another_plane = None not in (first.ophys_experiment_id, file.ophys_experiment_id)
+        if is_another_plane:
+            first = by_plane.setdefault(file.ophys_experiment_id, file)
         if first is not file:
             raise same_id_error(str(file.behavior_session_id), first.path, file.path)
 
@@ -242,7 +249,7 @@ def _check_unchanged(root: Path, files: list[SessionFile], published: Mapping[st
 
 
 def _write_tables(
-    root: Path,
+    folders: SessionFolders,
     version: str,
     bucket: str,
     earlier: Manifest | None,
@@ -250,15 +257,15 @@ def _write_tables(
     published: Mapping[str, str],
 ) -> dict[str, Any]:
     """Write the project tables and return the manifest, in AllenSDK's form."""
-    file_ids = _assign_file_ids(earlier, files)
-    url = f"https://{bucket}.s3.{REGION}.amazonaws.com/{PROJECT}/"
+    file_ids, root, project = _assign_file_ids(earlier, files), folders.root, folders.layout.project.name
+    url = f"https://{bucket}.s3.{REGION}.amazonaws.com/{project}/"
     entries = {}
-    for name, table in _make_tables(files, file_ids).items():
+    for name, table in folders.layout.make_tables(session_rows(files, file_ids)).items():
         content = table.to_csv(index=False).encode()
         file_hash = hashlib.blake2b(content).hexdigest()
         entries[name] = _entry(url, _write_table(root, version, name, content, file_hash, published), file_hash)
     return {
-        "project_name": PROJECT,
+        "project_name": project,
         "manifest_version": version,
         "data_pipeline": [
             {"name": "visbehavior", "version": __version__, "comment": "Wrote the files and tables."},
@@ -274,16 +281,11 @@ def _write_tables(
     }
 
 
-def _make_tables(files: list[SessionFile], file_ids: Mapping[str, int]) -> dict[str, pd.DataFrame]:
-    """Return the project tables; those of imaging are empty."""
+def session_rows(files: Iterable[SessionFile], file_ids: Mapping[str, int]) -> pd.DataFrame:
+    """Return a row for each file, in the order of the tables, with the columns omits and file_id."""
     rows = pd.DataFrame([file.row | {"omits": file.omits, "file_id": file_ids[file.path]} for file in files])
-    rows = rows.sort_values(["mouse_id", "date_of_acquisition", "behavior_session_id"], ignore_index=True)
-    sessions = pd.concat([rows, compute_history(rows)], axis=1)
-    tables = {}
-    for table in PROJECT_TABLES:
-        selected = sessions if table is BEHAVIOR_SESSION_TABLE else sessions.iloc[:0]
-        tables[table.name] = selected.reindex(columns=[table.index, *table.names()])
-    return tables
+    order = ["mouse_id", "date_of_acquisition", "behavior_session_id", "ophys_experiment_id"]
+    return rows.sort_values([name for name in order if name in rows], ignore_index=True)
 
 
 def _assign_file_ids(earlier: Manifest | None, files: list[SessionFile]) -> dict[str, int]:
@@ -312,8 +314,8 @@ def _write_table(
     return path
 
 
-def _publish(root: Path, version: str, manifest: dict[str, Any]) -> Path:
-    target = root / MANIFESTS / manifest_file_name(version)
+def _publish(folders: SessionFolders, version: str, manifest: dict[str, Any]) -> Path:
+    target = folders.root / MANIFESTS / manifest_file_name(version, folders.layout.project)
     if target.exists():
         raise BadValue(
             f"Release {version} was published by another build in the meantime: {target}. Build again to publish the next version.",
@@ -329,9 +331,9 @@ def _write_bytes(target: Path, content: bytes) -> None:
         part.write_bytes(content)
 
 
-def _remove_abandoned_parts(root: Path) -> None:
+def _remove_abandoned_parts(folders: SessionFolders) -> None:
     """Remove incomplete files of builds that were killed; recent ones may belong to a build that is running."""
-    for part in (root / SESSIONS).glob(".part-*"):
+    for part in (part for name in folders.layout.folders for part in (folders.root / name).rglob(".part-*")):
         with suppress(OSError):
             if time.time() - part.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
                 part.unlink()

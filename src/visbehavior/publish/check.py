@@ -13,8 +13,11 @@ from visbehavior.analysis.history import HISTORY_INPUTS, compute_history
 from visbehavior.arguments import check_flags, parse_path
 from visbehavior.errors import NotFound, VisBehaviorError
 from visbehavior.progress import progress_bar
-from visbehavior.project.manifest import MANIFESTS, PROJECT, SESSIONS, FileEntry, Manifest, published_manifests
+from visbehavior.project.manifest import MANIFESTS, SESSIONS, FileEntry, Manifest, published_manifests
+from visbehavior.project.projects import OPHYS
 from visbehavior.project.tables import check_columns, read_project_table
+from visbehavior.publish.build import session_rows
+from visbehavior.publish.layouts import LAYOUTS, PLANES, Layout
 from visbehavior.publish.session_file import SessionFile, read_session_file
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
 from visbehavior.store.verified import hash_file, read_file
@@ -27,7 +30,7 @@ def check_release(out_dir: str | os.PathLike[str], *, progress: bool = False) ->
     """Check the newest release in a folder, and return a description of each problem; an empty list if there is none.
 
     Every file is hashed and opened. The behavior session table is compared with the files, and its columns that depend on other
-    sessions are computed again.
+    sessions are computed again; the tables of a release with recordings or imaging planes are made again as a whole.
 
     Parameters
     ----------
@@ -41,14 +44,20 @@ def check_release(out_dir: str | os.PathLike[str], *, progress: bool = False) ->
     NotFound
         If there is no release in the folder.
     """
-    root = parse_path("out_dir", out_dir).absolute() / PROJECT
+    folder = parse_path("out_dir", out_dir).absolute()
     check_flags(progress=progress)
-    manifest = next(iter(published_manifests(root)), None)
+    layout = next((made for made in LAYOUTS.values() if (folder / made.project.name).is_dir()), LAYOUTS["ophys"])
+    root = folder / layout.project.name
+    manifest = next(iter(published_manifests(root, layout.project)), None)
     if manifest is None:
         raise NotFound(f"There is no release in {out_dir}: {root / MANIFESTS} contains no manifest.", path=str(out_dir))
     entries = progress_bar(progress, manifest.entries(), unit="file", leave=False)
     problems = [problem for entry in entries if (problem := _check_file(root, entry))]
-    return problems or _check_table(root, manifest)
+    if problems:
+        return problems
+    has_planes = any(entry.path.startswith(PLANES) for entry in manifest.files.values())
+    is_behavior = layout.project == OPHYS and not has_planes
+    return _check_table(root, manifest) if is_behavior else _check_tables(layout, root, manifest)
 
 
 def _check_file(root: Path, entry: FileEntry) -> str:
@@ -79,6 +88,28 @@ def _check_table(root: Path, manifest: Manifest) -> list[str]:
         else:
             files[file.behavior_session_id] = file
     return problems + _compare_rows(table, files)
+
+
+def _check_tables(layout: Layout, root: Path, manifest: Manifest) -> list[str]:
+    """Make the tables again from the files, and compare them with those of the release."""
+    files, problems = [], []
+    file_ids = {entry.path: int(number) for number, entry in manifest.files.items()}
+    for entry in manifest.files.values():
+        try:
+            files.append(read_session_file(root, root / entry.path))
+        except VisBehaviorError as error:
+            problems.append(f"{entry.path} cannot be read: {error}")
+    if problems or not files:
+        return problems or ["the manifest names no session file"]
+    expected = layout.make_tables(session_rows(files, file_ids))
+    missing = [f"the manifest has no {name}" for name in expected if name not in manifest.tables]
+    different = [
+        f"{name}.csv differs from the table that the files give"
+        for name, table in expected.items()
+        if name in manifest.tables
+        and read_file(root / manifest.tables[name].path) != table.to_csv(index=False).encode()
+    ]
+    return missing + different
 
 
 def _compare_file_ids(table: pd.DataFrame, entries: Mapping[str, FileEntry], manifest: Manifest) -> list[str]:

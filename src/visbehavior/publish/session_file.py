@@ -10,17 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visbehavior.arguments import parse_path
+from visbehavior.analysis.performance import CHANGE_TIME_WITHOUT_DELAY
+from visbehavior.arguments import parse_id, parse_path
 from visbehavior.atomic import atomic_write, make_folder
-from visbehavior.convert import different_metadata, is_same_session, session_file_name, write_session
+from visbehavior.convert import different_metadata, is_same_session, write_session
 from visbehavior.errors import BadValue, UnsupportedFile, VisBehaviorWarning, brief_repr
+from visbehavior.experiment import BehaviorOphysExperiment
 from visbehavior.nwb.reader import NwbReader
-from visbehavior.paths import join_inside
+from visbehavior.publish.imaging_tables import describe_plane
+from visbehavior.publish.layouts import PLANES, SessionFolders
 from visbehavior.raw.file import is_raw, read_session_data
 from visbehavior.raw.reader import RawReader
 from visbehavior.schema.imaging import IMAGING_METADATA
+from visbehavior.schema.neuropixels import RECORDING_METADATA
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE, COUNTS
-from visbehavior.schema.session import METADATA, STIMULUS_TEMPLATES
+from visbehavior.schema.session import METADATA, STIMULUS_TEMPLATES, TRIALS
 from visbehavior.schema.session_data import STIMULUS_FILE
 from visbehavior.schema.session_type import NO_PROJECT_CODE, parse_indicator
 from visbehavior.schema.stimulus_pickle import BEHAVIOR
@@ -59,6 +63,11 @@ class SessionFile:
         """Id of the session."""
         return int(self.row["behavior_session_id"])
 
+    @property
+    def ophys_experiment_id(self) -> int | None:
+        """Id of the imaging plane; None for the file of a session."""
+        return self.row.get("ophys_experiment_id")
+
 
 def read_session_file(root: Path, path: Path) -> SessionFile:
     """Return the facts about a session file. All its tables are read, to be sure that they can be.
@@ -70,34 +79,38 @@ def read_session_file(root: Path, path: Path) -> SessionFile:
     path : pathlib.Path
         The file.
     """
-    with BehaviorSession.from_nwb_path(path) as session:
+    reader = NwbReader(path)
+    plane: dict[str, Any] = {}
+    with _open(reader) as session:
         metadata, metrics = session.metadata, session.get_performance_metrics()
         fraction = session.task_parameters["omitted_flash_fraction"]
         _read_all_tables(session)
+        if isinstance(session, BehaviorOphysExperiment):
+            plane = describe_plane(session)
     row = {name: metadata[name] for name in ("behavior_session_id", *_METADATA_COLUMNS)}
     row["indicator"] = parse_indicator(row["reporter_line"])
     if row["project_code"] == NO_PROJECT_CODE:
         row["project_code"] = None
     row |= {column.name: metrics[column.name] for column in COUNTS}
+    row |= {"ecephys_session_id": _find_recording(reader), **plane}
     return SessionFile(path.relative_to(root).as_posix(), hash_file(path), row, bool(fraction > 0))
 
 
-def write_session_file(item: SessionInput, folders: list[Path]) -> Path:
+def write_session_file(item: SessionInput, folders: SessionFolders) -> Path:
     """Write the file of a session into the folder of a release, unless it is there; return its path.
 
     Parameters
     ----------
     item : str, os.PathLike, dict, BehaviorSession or function
-    folders : list of pathlib.Path
-        Folders of session files: the one that all releases share, then one for each release, the new release's last. A file
-        whose name is taken by another version of the session goes into the last one.
+    folders : SessionFolders
+        Folders of session files.
 
     Raises
     ------
     BadValue
         If the item is not a session, or its id belongs to another session.
     UnsupportedFile
-        If it is the file of an imaging plane.
+        If it is an imaging plane, and the data set has none.
     """
     if callable(item):
         item = item()
@@ -125,53 +138,78 @@ def same_id_error(session: str, first: str, second: str) -> BadValue:
     )
 
 
-def _write_raw(data: Mapping[str, Any], folders: list[Path]) -> Path:
+def _write_raw(data: Mapping[str, Any], folders: SessionFolders) -> Path:
     reader = RawReader(data)
     with BehaviorSession(reader) as session:
         return _write_session(session, folders, reader.carries_images())
 
 
-def _write_session(session: BehaviorSession, folders: list[Path], compress_templates: bool = False) -> Path:
+def _write_session(session: BehaviorSession, folders: SessionFolders, compress_templates: bool = False) -> Path:
     """Write a session that has no NWB file. An existing file with the same metadata is kept and returned."""
-    name = session_file_name(session.behavior_session_id)
-    existing = _existing_files(folders, name)
+    prepared = folders.layout.prepare(session)
+    if isinstance(session, BehaviorOphysExperiment):
+        part_id: int | None = session.ophys_experiment_id
+    else:
+        part_id = getattr(prepared, "ecephys_session_id", None)
+    _check_has_planes(folders, isinstance(session, BehaviorOphysExperiment), session.source.location)
+    paths = folders.paths(session.behavior_session_id, part_id)
+    existing = _existing_files(paths)
     for path in existing:
         if not different_metadata(session, path):
             return path
     if existing and not is_same_session(session, existing[0]):
-        raise same_id_error(name, str(existing[0]), session.source.location)
-    return write_session(session, _unused_path(folders, name), compress_templates)
+        raise same_id_error(existing[0].name, str(existing[0]), session.source.location)
+    return write_session(prepared, _unused_path(paths), compress_templates)
 
 
-def _copy_nwb(path: Path, folders: list[Path]) -> Path:
+def _copy_nwb(path: Path, folders: SessionFolders) -> Path:
     """Copy an NWB file. An existing file with the same bytes is kept and returned."""
     reader = NwbReader(path)
-    if reader.read(IMAGING_METADATA):
-        raise UnsupportedFile(
-            f"{path} is a file of an imaging plane; a release is made of behavior sessions. Write its behavior data with write_nwb first.",
-            path=str(path),
-        )
-    name, file_hash = session_file_name(BehaviorSession(reader).behavior_session_id), hash_file(path)
-    for existing in _existing_files(folders, name):
+    plane_id = reader.read(IMAGING_METADATA).get("ophys_experiment_id")
+    _check_has_planes(folders, plane_id is not None, str(path))
+    part_id = _find_recording(reader) if plane_id is None else parse_id(plane_id)
+    paths = folders.paths(BehaviorSession(reader).behavior_session_id, part_id)
+    file_hash = hash_file(path)
+    for existing in _existing_files(paths):
         if hash_file(existing) == file_hash:
             return existing
-    target = _unused_path(folders, name)
+    target = _unused_path(paths)
     with atomic_write(target, needed=path.stat().st_size) as part:
         shutil.copyfile(path, part)
     return target
 
 
-def _existing_files(folders: list[Path], name: str) -> list[Path]:
-    return [path for folder in folders if (path := join_inside(folder, name)).exists()]
+def _open(reader: NwbReader) -> BehaviorSession:
+    return BehaviorOphysExperiment(reader) if reader.read(IMAGING_METADATA) else BehaviorSession(reader)
 
 
-def _unused_path(folders: list[Path], name: str) -> Path:
-    """Return a path for a session file that replaces none: in the shared folder, else in the new release's."""
-    for target in (join_inside(folders[0], name), join_inside(folders[-1], name)):
+def _check_has_planes(folders: SessionFolders, is_plane: bool, location: str) -> None:
+    if is_plane and PLANES not in folders.layout.folders:
+        raise UnsupportedFile(
+            f"{location} is an imaging plane, which {folders.layout.project.name} does not have. Write its behavior alone with "
+            "write_nwb(experiment, path, include_imaging=False).",
+            path=location,
+        )
+
+
+def _find_recording(reader: NwbReader) -> int | None:
+    """Return the id of the recording of a file; None for a behavior-only file."""
+    if CHANGE_TIME_WITHOUT_DELAY not in reader.read(TRIALS, CHANGE_TIME_WITHOUT_DELAY.__eq__):
+        return None
+    return parse_id(reader.read(RECORDING_METADATA)["ecephys_session_id"])
+
+
+def _existing_files(paths: list[Path]) -> list[Path]:
+    return [path for path in paths if path.exists()]
+
+
+def _unused_path(paths: list[Path]) -> Path:
+    """Return a path for a session file that replaces none: that which releases share, else that of the new release."""
+    for target in (paths[0], paths[-1]):
         if not target.exists():
             make_folder(target.parent)
             return target
-    raise same_id_error(name, str(target), "another one")
+    raise same_id_error(target.name, str(target), "another one")
 
 
 def _read_all_tables(session: BehaviorSession) -> None:

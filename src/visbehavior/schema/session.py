@@ -168,6 +168,26 @@ PRESENTATIONS_SUFFIX = "_presentations"
 OMITTED = "omitted"
 """Image name of an omission."""
 
+
+def _in_recordings(name: str, dtype: str, meaning: str, unit: str = "") -> Column:
+    return Column(
+        name=name, dtype=dtype, unit=unit, absent_2_10=True, required=False, meaning=f"{meaning} Recordings only."
+    )
+
+
+_RECORDING_STIMULI = (
+    _in_recordings("temporal_frequency", "float64", "Temporal frequency of the Gabor patch.", "Hz"),
+    _in_recordings("position_x", "float64", "Horizontal position of the Gabor patch.", "deg"),
+    _in_recordings("position_y", "float64", "Vertical position of the Gabor patch.", "deg"),
+    _in_recordings("contrast", "float64", "Contrast of the Gabor patch or full-field flash."),
+    _in_recordings("color", "float64", "-1 for a dark, 1 for a bright full-field flash."),
+    _in_recordings(
+        "rewarded", "boolean", "True if the image change was rewarded. Missing outside the blocks of images."
+    ),
+    _in_recordings("stimulus_index", "int64", "0 for Gabor patches, 1 for full-field flashes, else -99."),
+)
+"""Columns of the stimuli that only recordings of Visual Behavior Neuropixels have."""
+
 STIMULUS_PRESENTATIONS = Table(
     name="stimulus_presentations",
     summary="Stimuli on the monitor: one row per image, omission, grating, gray period or movie frame.",
@@ -182,7 +202,8 @@ STIMULUS_PRESENTATIONS = Table(
             required=False,
             meaning=(
                 "Number of the block. Files with four blocks: 0 gray, 1 task, 2 gray, 3 movie. Files with one block: 0 task. "
-                "Release 1.1.0 only."
+                "Recordings (Neuropixels): 0 task, 1 gray, 2 Gabor patches, 3 gray, 4 full-field flashes, 5 passive replay of "
+                "the task's images. Not in releases 1.0.x."
             ),
         ),
         Column(
@@ -198,9 +219,10 @@ STIMULUS_PRESENTATIONS = Table(
         Column(
             name="image_index",
             dtype="int64",
+            required=False,
             meaning=(
                 "Position of the image in its set and in `stimulus_templates`. For an omission the number of images in the "
-                "set, for gray and movie -99."
+                "set, for gray and movie -99. Not in recordings (Neuropixels)."
             ),
         ),
         Column(
@@ -335,6 +357,7 @@ STIMULUS_PRESENTATIONS = Table(
             required=False,
             meaning="Orientation of the grating. Sessions with gratings only.",
         ),
+        *_RECORDING_STIMULI,
         Column(name="image_set", dtype="text", only_2_10=True, required=False, meaning="Name of the image set."),
         Column(
             name="index",
@@ -419,9 +442,10 @@ TRIALS = Table(
             name="change_time",
             dtype="float64",
             unit="s",
+            required=False,
             meaning=(
                 "Onset of the change or sham change on the monitor. Includes the monitor delay, unlike lick times. NaN on "
-                "aborted trials."
+                "aborted trials. Not in recordings (Neuropixels)."
             ),
         ),
         Column(

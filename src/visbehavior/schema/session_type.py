@@ -8,7 +8,7 @@ from dataclasses import dataclass
 NO_PROJECT_CODE = "Not Available"
 """project_code of a session without one."""
 
-_SESSION_TYPE = re.compile(r"(?P<phase>TRAINING|OPHYS)_(?P<number>\d+)", re.ASCII)
+_SESSION_TYPE = re.compile(r"(?P<phase>TRAINING|OPHYS|HABITUATION|EPHYS)_(?P<number>\d+)", re.ASCII)
 _IMAGE_SET = re.compile(r"images_(\w)")
 
 
@@ -21,7 +21,7 @@ class SessionType:
     text : str
         The session type.
     phase : str
-        TRAINING or OPHYS; "" for other texts.
+        TRAINING or OPHYS, in Visual Behavior Neuropixels also HABITUATION or EPHYS; "" for other texts.
     number : int or None
         Number of the stage within the phase.
     image_set_letter : str or None
@@ -31,7 +31,7 @@ class SessionType:
     is_passive : bool
         True if the mouse could not lick: the text ends with ``passive``.
     is_habituation : bool
-        True for a session of habituation to the microscope.
+        True for a session of habituation to the microscope or the recording rig.
     """
 
     text: str
@@ -63,7 +63,7 @@ def parse_session_type(text: str) -> SessionType:
         image_set_letter=letter[1] if letter else None,
         image_set=image_set,
         is_passive=text.endswith("passive"),
-        is_habituation="habituation" in text or (phase, number) == ("OPHYS", 0),
+        is_habituation="habituation" in text or phase == "HABITUATION" or (phase, number) == ("OPHYS", 0),
     )
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visbehavior.arguments import check_choice, check_number, check_whole_number
+
 Floats = NDArray[np.float64]
 
 KINETICS = {"GCaMP6f": (0.045, 0.142), "GCaMP6s": (0.179, 0.550)}
@@ -63,6 +65,16 @@ class ImagingParameters:
     height: int = 512
     width: int = 512
     pixel_size: float = 0.00078125
+
+    def __post_init__(self) -> None:
+        check_choice("indicator", self.indicator, KINETICS)
+        check_number("frame_rate", self.frame_rate, 1, 200, unit="Hz")
+        for name in ("baseline_rate", "driven_rate", "event_amplitude", "noise", "motion"):
+            check_number(name, getattr(self, name), 0, 1000)
+        for name in ("height", "width"):
+            check_whole_number(name, getattr(self, name), 16, 4096, unit="pixels")
+        check_number("neuropil_factor", self.neuropil_factor, -10, 10)
+        check_number("pixel_size", self.pixel_size, above=0, unit="mm")
 
 
 @dataclass(frozen=True)
@@ -262,7 +274,7 @@ def make_masks(cells: int, parameters: ImagingParameters, rng: np.random.Generat
     for cell in range(cells):
         row, column = divmod(cell, columns)
         radius = rng.uniform(0.5, 1.0, 2) * min(9.0, step_y / 2.5, step_x / 2.5)
-        center = (row + rng.uniform(0.4, 0.6)) * step_y, (column + rng.uniform(0.4, 0.6)) * step_x
+        center = (row + rng.uniform(0.3, 0.7)) * step_y, (column + rng.uniform(0.3, 0.7)) * step_x
         masks[cell] = ((y - center[0]) / radius[0]) ** 2 + ((x - center[1]) / radius[1]) ** 2 <= 1
     return masks
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from visbehavior.store.remote_object import RemoteObject
 
 # Blocks fetched for a small read, because HDF5 mostly continues after it. The first read after the file's first block finds
-# the groups, which are stored together. An object header is read with 512 bytes at first; the object's other parts are
+# the groups, which are stored together; large files, those of recordings, have more of them. An object header is read with 512 bytes at first; the object's other parts are
 # stored after it, or a little before.
 _FIRST_WINDOW = 5
+_FIRST_WINDOW_OF_LARGE_FILE = 8
+_LARGE_FILE = 2_000_000_000
 _HEADER_WINDOW = 2
 _HEADER_READ = 512
 _BEFORE_HEADER = 16 << 10
@@ -136,7 +138,9 @@ class RemoteFile:
         """Return the blocks to fetch for a small read at the position, whose first missing block is given."""
         is_header = size == _HEADER_READ
         margin = _BEFORE_HEADER if is_header else 0
-        count = _FIRST_WINDOW if self._partial.cached_bytes() <= BLOCK else _HEADER_WINDOW if is_header else 1
+        count = _HEADER_WINDOW if is_header else 1
+        if self._partial.cached_bytes() <= BLOCK:
+            count = _FIRST_WINDOW if self.size < _LARGE_FILE else _FIRST_WINDOW_OF_LARGE_FILE
         first = min(max(self._position - margin, 0) // BLOCK, missing)
         return range(first, min(missing + count, -(-self.size // BLOCK)))
 
