@@ -51,143 +51,8 @@ COUNT_NAMES = figures.COUNTS
 PUBLISHED_MOUSE = Mouse(impulsivity=1.3, timing=3.2, sensitivity=-0.5, engagement=5, latency=0.39, running_speed=0.02)
 """Parameters similar to the mouse of the published raw file, which is engaged throughout and does not run."""
 
-TEXT = """# The simulated mouse
-
-`visbehavior.simulate(session_type)` simulates a mouse in the change detection task and returns the content of a stimulus pickle, which is read like one from a rig.
-`simulate_mouse()` simulates all sessions of a mouse. Nothing is downloaded, and the ground truth is known (`["simulation"]`).
-
-```python
-from visbehavior import BehaviorSession, Mouse, simulate
-
-raw = simulate("OPHYS_3_images_A", mouse=Mouse(sensitivity=1.0), minutes=60, seed=1)
-session = BehaviorSession.from_json({{"behavior_stimulus_file": raw}})
-session.get_performance_metrics()["max_dprime"]
-raw["simulation"]["drivers"], raw["simulation"]["engaged"].mean()
-```
-
-## What it can be used for
-
-| question | use |
-|---|---|
-| Does my code read, convert and analyze sessions of every type? | yes |
-| Does my method find a planted bias, timing, sensitivity or engagement? | yes: see [Planted truth](#planted-truth). The model of the simulation is a logistic regression on flashes, so a method with the same model has an advantage |
-| How many sessions or mice does my study need? | yes, for hit rates, false alarms, aborted trials and d', whose variance within and between mice is calibrated |
-| Does my definition of engagement find lapses? | yes. The lapses are planted and simpler than real ones: there are two states |
-| Does a novel image set change behavior in real mice? | no. The effect is planted |
-| How do omissions, or licks outside the task, depend on the brain? | no. Omissions have assumed effects |
-| Is my analysis of running correct? | for code, yes. The values are assumed: the one published raw file is of a mouse that rests |
-| What do the images look like? | no. The images are textures |
-
-## The behavioral model
-
-At each flash on which the mouse is not already licking, it starts a lick bout with probability p. The log-odds of p are a sum:
-
-    logit p = b + t sigma((n - {midpoint:g}) / {width:g}) + r + o + s v[i, j] + d
-
-| symbol | meaning |
-|---|---|
-| b | bias: log-odds of licking at any flash |
-| t | timing: increase of the log-odds after a long time without licks; n is the number of flashes since the last bout, sigma the logistic function |
-| r | {refractory:g} at the first flash after a bout |
-| o | {omission:g} at an omitted flash and {post:+g} at the flash after it (assumed) |
-| s | sensitivity: increase of the log-odds at a change; at other flashes the term is 0 |
-| v[i, j] | visibility of the change from image i to image j: mean 1; it has a part of image j (standard deviation {salience:g}) and one of the pair ({pair:g}), and stays with the mouse |
-| d | {disengagement:g} while the mouse is disengaged, else 0 |
-
-The model is based on Piet et al. (2024), Neuron 112, who fitted such a model to this data set.
-
-- **Engagement** follows a two-state Markov chain, updated at each flash; an engaged and a disengaged period together last {cycle:g} minutes on average. The log-odds of being engaged decrease by {satiation:g} for each
-  {volume:g} mL that the mouse drinks and by {fatigue:g} in an hour, so most long lapses are late in the session.
-- **Latencies.** A reaction to a change has a log-normal latency with a median around 0.39 s, which is shorter if the drive is strong. A bout without such a reaction, also at a change, has a broad latency around {flash_latency:g} s.
-- **Bouts.** A bout with a reward has {licks:g} licks on average, one without has one or two. On the gray screens and in the movie an engaged mouse licks at times.
-- **Days.** Sensitivity, impulsivity (of b) and engagement of a mouse are the sum of a trait ({trait:.0%} of the variance over sessions), a slow state ({drift:.0%}) with a correlation of {correlation:g} from one session to the next, and a daily deviation ({daily:.0%}).
-- **Learning.** The sensitivity increases by up to {gratings:g} over the sessions with gratings, and by {images:g} over those with images.
-- **Advancement.** A mouse advances from a stage of training with some probability after each session whose expected d' is above a criterion (`visbehavior.simulation.curriculum`). Imaging sessions are repeated at random, at once or after the last one.
-- **Novelty.** The day of a novel image set has a bias that is {caution:g} lower, and a sensitivity that is {boost:g} higher.
-- **Cre line.** The sensitivity to images differs by line: {lines}.
-- **Refusal.** In {refusal:.0%} of the active OPHYS sessions the mouse does not perform. In {passive:.1%} of the passive sessions the lick spout is in reach.
-- **Running.** A mouse alternates between running and rest, is slower while disengaged and after licks, and nearly stops to drink.
-
-`Mouse` has the parameters of the animal. Sensitivity, impulsivity and engagement are deviations from the mean of the stage in standard deviations, so 0 is an average mouse of its Cre line. Without `mouse`,
-`simulate` samples a random mouse on a random day. Mean ± standard deviation over the sessions of each stage (log-odds):
-
-| stage | bias | sensitivity | engaged |
-|---|---|---|---|
-{parameters}
-## Planted truth
-
-`raw["simulation"]` has
-
-| entry | meaning |
-|---|---|
-| `mouse` | traits of the mouse, its slow state on this day (`drift`), and its earlier sessions |
-| `drivers` | parameters of the session: bias, sensitivity, timing, fraction engaged, latency, running speed, visibility of each pair of images, `performs`, `has_spout` |
-| `model` | parameters that all sessions share: those of timing, omissions, engagement and satiation |
-| `flash_frames`, `engaged` | first frame of each flash from the start of the task, and whether the mouse was engaged |
-
-## The task
-
-- With images, the changes are dealt from a deck of all 64 ordered pairs, in which each pair starts with the image that the last one ended with. The pairs of an image with itself are the catch trials. The deck is used up before a new one is shuffled. With gratings, each trial is a catch trial with probability {catch:g}.
-- The change is 4 to 11 flashes after the start of the trial, with a truncated geometric distribution (probability 0.7 that it is later than a flash).
-- A lick before the change aborts the trial. After a timeout of 0.3 s the trial is repeated with the same images; after {repeats_of_trial} repeats its change time is drawn anew.
-- A lick 0.15 to 0.75 s after the change is a hit. Earlier licks after a change have no effect. The first lick after a sham change is a false alarm, even before 0.15 s.
-- The first {warm_up} changes have a free reward. In TRAINING_1 to TRAINING_4 so has the change after {misses} misses in a row. The rig logs these trials as misses.
-- HABITUATION_5 of Visual Behavior Neuropixels behaves like TRAINING_5, and EPHYS_1 like an active OPHYS session. A session type that ends with `5uL_reward` sets the volume of an earned reward.
-- In OPHYS_1 to OPHYS_6 and EPHYS_1, 5 % of the images are omitted, but never a change or the image before it.
-- The session ends after 60 minutes or 5 mL.
-- In TRAINING_0 and TRAINING_1 gratings stay on until they change. In TRAINING_0 every change has a free reward.
-- TRAINING_5 and OPHYS have a gray screen of five minutes before the task, and a gray screen and ten repeats of a movie after it (not in sessions shorter than 30 minutes).
-
-## Comparison with the published sessions
-
-### Counts
-
-Number of trials in a session: 25 %, **50 %** and 75 % quantile over sessions, for the 4,782 published sessions and {sessions} simulated sessions of each stage, each with a different mouse. Each simulated
-median is within the published quartiles, and each simulated interquartile range is within a factor of {factor:g} of the published one; a test checks both.
-
-| stage | | {names} |
-|---|---|{line}|
-{rows}
-### Days, mice and novelty
-
-The table of the 4,782 published sessions, and all sessions of {mice} simulated mice; for OPHYS_4 and OPHYS_3, {novelty_mice} others. Rates of a session are plain counts; d' has half a trial added to each count. Differences between OPHYS_3 and OPHYS_4 are paired: the first session of each in the same mouse.
-"Bound" is the largest difference that a test accepts for {test_mice} mice ({test_novelty_mice} for novelty).
-
-| | published | simulated | bound |
-|---|---|---|---|
-{table}
-### Within a session
-
-The published raw file 891635659 (TRAINING_5), and {repeats} simulated sessions of a similar mouse (median over sessions). A bout ends with 0.7 s without licks.
-
-| | published | simulated | bound |
-|---|---|---|---|
-{within}
-Quartiles within the same sessions:
-
-| | published | simulated |
-|---|---|---|
-{session}
-### Engagement
-
-Agreement of the planted engagement with the published definitions (`compute_engagement`), in {engagement_sessions} simulated sessions of TRAINING_5 and OPHYS_3 with both states: fraction of the engaged flashes that count as engaged, and of the disengaged flashes that count as disengaged.
-
-| method | engaged | disengaged |
-|---|---|---|
-{agreement}
-The mean rolling hit rate of engaged trials minus that of all trials is {published_difference:.2f} in the five sessions printed in the tutorial of AllenSDK (one mouse), and {simulated_difference:.2f} in these simulated sessions. The hit rate in disengaged periods is {floor:.2f}.
-
-## What is not like the published data
-
-- Images have no content: the visibility of a change is a random number.
-- There are two states of engagement. Real mice also change their strategy within a session.
-- The catch trials of the first, auto-rewarded trials are left out. The published counts agree with this; the raw file cannot show it.
-- Effects of omissions, running of mice that run, and the coupling of running and engagement are assumed.
-- Advancement depends on the expected d', and not on the outcome of the session.
-- Sessions are on weekdays without holidays, and each mouse has one session a day.
-
-Made by `python -m scripts.simulation_page`.
-"""
+TEMPLATE = HERE / "simulation_template.md"
+"""The text of the page; names in braces are replaced."""
 
 
 def simulated_outcomes(group: str, sessions: int) -> dict[str, list[float]]:
@@ -334,7 +199,7 @@ def page() -> str:
     published = json.loads(FIGURES.read_text())
     quartiles, within = simulated_session(SESSIONS_PER_MOUSE)
     agreement, difference, floor = engagement_results(ENGAGEMENT_SESSIONS)
-    return TEXT.format(
+    return TEMPLATE.read_text().format(
         **constants(),
         parameters=parameter_rows(),
         sessions=SESSIONS_PER_GROUP,

@@ -11,7 +11,7 @@ from tests.cli.command import SESSION_TYPES, Invoke, run
 from tests.nwbfiles import write_session
 from tests.rawfiles import write_raw
 from tests.synthetic_session import make_session
-from visbehavior import simulate
+from visbehavior import Mouse, simulate
 from visbehavior.cli.main import main
 
 

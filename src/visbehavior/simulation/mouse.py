@@ -72,12 +72,12 @@ class Mouse:
         Median time from a change to the first lick (s).
     running_speed : float
         Mean speed while running (cm/s).
+    seen : tuple of str
+        Session types of earlier sessions, in order.
     salience_seed : int
         Seed of the salience of each image.
     drift : tuple of float
         Slow state on the day of the session: deviations of sensitivity, impulsivity and engagement (SD) besides the traits above.
-    seen : tuple of str
-        Session types of earlier sessions, in order.
     """
 
     mouse_id: str = "1"
@@ -90,9 +90,9 @@ class Mouse:
     engagement: float = 0.0
     latency: float = 0.39
     running_speed: float = 25.0
+    seen: tuple[str, ...] = ()
     salience_seed: int = 0
     drift: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    seen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
