@@ -248,6 +248,7 @@ def constants() -> dict[str, Any]:
         "images": mouse.LEARNING_GAIN["images"],
         "caution": mouse.NOVELTY_CAUTION,
         "boost": mouse.NOVELTY_SENSITIVITY,
+        "speed": mouse.RUNNING_SPEED[0],
         "lines": ", ".join(f"{line} {effect:+g} SD" for line, effect in mouse.LINE_SENSITIVITY.items()),
         "refusal": mouse.REFUSAL_PROBABILITY["OPHYS_active"],
         "passive": mouse.PASSIVE_LICKING_PROBABILITY,

@@ -87,6 +87,13 @@ def test_the_slow_state_is_stationary_and_correlated_over_days() -> None:
     assert sum((TRAIT_VARIANCE, DRIFT_VARIANCE, DAILY_VARIANCE)) == pytest.approx(1)
 
 
+def test_most_mice_run_and_some_rest() -> None:
+    rng = np.random.default_rng(0)
+    speeds = np.array([sample_mouse(rng).running_speed for _ in range(300)])
+    assert np.mean(speeds < 1) == pytest.approx(0.15, abs=0.05)
+    assert not ((speeds > 1) & (speeds < 12)).any()
+
+
 def test_the_cre_line_changes_the_sensitivity_to_images_only() -> None:
     for session_type, differs in (("TRAINING_1_gratings", False), ("OPHYS_3_images_A", True)):
         values = [

@@ -148,6 +148,10 @@ GENOTYPES = {
     "Slc17a7-IRES2-Cre/wt;Camk2a-tTA/wt;Ai93(TITL-GCaMP6f)/wt": 0.53,
 }
 """Genotypes of the simulated mice, with their fraction."""
+RUNNING_SPEED = 25.0, 12.0
+"""Mean and standard deviation of the running speed over mice (cm/s); assumed."""
+MIN_RUNNING_SPEED, MAX_RUNNING_SPEED, RESTING_SPEED = 12.5, 60.0, 0.1
+"""Range of the running speed, and speed of the mice that would be slower, one in seven, which rest (cm/s)."""
 LINE_SENSITIVITY = {"Vip-IRES-Cre": -0.6, "Sst-IRES-Cre": -0.9, "Slc17a7-IRES2-Cre": 0.64}
 """Deviation of the sensitivity to images by Cre line (SD)."""
 
@@ -289,10 +293,15 @@ def sample_mouse(rng: np.random.Generator, mouse_id: str = "1") -> Mouse:
         timing=float(np.clip(rng.normal(3.2, 0.6), 0, 6)),
         engagement=float(traits[2]),
         latency=float(np.clip(rng.normal(0.39, 0.03), 0.3, 0.5)),
-        running_speed=float(np.clip(rng.normal(25, 12), 0, 60)),
+        running_speed=_sample_running_speed(rng),
         salience_seed=int(rng.integers(2**32)),
         drift=(float(drift[0]), float(drift[1]), float(drift[2])),
     )
+
+
+def _sample_running_speed(rng: np.random.Generator) -> float:
+    speed = rng.normal(*RUNNING_SPEED)
+    return float(min(speed, MAX_RUNNING_SPEED)) if speed > MIN_RUNNING_SPEED else RESTING_SPEED
 
 
 def next_day(mouse: Mouse, session_type: str, rng: np.random.Generator) -> Mouse:
