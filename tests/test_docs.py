@@ -123,7 +123,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, str]:
 def test_demo_reuses_its_release_when_it_runs_again(demo: tuple[pathlib.Path, str]) -> None:
     folder, first = demo
     outputs = [first, run_demo(folder)]
-    assert {path.name for path in (folder / "demo").glob("*.png")} == {"timeline.png", "mouse.png"}
+    assert {path.name for path in (folder / "demo").glob("*.png")} == {"timeline.png", "mouse.png", "plane.png"}
     for output in outputs:
         assert "OPHYS_6_images_B" in output
         assert "36 sessions of 3 mice" in output
@@ -159,7 +159,7 @@ def test_demo_of_the_other_data_set(tmp_path: pathlib.Path) -> None:
     assert "EPHYS_1_images_H_5uL_reward" in process.stdout
     assert "30 sessions of 3 mice" in process.stdout
     assert {path.name for path in (tmp_path / "here").glob("*.png")} == {"timeline.png", "mouse.png"}
-    (next_step,) = re.findall(r"^ *visbehavior (performance .*)$", process.stdout, re.M)
+    (next_step,) = re.findall(r"^ *\S*visbehavior (performance .*)$", process.stdout, re.M)
     command = [sys.executable, "-m", "visbehavior", *next_step.split(), "--cache-dir", "cache"]
     measured = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert "EPHYS_1_images_H_5uL_reward" in measured.stdout

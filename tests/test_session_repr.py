@@ -10,7 +10,7 @@ from tests.imagingfiles import make_plane, write_plane
 from tests.nwb.damaged_files import damage_file, damaged_copy, delete, opened
 from tests.nwbfiles import write_session
 from tests.synthetic_session import make_session
-from visbehavior import BehaviorSession
+from visbehavior import BehaviorOphysExperiment, BehaviorSession
 from visbehavior.nwb.hdf5 import Hdf5File
 from visbehavior.session_repr import ABSENT
 

@@ -21,12 +21,12 @@ from visbehavior.schema import session as schema
 from visbehavior.schema.convention import (
     LISTED_2_10,
     LISTED_2_16,
-    LISTED_EXPERIMENT,
     parse_convention,
 )
 from visbehavior.schema.flashes import FLASHES
 from visbehavior.schema.pupil import PUPIL_DIAMETER
 from visbehavior.session_metrics import SessionMetrics
+from visbehavior.session_repr import describe, describe_html, to_repr
 from visbehavior.session_tables import SessionTables
 from visbehavior.settings import (
     DEFAULT_ALLENSDK_VERSION,
@@ -383,31 +383,10 @@ class BehaviorSession(SessionTables):
 
     def describe(self) -> str:
         """Describe the session in a few lines: mouse, stage, date, duration, and numbers of rows."""
-        from visbehavior.session_repr import describe
-
         return describe(self._reader, self._convention, self._once)
 
-    # Type checkers would accept every name.
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            if hasattr(type(self), name):
-                # A property raised an AttributeError: raise it again.
-                return object.__getattribute__(self, name)
-            text = f"{type(self).__name__!r} object has no attribute {name!r}"
-            if name in LISTED_EXPERIMENT[DEFAULT_ALLENSDK_VERSION]:
-                text += (
-                    ", which belongs to an imaging plane: open it with BehaviorOphysExperiment.from_nwb_path(path), or "
-                )
-                text += "from the cache with get_behavior_ophys_experiment(id)."
-            raise AttributeError(text, name=name, obj=self)
-
     def __repr__(self) -> str:
-        from visbehavior.session_repr import to_repr
-
         return to_repr(type(self).__name__, self._reader, self._convention, self._once)
 
     def _repr_html_(self) -> str:
-        from visbehavior.session_repr import describe_html
-
         return describe_html(type(self).__name__, self._reader, self._convention, self._once)

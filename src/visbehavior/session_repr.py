@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from html import escape
 from textwrap import indent
 from typing import Any, TypeVar
 
@@ -50,6 +49,9 @@ def to_repr(name: str, reader: SessionReader, convention: str, once: Once) -> st
 
 def describe_html(name: str, reader: SessionReader, convention: str, once: Once) -> str:
     """Return the description as an HTML table."""
+    # Takes 1 ms to import, and is needed in notebooks only.
+    from html import escape
+
     try:
         rows = _rows(reader, convention, once)
     except VisBehaviorError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from visbehavior.reader import SessionReader
 from visbehavior.schema import session as schema
 from visbehavior.schema.columns import Table
 from visbehavior.schema.convention import (
+    LISTED_EXPERIMENT,
     absent_table,
     dictionary_to_convention,
     is_in_convention,
@@ -25,6 +26,7 @@ from visbehavior.schema.convention import (
 from visbehavior.schema.imaging import IMAGING_METADATA
 from visbehavior.schema.ragged import Ragged
 from visbehavior.session_metrics import kept_for_metrics
+from visbehavior.settings import DEFAULT_ALLENSDK_VERSION
 
 
 class SessionTables(ReadOnce):
@@ -44,6 +46,21 @@ class SessionTables(ReadOnce):
         self._reader = reader
         self._convention = convention
         self._blink_options = blink_options
+
+    # Type checkers would accept every name.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):
+                # A property raised an AttributeError: raise it again.
+                return object.__getattribute__(self, name)
+            text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name in LISTED_EXPERIMENT[DEFAULT_ALLENSDK_VERSION]:
+                text += (
+                    ", which belongs to an imaging plane: open it with BehaviorOphysExperiment.from_nwb_path(path), or "
+                )
+                text += "from the cache with get_behavior_ophys_experiment(id)."
+            raise AttributeError(text, name=name, obj=self)
 
     def _table(self, table: Table, compute: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> pd.DataFrame:
         """Return a table: read, computed where needed, and renamed to the convention."""

@@ -12,6 +12,7 @@ from tests.faultserver import FaultServer
 from tests.imagingfiles import make_plane, write_plane
 from tests.project.mouse_buckets import MOUSE_POSITION, NOTEBOOK_COLUMNS, NOTEBOOK_SESSIONS, make_notebook_bucket
 from tests.project.neuropixels_release import MANIFEST, make_bucket_tree
+from visbehavior import BehaviorSession, ImagingParameters, build_release, simulate, simulate_imaging
 from visbehavior.schema.convention import LISTED_2_10
 
 NOTEBOOK_2021 = [
@@ -257,3 +258,41 @@ def test_allensdks_keywords_and_members(tmp_path: pathlib.Path) -> None:
     assert values[6:8] == [837658854, 837658854]
     assert "expected a file that pynwb read from disk" in str(values[8])
     assert "z_threshold" in str(values[9])
+
+
+def test_calls_of_imaging_notebooks(tmp_path: pathlib.Path) -> None:
+    """Planes by Cre line, depth and container; one plane; dF/F of a cell around changes of hits and misses."""
+    raw = simulate("OPHYS_1_images_A", minutes=3, seed=1, images=True)
+    session = BehaviorSession.from_json({"behavior_stimulus_file": raw})
+    plane = simulate_imaging(session, cells=4, seed=1, parameters=ImagingParameters(height=32, width=32))
+    build_release([plane], tmp_path / "bucket")
+    cells = [
+        "from allensdk.brain_observatory.behavior.behavior_project_cache import VisualBehaviorOphysProjectCache\n"
+        f"cache = VisualBehaviorOphysProjectCache.from_local_cache({str(tmp_path / 'bucket')!r}, use_static_cache=True)\n"
+        "experiments = cache.get_ophys_experiment_table()\n"
+        "experiments.groupby(['cre_line', 'targeted_structure', 'imaging_depth', 'ophys_container_id']).size().tolist()",
+        "number = experiments.query('passive == False').index[0]\n"
+        "dataset = cache.get_behavior_ophys_experiment(ophys_experiment_id=number)\ndataset.ophys_experiment_id",
+        "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.imshow(dataset.max_projection, cmap='gray')\n"
+        "dataset.max_projection.data.shape",
+        "cell = dataset.cell_specimen_table.index[0]\ndff = dataset.dff_traces.loc[cell, 'dff']\n"
+        "len(dff) == len(dataset.ophys_timestamps)",
+        "import numpy as np\nmeans = {}\n"
+        "for name in ('hit', 'miss'):\n"
+        "    times = dataset.trials.query(name)['change_time']\n"
+        "    rows = [np.searchsorted(dataset.ophys_timestamps, time) for time in times]\n"
+        "    means[name] = float(np.mean([dff[row : row + 31].mean() for row in rows])) if rows else 0.0\n"
+        "sorted(means)",
+        "dataset.roi_masks.loc[cell, 'roi_mask'].sum() > 0 and dataset.events.loc[cell, 'filtered_events'].shape == dff.shape",
+        "ids = dataset.get_cell_specimen_ids()\ndataset.get_cell_specimen_indices(ids[1:3])",
+        "times, traces = dataset.get_dff_traces(cell_specimen_ids=ids[:2])\ntraces.shape[0]",
+        "cells = cache.get_ophys_cells_table()\nlen(cells.query('ophys_experiment_id == @number'))",
+        "experiments.loc[number, 'ophys_session_id'] in cache.get_ophys_session_table().index",
+    ]
+    values = run_cells(cells, "2.16", tmp_path)
+    assert values[0] == [1]
+    assert values[1] == plane.ophys_experiment_id
+    assert str(values[2]) == "(32, 32)"
+    assert values[3] is True
+    assert values[4] == ["hit", "miss"]
+    assert [str(value) for value in values[5:]] == ["True", "[1, 2]", "2", "4", "True"]

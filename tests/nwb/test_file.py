@@ -117,7 +117,7 @@ def test_path_can_be_str_bytes_relative_or_in_the_home_folder(
 
 
 def test_url_is_not_found() -> None:
-    with pytest.raises(NotFound, match=r"is a URL, not a file\. Download it and open the downloaded file"):
+    with pytest.raises(NotFound, match=r"is a URL, not a file\. .*streams it"):
         BehaviorSession.from_nwb_path("https://example.org/behavior_session_1.nwb")
 
 
@@ -204,3 +204,25 @@ def test_optional_piece_is_none_if_the_group_is_absent(newer_file: pathlib.Path)
     file = NwbFile(newer_file)
     assert file.read_one(optional(SPEED, "processing/none")) is None
     assert file.read_one(optional(SPEED, "processing/running")) is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "answer"),
+    [
+        (
+            "s3://bucket/behavior_sessions/behavior_session_11.nwb",
+            "OphysProjectCache.from_s3_cache().get_behavior_session(11)",
+        ),
+        (
+            "https://host/x/behavior_ophys_experiment_22.nwb",
+            "OphysProjectCache.from_s3_cache().get_behavior_ophys_experiment(22)",
+        ),
+        ("https://host/33/ecephys_session_33.nwb", "NeuropixelsProjectCache.from_s3_cache().get_behavior_session(33)"),
+        ("https://host/mine.nwb", "Download it and open the downloaded file."),
+    ],
+)
+def test_url_is_answered_with_what_streams_it(url: str, answer: str) -> None:
+    with pytest.raises(NotFound) as caught:
+        BehaviorSession.from_nwb_path(url)
+    assert "is a URL, not a file" in str(caught.value)
+    assert answer in str(caught.value)

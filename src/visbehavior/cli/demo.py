@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from visbehavior.cli.cache_options import BUCKETS, NEUROPIXELS, OPHYS, cache_class
 from visbehavior.cli.common import PATH, report_errors
-from visbehavior.cli.plot import save_timeline
+from visbehavior.cli.plot import save_plane, save_timeline
 from visbehavior.cli.plot_performance import save_max_dprime
 from visbehavior.cli.simulate import plan_mice
 from visbehavior.cli.table_output import write_table
@@ -22,6 +24,7 @@ from visbehavior.extras import import_extra
 if TYPE_CHECKING:
     import pandas as pd
 
+    from visbehavior.project.cache import VisualBehaviorOphysProjectCache
     from visbehavior.project.project_cache import ProjectCache
 
 MICE, MINUTES, SEED = 3, 6, 13
@@ -59,12 +62,15 @@ METRIC_COLUMNS = [
     "mean_false_alarm_rate",
     "max_dprime",
 ]
+IMAGED = "OPHYS_1_images_A"
+"""Session type whose first session has an imaging plane."""
+CELLS = 12
 # Seconds: the duration of the timeline, and how long it starts before a hit.
 TIMELINE_DURATION = 30.0
 TIME_BEFORE_HIT = 5.0
 
 NEXT_STEPS = """
-Look at {folder}/timeline.png and {folder}/mouse.png.
+Look at {folder}/timeline.png, {folder}/mouse.png and {folder}/plane.png.
 
 To continue with the simulated mice:
 
@@ -158,6 +164,7 @@ def demo(output_dir: Path, project: str) -> None:
     """
     for library in ("pynwb", "matplotlib", "scipy", "PIL"):
         import_extra(library)
+    from visbehavior.project.cache import VisualBehaviorOphysProjectCache
     from visbehavior.publish.serve import serve_bucket
 
     plan = _DEMOS[project]
@@ -172,13 +179,16 @@ def demo(output_dir: Path, project: str) -> None:
         table = _compute_performance(cache, mouse, bucket)
         _print_step("Plot the timeline of the last session, and the maximum d' of each session")
         _save_figures(cache, table, output_dir)
+        if isinstance(cache, VisualBehaviorOphysProjectCache):
+            _print_step("Plot the imaging plane of a session")
+            _save_plane(cache, output_dir)
     names = {"command": _command(), "python": sys.executable, "folder": output_dir}
     click.echo(plan.next_steps.format(**names, mouse=mouse_id, session=session_id), nl=False)
 
 
 def _command() -> str:
     """Return the command as it works in this shell: its name, or its path if another environment or none is active."""
-    command = Path(sys.executable).with_name("visbehavior" + Path(sys.executable).suffix)
+    command = Path(sys.executable).with_name("visbehavior.exe" if os.name == "nt" else "visbehavior")
     found = shutil.which("visbehavior")
     is_active = found is not None and command.exists() and Path(found).samefile(command)
     return "visbehavior" if is_active or not command.exists() else str(command)
@@ -200,8 +210,21 @@ def _make_bucket(folder: Path, project: str) -> Path:
         return bucket
     mice = plan_mice(_DEMOS[project].session_types, MICE, MINUTES, SEED)
     sessions = [session for mouse in mice for session in mouse]
+    if project == OPHYS and IMAGED in SESSION_TYPES:
+        imaged = SESSION_TYPES.index(IMAGED)
+        sessions[imaged] = partial(_simulate_plane, sessions[imaged])
     click.echo(build_release(sessions, bucket, jobs=min(os.cpu_count() or 1, 4), progress=True, project=project))
     return bucket
+
+
+def _simulate_plane(simulate_session: Callable[[], dict[str, Any]]) -> Any:
+    """Return an imaging plane of a session."""
+    from visbehavior.session import BehaviorSession
+    from visbehavior.simulated_experiment import simulate_imaging
+    from visbehavior.simulation.imaging import ImagingParameters
+
+    session = BehaviorSession.from_json({"behavior_stimulus_file": simulate_session()})
+    return simulate_imaging(session, CELLS, SEED, ImagingParameters(height=256, width=256))
 
 
 def _list_sessions(cache: ProjectCache, plan: _Demo) -> pd.DataFrame:
@@ -230,6 +253,11 @@ def _save_figures(cache: ProjectCache, table: pd.DataFrame, folder: Path) -> Non
     start = max(float(hits[len(hits) // 2]) - TIME_BEFORE_HIT, 0.0) if len(hits) else 0.0
     save_timeline(session, start, start + TIMELINE_DURATION, folder / "timeline.png")
     save_max_dprime(table, folder / "mouse.png")
+
+
+def _save_plane(cache: VisualBehaviorOphysProjectCache, folder: Path) -> None:
+    for number in cache.get_ophys_experiment_table().index[:1]:
+        save_plane(cache.get_behavior_ophys_experiment(number), "plane", None, None, folder / "plane.png")
 
 
 def _megabytes(folder: Path) -> float:

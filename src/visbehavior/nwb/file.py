@@ -9,6 +9,7 @@ HDF5 never waits for the network.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -43,6 +44,16 @@ LARGE_DOWNLOAD = 24_000_000
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _EXPECTED = "Expected an NWB file, such as behavior_session_891635659.nwb."
+
+_PUBLISHED = re.compile(
+    r"(?P<kind>behavior_session|behavior_ophys_experiment|(?P<recording>ecephys_session))_(?P<id>\d+)\.nwb$"
+)
+_METHODS = {
+    "behavior_session": "get_behavior_session",
+    "behavior_ophys_experiment": "get_behavior_ophys_experiment",
+    "ecephys_session": "get_behavior_session",
+}
+"""Kind of file in a bucket: method of the project cache that streams it."""
 
 T = TypeVar("T")
 Piece: TypeAlias = Callable[[OpenFile], Any]
@@ -272,6 +283,16 @@ def _absolute(path: Any) -> str:
         ) from error
 
 
+def _how_to_stream(url: str) -> str:
+    """Return what opens the file of a URL, as far as its name says so."""
+    known = _PUBLISHED.search(url)
+    if known is None:
+        return "Download it and open the downloaded file."
+    neuropixels, method = known["recording"] is not None, _METHODS[known["kind"]]
+    cache = "VisualBehaviorNeuropixelsProjectCache" if neuropixels else "VisualBehaviorOphysProjectCache"
+    return f"{cache}.from_s3_cache().{method}({known['id']}) streams it."
+
+
 def _check_is_hdf5(path: str) -> None:
     if os.path.isdir(path):
         raise UnsupportedFile(f"{path} is a folder. {_EXPECTED}", path=path)
@@ -284,9 +305,7 @@ def _check_is_hdf5(path: str) -> None:
             start = file.read(len(_SIGNATURE))
     except FileNotFoundError:
         if "://" in path or ":/" in path.removeprefix(os.path.splitdrive(path)[0]):
-            raise NotFound(
-                f"{path} is a URL, not a file. Download it and open the downloaded file.", path=path
-            ) from None
+            raise NotFound(f"{path} is a URL, not a file. {_how_to_stream(path)}", path=path) from None
         raise NotFound(f"There is no file {path}. {_EXPECTED}", path=path) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -131,24 +131,32 @@ def compute_metrics(
     if not missing:
         return metrics
     errors: dict[int, VisBehaviorError] = {} if failures is None else failures
-    with threads(CONCURRENT_SESSIONS) as pool:
-        futures = {pool.submit(_compute, release, files[number], stored.threshold): number for number in missing}
-        for future in progress_bar(
-            progress, iterate_completed(futures), total=len(futures), unit="session", leave=False
-        ):
-            number = futures[future]
-            try:
-                metrics[number] = future.result()
-            except VisBehaviorError as error:
-                errors[number] = error
-            else:
-                key = release.content_key(files[number])
-                # A file that was replaced meanwhile is not what was read.
-                if key is not None and keys[number] in (None, key):
-                    stored.add(key, metrics[number])
+    computed = _compute_all(release, {number: files[number] for number in missing}, stored.threshold)
+    for number, result in progress_bar(progress, computed, total=len(missing), unit="session", leave=False):
+        if isinstance(result, VisBehaviorError):
+            errors[number] = result
+            continue
+        metrics[number] = result
+        key = release.content_key(files[number])
+        # A file that was replaced meanwhile is not what was read.
+        if key is not None and keys[number] in (None, key):
+            stored.add(key, result)
     if failures is None and errors:
         raise next(iter(errors.values()))
     return metrics
+
+
+def _compute_all(
+    release: Release, files: Mapping[int, Sequence[FileEntry]], threshold: float
+) -> Iterator[tuple[int, Metrics | VisBehaviorError]]:
+    """Yield the metrics or the error of each session. Threads only wait for the network: they would slow local files down."""
+    remote = {number: entries for number, entries in files.items() if all(map(release.is_absent, entries))}
+    with threads(CONCURRENT_SESSIONS) as pool:
+        futures = {pool.submit(_compute, release, entries, threshold): number for number, entries in remote.items()}
+        for number in files.keys() - remote.keys():
+            yield number, _compute(release, files[number], threshold)
+        for future in iterate_completed(futures):
+            yield futures[future], future.result()
 
 
 def join_metrics(sessions: pd.DataFrame, ids: Sequence[int], metrics: Mapping[int, Metrics]) -> pd.DataFrame:
@@ -176,9 +184,12 @@ def _metrics_without_trials() -> Metrics:
     return compute_performance_metrics(trials, {"volume": []}) | compute_session_rates(trials)
 
 
-def _compute(release: Release, entries: Sequence[FileEntry], threshold: float) -> Metrics:
-    with BehaviorSession(release.open_reader(entries)) as session:
-        return session.get_performance_metrics(threshold) | session.get_session_rates()
+def _compute(release: Release, entries: Sequence[FileEntry], threshold: float) -> Metrics | VisBehaviorError:
+    try:
+        with BehaviorSession(release.open_reader(entries)) as session:
+            return session.get_performance_metrics(threshold) | session.get_session_rates()
+    except VisBehaviorError as error:
+        return error
 
 
 def _list_modules(package: Path) -> list[str]:

@@ -76,6 +76,10 @@ class Release:
         """Return the path of a complete file; None if it is not cached."""
         return self._files.find(self._manifest, entry)
 
+    def is_absent(self, entry: FileEntry) -> bool:
+        """Return True if the complete file is not cached."""
+        return self.find(entry) is None
+
     def session_files(self, behavior_session_id: int) -> list[FileEntry]:
         """Return the file of a behavior session, or the files of its imaging planes or its recording.
 
