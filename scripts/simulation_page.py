@@ -2,30 +2,41 @@
 
 Usage: ``python -m scripts.simulation_page > docs/simulation.md``. Two options first recompute the recorded values of the published
 data: ``--published behavior_session_table.csv`` the trial outcomes (`scripts/published_outcomes.json`, quartiles over sessions),
-and ``--session SESSION_DATA.json`` the values of one raw file (`scripts/published_session.json`).
+and ``--session SESSION_DATA.json`` the values of one raw file (`scripts/published_session.json`). Both update
+`scripts/published_figures.json`.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import os
 import pathlib
+import pickle
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scripts import simulation_figures as figures
 from visbehavior import BehaviorSession, Mouse, simulate
-from visbehavior.simulation import licking, mouse, task
-from visbehavior.simulation.stages import parse_stage
+from visbehavior.simulation import curriculum, licking, mouse, sequencer
 
 HERE = pathlib.Path(__file__).parent
 OUTCOMES, SESSION = HERE / "published_outcomes.json", HERE / "published_session.json"
+FIGURES = HERE / "published_figures.json"
 QUARTILES = (0.25, 0.5, 0.75)
 SESSIONS_PER_GROUP = 300
 SESSIONS_PER_MOUSE = 20
+ENGAGEMENT_SESSIONS = 40
+MICE, TEST_MICE = 107, 20
+NOVELTY_MICE, TEST_NOVELTY_MICE = 400, 100
+"""Simulated mice of the page and of the test."""
+RANGE_FACTOR = 1.5
+"""Largest ratio of the interquartile ranges."""
 SESSION_TYPES = {
     "TRAINING_0": "TRAINING_0_gratings_autorewards_15min",
     "TRAINING_1": "TRAINING_1_gratings",
@@ -36,101 +47,28 @@ SESSION_TYPES = {
     "OPHYS_active": "OPHYS_3_images_A",
     "OPHYS_passive": "OPHYS_5_images_B_passive",
 }
-OUTCOME_NAMES = ("go", "catch", "hit", "miss", "false_alarm", "correct_reject")
-COUNT_NAMES = ["trial_count", *(f"{name}_trial_count" for name in OUTCOME_NAMES)]
-PUBLISHED_MOUSE = Mouse(impulsivity=0.3, timing=3.0, sensitivity=1.0, engagement=1.0, latency=0.39, running_speed=0.02)
+COUNT_NAMES = figures.COUNTS
+PUBLISHED_MOUSE = Mouse(impulsivity=1.3, timing=3.2, sensitivity=-0.5, engagement=5, latency=0.39, running_speed=0.02)
 """Parameters similar to the mouse of the published raw file, which is engaged throughout and does not run."""
 
-TEXT = """# The simulated mouse
-
-`visbehavior.simulate(session_type)` simulates a mouse in the change detection task and returns the content of a stimulus pickle, which is read like one from a rig.
-`simulate_mouse()` simulates all sessions of a mouse. Nothing is downloaded, and the ground truth is known (`["simulation"]`).
-
-```python
-from visbehavior import BehaviorSession, Mouse, simulate
-
-raw = simulate("OPHYS_3_images_A", mouse=Mouse(sensitivity=1.0), minutes=60, seed=1)
-session = BehaviorSession.from_json({{"behavior_stimulus_file": raw}})
-session.get_performance_metrics()["max_dprime"]
-raw["simulation"]["drivers"], raw["simulation"]["engaged"].mean()
-```
-
-## The behavioral model
-
-At each flash on which the mouse is not already licking, it starts a lick bout with probability p. The log-odds of p are a sum of four terms:
-
-    logit p = b + t (1 - exp(-(n - 1) / {timing_flashes:g})) + s v[i, j] + d
-
-| symbol | meaning |
-|---|---|
-| b | bias: log-odds of licking at any flash |
-| t | timing: increase of the log-odds after a long time without licks; n is the number of flashes since the last bout |
-| s | sensitivity: increase of the log-odds at a change; at other flashes the term is 0 |
-| v[i, j] | visibility of the change from image i to image j: mean 1, standard deviation {visibility_sd:g} |
-| d | {disengagement:g} while the mouse is disengaged, else 0 |
-
-The model is based on Piet et al. (2024), Neuron 112, who fitted such a model to this data set; their regressors for omissions are left out. Engagement follows a two-state Markov chain,
-updated at each flash; an engaged and a disengaged period together last {cycle:g} minutes on average. The log-odds of being engaged decrease by {satiation:g} for each {volume:g} mL that the mouse drinks.
-
-The latency from a change to the first lick is log-normal with a median around 0.39 s. A bout with a reward has {licks:g} licks on average. The mouse slows down while it drinks. Over sessions with the
-same kind of stimulus, gratings or images, the sensitivity increases by up to {learning:g}; a novel image set decreases it by {novelty:g}.
-
-`Mouse` has the parameters of the animal. Sensitivity (of s), impulsivity (of b) and engagement are deviations from the mean of the stage in standard deviations, so 0 is an average mouse. Without `mouse`,
-`simulate` samples a random mouse. The parameters also vary between the sessions of a mouse ({within:.0%} of the variance). Mean ± standard deviation over the sessions of each stage (log-odds):
-
-| stage | bias | sensitivity | engaged |
-|---|---|---|---|
-{parameters}
-## The task
-
-- The change is 4 to 11 flashes after the start of the trial, with a truncated geometric distribution (probability 0.7 that it is later than a flash).
-- One trial in eight is a catch trial.
-- A lick before the change aborts the trial. After a timeout of 0.3 s the trial is repeated, up to 5 times.
-- A lick 0.15 to 0.75 s after the change is a response.
-- The first five changes have a free reward.
-- HABITUATION_5 of Visual Behavior Neuropixels behaves like TRAINING_5, and EPHYS_1 like an active OPHYS session. A session type that ends with `5uL_reward` sets the volume of an earned reward.
-- In OPHYS_1 to OPHYS_6 and EPHYS_1, 5 % of the images are omitted, but never a change or the image before it.
-- The session ends after 60 minutes or 5 mL.
-- In TRAINING_0 and TRAINING_1 gratings stay on until they change. In TRAINING_0 every change has a free reward.
-- TRAINING_5 and OPHYS have a gray screen of five minutes before the task, and a gray screen and ten repeats of a movie after it (not in sessions shorter than 30 minutes).
-
-## Comparison with the published sessions
-
-Number of trials in a session: 25 %, **50 %** and 75 % quantile over sessions, for the 4,782 published sessions and {sessions} simulated sessions of each stage, each with a different mouse. Each simulated
-median is within the published quartiles, and each simulated interquartile range is within a factor of 1.5 of the published one; a test checks both.
-
-| stage | | {names} |
-|---|---|{lines}|
-{rows}
-Quantiles within one session: the published raw file 891635659 (TRAINING_5), and {repeats} simulated sessions of a similar mouse (median over sessions).
-
-| | published | simulated |
-|---|---|---|
-{session}
-Made by `python -m scripts.simulation_page`.
-"""
-
-
-def count_outcomes(group: str, seed: int) -> list[int]:
-    """Return the number of trials, and of each outcome, in a simulated session."""
-    rng = np.random.default_rng(seed)
-    stage = parse_stage(SESSION_TYPES[group])
-    parameters = mouse.sample_session_parameters(mouse.sample_mouse(rng), stage.name, rng)
-    model = licking.LickingModel(parameters, rng, has_spout=not stage.passive)
-    outcomes = [task.classify_trial(trial) for trial in task.run_task(stage, model, stage.max_minutes, rng).trials]
-    return [len(outcomes), *(sum(outcome[name] for outcome in outcomes) for name in OUTCOME_NAMES)]
+TEMPLATE = HERE / "simulation_template.md"
+"""The text of the page; names in braces are replaced."""
 
 
 def simulated_outcomes(group: str, sessions: int) -> dict[str, list[float]]:
-    """Return the quartiles of each count over simulated sessions."""
-    counts = np.array([count_outcomes(group, seed) for seed in range(sessions)])
-    return {name: np.quantile(counts[:, i], QUARTILES).tolist() for i, name in enumerate(COUNT_NAMES)}
+    """Return the quartiles of each count over simulated sessions of different mice."""
+    counts = [figures.simulate_counts(_random_day(group, seed)) for seed in range(sessions)]
+    return {name: np.quantile([count[name] for count in counts], QUARTILES).tolist() for name in COUNT_NAMES}
 
 
-def published_outcomes(path: pathlib.Path) -> dict[str, dict[str, list[float]]]:
+def _random_day(group: str, seed: int) -> curriculum.Day:
+    rng = np.random.default_rng(seed)
+    return curriculum.Day(mouse.sample_mouse(rng), SESSION_TYPES[group], int(rng.integers(2**63)))
+
+
+def published_outcomes(table: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
     """Return the quartiles of each count over published sessions, by group."""
-    table = pd.read_csv(path)
-    groups = table.groupby(table["session_type"].map(session_group))
+    groups = table.groupby(table["session_type"].map(figures.session_group))
     return {
         group: {name: rows[name].quantile(list(QUARTILES)).tolist() for name in COUNT_NAMES}
         for group, rows in groups
@@ -138,13 +76,17 @@ def published_outcomes(path: pathlib.Path) -> dict[str, dict[str, list[float]]]:
     }
 
 
-def session_group(session_type: Any) -> str | None:
-    """Return the group of a published session type."""
-    if not isinstance(session_type, str):
-        return None
-    if session_type.startswith("OPHYS"):
-        return "OPHYS_passive" if session_type.endswith("passive") else "OPHYS_active"
-    return session_type[: len("TRAINING_0")]
+def read_published(path: pathlib.Path) -> pd.DataFrame:
+    """Return the published sessions with a type, in order within each mouse."""
+    table = pd.read_csv(path).sort_values(["mouse_id", "date_of_acquisition"])
+    return table[table["session_type"].notna()]
+
+
+def simulated_table(mice: int, jobs: int | None = None) -> pd.DataFrame:
+    """Return a table of all sessions of some simulated mice."""
+    with ProcessPoolExecutor(jobs) as pool:
+        rows = pool.map(figures.simulate_mouse_counts, range(mice))
+        return pd.DataFrame([row for sessions in rows for row in sessions])
 
 
 def session_quartiles(session: BehaviorSession) -> dict[str, list[float]]:
@@ -160,13 +102,49 @@ def session_quartiles(session: BehaviorSession) -> dict[str, list[float]]:
     return {name: np.quantile(value, QUARTILES).tolist() for name, value in values.items()}
 
 
-def simulated_session(sessions: int) -> dict[str, list[float]]:
-    """Return the median of the quartiles over simulated sessions of one mouse."""
-    raws = (
-        simulate("TRAINING_5_images_A_handoff_lapsed", mouse=PUBLISHED_MOUSE, seed=seed) for seed in range(sessions)
-    )
-    quartiles = [session_quartiles(BehaviorSession.from_json({"behavior_stimulus_file": raw})) for raw in raws]
-    return {name: np.median([session[name] for session in quartiles], axis=0).tolist() for name in quartiles[0]}
+def simulated_table_figures(mice: int, novelty_mice: int, jobs: int | None = None) -> figures.Figures:
+    """Return the figures of a simulated table of sessions; the effect of novelty is that of other mice, because it is small."""
+    with ProcessPoolExecutor(jobs) as pool:
+        rows = [row for sessions in pool.map(figures.simulate_novelty_counts, range(novelty_mice)) for row in sessions]
+    novelty = figures.compute_novelty(pd.DataFrame(rows))
+    return figures.table_figures(simulated_table(mice, jobs)) | {figures.NOVELTY: novelty}
+
+
+def simulated_session(sessions: int) -> tuple[dict[str, list[float]], figures.Figures]:
+    """Return the medians over simulated sessions of one mouse: of the quartiles, and of the figures."""
+    quartiles, values = [], []
+    for seed in range(sessions):
+        raw = simulate("TRAINING_5_images_A_handoff_lapsed", mouse=PUBLISHED_MOUSE, seed=seed)
+        session = open_raw(raw)
+        quartiles.append(session_quartiles(session))
+        values.append(figures.session_figures(session, raw))
+    return _median(quartiles), _median(values)
+
+
+def _median(results: list[dict[str, list[float]]]) -> dict[str, list[float]]:
+    return {name: np.median([result[name] for result in results], axis=0).tolist() for name in results[0]}
+
+
+def open_raw(raw: dict[str, Any]) -> BehaviorSession:
+    return BehaviorSession.from_json({"behavior_stimulus_file": raw})
+
+
+def engagement_results(sessions: int) -> tuple[dict[str, list[float]], float, float]:
+    """Return agreement by definition, difference of the hit rates and disengaged hit rate, as means over sessions.
+
+    Sessions in which less than a tenth of the flashes are engaged, or disengaged, are left out.
+    """
+    agreement, differences, floors = [], [], []
+    for seed in range(sessions):
+        raw = simulate(SESSION_TYPES["OPHYS_active" if seed % 2 else "TRAINING_5"], seed=seed)
+        session = open_raw(raw)
+        if not 0.1 < raw["simulation"]["engaged"].mean() < 0.9:
+            continue
+        agreement.append(figures.engagement_agreement(session, raw))
+        differences.append(figures.hit_rate_difference(session))
+        floors.append(figures.disengaged_hit_rate(session, raw))
+    means = {name: np.mean([found[name] for found in agreement], axis=0).tolist() for name in agreement[0]}
+    return means, float(np.nanmean(differences)), float(np.nanmean(floors))
 
 
 def format_quartiles(quartiles: list[float], spec: str) -> str:
@@ -186,8 +164,19 @@ def outcome_rows() -> str:
     )
 
 
-def session_rows() -> str:
-    published, simulated = json.loads(SESSION.read_text()), simulated_session(SESSIONS_PER_MOUSE)
+def figure_rows(published: figures.Figures, simulated: figures.Figures) -> str:
+    """Return the rows of a comparison."""
+    return "".join(
+        f"| {name} | {format_values(published[name])} | {format_values(simulated[name])} | {format_values(np.atleast_1d(figures.BOUNDS[name]))} |\n"
+        for name in published
+    )
+
+
+def format_values(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}" for value in values)
+
+
+def session_rows(published: dict[str, list[float]], simulated: dict[str, list[float]]) -> str:
     return "".join(
         f"| {name} | {format_quartiles(published[name], '.3f')} | {format_quartiles(simulated[name], '.3f')} |\n"
         for name in published
@@ -207,25 +196,86 @@ def parameter_rows() -> str:
 def page() -> str:
     """Return the text of the page."""
     labels = [name.removesuffix("_trial_count").removesuffix("_count").replace("_", " ") for name in COUNT_NAMES]
-    return TEXT.format(
-        timing_flashes=mouse.TIMING_FLASHES,
-        visibility_sd=mouse.VISIBILITY_SD,
-        disengagement=mouse.DISENGAGEMENT,
-        cycle=mouse.ENGAGEMENT_CYCLE,
-        satiation=mouse.SATIATION,
-        volume=mouse.TYPICAL_VOLUME,
-        licks=licking.REWARDED_LICKS,
-        learning=mouse.LEARNING_GAIN,
-        novelty=mouse.NOVELTY_COST,
-        within=1 - mouse.BETWEEN_MOUSE_VARIANCE,
+    published = json.loads(FIGURES.read_text())
+    quartiles, within = simulated_session(SESSIONS_PER_MOUSE)
+    agreement, difference, floor = engagement_results(ENGAGEMENT_SESSIONS)
+    return TEMPLATE.read_text().format(
+        **constants(),
         parameters=parameter_rows(),
         sessions=SESSIONS_PER_GROUP,
+        factor=RANGE_FACTOR,
+        mice=MICE,
+        test_mice=TEST_MICE,
+        novelty_mice=NOVELTY_MICE,
+        test_novelty_mice=TEST_NOVELTY_MICE,
         repeats=SESSIONS_PER_MOUSE,
         names=" | ".join(labels),
-        lines="|".join("---" for _ in labels),
+        line="|".join("---" for _ in labels),
         rows=outcome_rows(),
-        session=session_rows(),
+        table=figure_rows(published["table"], simulated_table_figures(MICE, NOVELTY_MICE)),
+        within=figure_rows(published["session"], within),
+        session=session_rows(json.loads(SESSION.read_text()), quartiles),
+        engagement_sessions=ENGAGEMENT_SESSIONS,
+        agreement="".join(f"| {name} | {yes:.2f} | {no:.2f} |\n" for name, (yes, no) in agreement.items()),
+        published_difference=np.mean(figures.PRINTED_DIFFERENCES),
+        simulated_difference=difference,
+        floor=floor,
     )
+
+
+def constants() -> dict[str, Any]:
+    """Return the constants of the model that the text names."""
+    return {
+        "midpoint": mouse.TIMING_MIDPOINT,
+        "width": mouse.TIMING_WIDTH,
+        "refractory": mouse.REFRACTORY,
+        "omission": mouse.OMISSION,
+        "post": mouse.POST_OMISSION,
+        "salience": mouse.SALIENCE_SD,
+        "pair": mouse.PAIR_SD,
+        "disengagement": mouse.DISENGAGEMENT,
+        "cycle": mouse.ENGAGEMENT_CYCLE,
+        "satiation": mouse.SATIATION,
+        "fatigue": mouse.FATIGUE,
+        "volume": mouse.TYPICAL_VOLUME,
+        "flash_latency": licking.FLASH_LATENCY,
+        "licks": licking.REWARDED_LICKS,
+        "trait": mouse.TRAIT_VARIANCE,
+        "drift": mouse.DRIFT_VARIANCE,
+        "correlation": mouse.DRIFT_CORRELATION,
+        "daily": mouse.DAILY_VARIANCE,
+        "gratings": mouse.LEARNING_GAIN["gratings"],
+        "images": mouse.LEARNING_GAIN["images"],
+        "caution": mouse.NOVELTY_CAUTION,
+        "boost": mouse.NOVELTY_SENSITIVITY,
+        "speed": mouse.RUNNING_SPEED[0],
+        "lines": ", ".join(f"{line} {effect:+g} SD" for line, effect in mouse.LINE_SENSITIVITY.items()),
+        "refusal": mouse.REFUSAL_PROBABILITY["OPHYS_active"],
+        "passive": mouse.PASSIVE_LICKING_PROBABILITY,
+        "catch": sequencer.CATCH_PROBABILITY,
+        "repeats_of_trial": sequencer.MAX_REPEATS,
+        "warm_up": sequencer.WARM_UP_TRIALS,
+        "misses": sequencer.FREE_REWARD_MISSES,
+    }
+
+
+def record_published(table_path: pathlib.Path | None, session_path: pathlib.Path | None) -> None:
+    """Compute the recorded values of the published data again."""
+    recorded = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    if table_path:
+        table = read_published(table_path)
+        OUTCOMES.write_text(json.dumps(published_outcomes(table), indent=1) + "\n")
+        recorded["table"] = figures.table_figures(table)
+    if session_path:
+        data = json.loads(session_path.read_text())
+        path = session_path.parent / data["behavior_stimulus_file"]
+        data["behavior_stimulus_file"] = str(path)
+        data.pop("image_set_file", None)
+        session = BehaviorSession.from_json(data)
+        SESSION.write_text(json.dumps(session_quartiles(session), indent=1) + "\n")
+        with gzip.open(path) as file:
+            recorded["session"] = figures.session_figures(session, pickle.load(file, encoding="latin1"))
+    FIGURES.write_text(json.dumps(recorded, indent=1) + "\n")
 
 
 def main() -> None:
@@ -233,14 +283,8 @@ def main() -> None:
     parser.add_argument("--published", type=pathlib.Path)
     parser.add_argument("--session", type=pathlib.Path)
     arguments = parser.parse_args()
-    if arguments.published:
-        OUTCOMES.write_text(json.dumps(published_outcomes(arguments.published), indent=1) + "\n")
-    if arguments.session:
-        data = json.loads(arguments.session.read_text())
-        data["behavior_stimulus_file"] = str(arguments.session.parent / data["behavior_stimulus_file"])
-        data.pop("image_set_file", None)
-        quartiles = session_quartiles(BehaviorSession.from_json(data))
-        SESSION.write_text(json.dumps(quartiles, indent=1) + "\n")
+    if arguments.published or arguments.session:
+        record_published(arguments.published, arguments.session)
     print(page(), end="")
 
 

@@ -153,7 +153,7 @@ def test_images_of_an_image_set_file_are_written(tmp_path: pathlib.Path) -> None
 def test_gratings_of_a_folder_are_written(tmp_path: pathlib.Path) -> None:
     for seed, degrees in enumerate(("0", "90", "180", "270")):
         write_grating(tmp_path, degrees, png(grating(seed)), png(grating(seed + 1)))
-    data = rig_file(tmp_path) | {"grating_images_dir": str(tmp_path)}
+    data = rig_file(tmp_path, seed=3) | {"grating_images_dir": str(tmp_path)}
     (path,) = convert_raw([data], tmp_path / "nwb")
     read = BehaviorSession.from_nwb_path(path).stimulus_templates
     expected = BehaviorSession.from_json(data).stimulus_templates

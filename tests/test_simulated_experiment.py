@@ -26,7 +26,7 @@ SMALL = ImagingParameters(height=48, width=64)
 
 @pytest.fixture(scope="module")
 def session() -> BehaviorSession:
-    return BehaviorSession.from_json({"behavior_stimulus_file": simulate("OPHYS_1_images_A", minutes=8, seed=3)})
+    return BehaviorSession.from_json({"behavior_stimulus_file": simulate("OPHYS_1_images_A", minutes=8, seed=11)})
 
 
 @pytest.fixture(scope="module")

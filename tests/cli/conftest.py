@@ -11,7 +11,7 @@ from tests.cli.command import SESSION_TYPES, Invoke, run
 from tests.nwbfiles import write_session
 from tests.rawfiles import write_raw
 from tests.synthetic_session import make_session
-from visbehavior import simulate
+from visbehavior import Mouse, simulate
 from visbehavior.cli.main import main
 
 
@@ -41,7 +41,7 @@ def nwb_files(tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
 def pickle_and_json(tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
     """A compressed pickle, and a JSON file with metadata of the same session."""
     folder = tmp_path_factory.mktemp("pickle")
-    raw = simulate("OPHYS_4_images_B", minutes=2, seed=5)
+    raw = simulate("OPHYS_4_images_B", mouse=Mouse(impulsivity=-1.0, engagement=3.0), minutes=2, seed=5)
     raw["session_data"].pop("behavior_session_id", None)
     path = write_raw(folder / "990400001.pkl.gz", raw)
     session_data = {"behavior_stimulus_file": path.name, "external_specimen_name": "m7"}

@@ -24,7 +24,7 @@ from visbehavior.simulation.files import write_pickle
 from visbehavior.simulation.stages import parse_stage
 
 # Minutes and seeds. The first session has gray screens and a movie, and its last flash is omitted.
-SESSIONS = {"OPHYS_3_images_A": (31, 5), "TRAINING_2_gratings_flashed": (5, 2), "OPHYS_5_images_B_passive": (5, 3)}
+SESSIONS = {"OPHYS_3_images_A": (31, 31), "TRAINING_2_gratings_flashed": (5, 2), "OPHYS_5_images_B_passive": (5, 3)}
 
 # Running speed is computed with other versions of numpy and scipy.
 TOLERANCES = {"running_speed": 1e-9, "raw_running_speed": 1e-9}

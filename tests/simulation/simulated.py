@@ -30,7 +30,7 @@ def simulated_log(session_type: str, seed: int = 0, minutes: float = 20, **mouse
     rng = np.random.default_rng(seed)
     stage = parse_stage(session_type)
     parameters = sample_session_parameters(Mouse(**mouse), session_type, rng)
-    return run_task(stage, LickingModel(parameters, rng, has_spout=not stage.passive), minutes, rng)
+    return run_task(stage, LickingModel(parameters, rng), minutes, rng)
 
 
 def outcome_rate(outcome: str, kind: str, **mouse: float) -> float:

@@ -10,9 +10,9 @@ import pytest
 
 from tests.raw import reference
 from tests.simulation.simulated import SESSION_TYPES, open_raw, simulated_session
-from visbehavior import simulate
+from visbehavior import Mouse, simulate
 from visbehavior.schema import stimulus_pickle as pickle
-from visbehavior.simulation.rig import nest
+from visbehavior.simulation.rig import FRAME_INTERVAL, nest, sample_frame_intervals
 from visbehavior.simulation.stages import parse_stage
 
 
@@ -59,6 +59,27 @@ def test_long_session_has_gray_screens_and_a_movie() -> None:
     assert session.trials["start_time"].iloc[0] == pytest.approx(300, abs=1)
 
 
+def test_frame_intervals_jitter_and_drop_frames_like_those_of_a_rig() -> None:
+    """Published raw file: SD 0.021 ms and autocorrelation -0.46 without dropped frames; 8 longer intervals in 270,071."""
+    intervals = sample_frame_intervals(1_000_000, np.random.default_rng(0))
+    dropped = intervals > 1.5 * FRAME_INTERVAL
+    assert 10 <= dropped.sum() <= 60
+    np.testing.assert_allclose((intervals[dropped] + 1) % FRAME_INTERVAL, 1, atol=0.2)
+    regular = intervals[~dropped]
+    assert regular.mean() == pytest.approx(FRAME_INTERVAL, abs=0.001)
+    assert regular.std() == pytest.approx(0.021, abs=0.002)
+    assert np.corrcoef(regular[:-1], regular[1:])[0, 1] == pytest.approx(-0.46, abs=0.03)
+
+
+def test_licks_on_gray_screens_belong_to_no_trial() -> None:
+    raw = simulate("TRAINING_5_images_A_handoff_ready", mouse=Mouse(engagement=5), minutes=30, seed=1)
+    session = open_raw(raw)
+    trials, licks = session.trials, session.licks["timestamps"]
+    assert (licks < trials["start_time"].iloc[0]).sum() > 5
+    assert (licks > trials["stop_time"].iloc[-1] + 1).any()
+    assert sum(len(times) for times in trials["lick_times"]) < len(licks)
+
+
 def test_values_are_nested_by_the_keys_of_their_entries() -> None:
     values = {
         pickle.ENCODER_SIGNAL: [1.0],
@@ -73,3 +94,32 @@ def test_values_are_nested_by_the_keys_of_their_entries() -> None:
         "params": {"task_id": "DoC"},
     }
     assert nest(values, "images") == {"items": {"behavior": behavior}, "session_uuid": "a"}
+
+
+def logged_events(raws: list[dict], kind: str, auto: bool) -> list[dict[str, int]]:
+    """Return the names and frames (from the change on) of the events of each trial with a kind of change."""
+    trials = [
+        {name: frame for name, _, _, frame in trial["events"]}
+        for raw in raws
+        for trial in raw["items"]["behavior"]["trial_log"]
+        if trial["trial_params"]["auto_reward"] == auto
+    ]
+    return [{name: frame - events[kind] for name, frame in events.items()} for events in trials if kind in events]
+
+
+def test_responses_are_logged_as_by_the_rig() -> None:
+    """Early false alarms are logged with a rejection, free rewards with a miss, and early licks after a change not at all."""
+    mouse = Mouse(impulsivity=1.5, engagement=3)
+    raws = [simulate("TRAINING_5_images_A_handoff_ready", mouse=mouse, seed=seed, minutes=29) for seed in range(6)]
+    catches = logged_events(raws, "sham_change", auto=False)
+    early = [events for events in catches if events.get("false_alarm", 99) < 9]
+    late = [events for events in catches if events.get("false_alarm", 0) > 10]
+    assert early
+    assert late
+    assert all("rejection" in events for events in early)
+    assert not any("rejection" in events for events in late)
+    changes = logged_events(raws, "stimulus_changed", auto=False)
+    assert all(events.get("hit", 9) >= 9 for events in changes)
+    assert all(("hit" in events) != ("miss" in events) for events in changes)
+    free = logged_events(raws, "stimulus_changed", auto=True)
+    assert all("miss" in events and "hit" not in events for events in free)

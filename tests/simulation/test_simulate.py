@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import pickle
 
+import numpy as np
 import pytest
 
 from tests.simulation.simulated import open_raw
 from visbehavior import BadValue, Mouse, simulate, simulate_mouse
-from visbehavior.simulation.stages import CURRICULUM, parse_stage
+from visbehavior.simulation.stages import parse_stage
 
 
 def test_other_mice_dates_and_durations_have_other_ids() -> None:
@@ -35,8 +37,8 @@ def test_equal_seeds_give_equal_sessions() -> None:
 
 
 def test_sessions_of_a_mouse_follow_the_curriculum() -> None:
-    raws = list(simulate_mouse(Mouse(mouse_id="7", age_in_days=80), minutes=2, seed=4))
-    assert len(raws) == sum(count for _, count in CURRICULUM)
+    raws = list(simulate_mouse(Mouse(mouse_id="7", age_in_days=80), minutes=1, seed=4))
+    assert 21 <= len(raws) <= 120
     sessions = [open_raw(raw) for raw in raws]
     assert sessions[0].metadata["session_type"] == "TRAINING_0_gratings_autorewards_15min"
     assert {session.metadata["mouse_id"] for session in sessions} == {"7"}
@@ -44,12 +46,27 @@ def test_sessions_of_a_mouse_follow_the_curriculum() -> None:
     assert dates == sorted(dates)
     assert all(date.weekday() < 5 for date in dates)
     assert sessions[-1].metadata["age_in_days"] == 80 + (dates[-1] - dates[0]).days
+    types = [session.metadata["session_type"] for session in sessions]
+    stages = [parse_stage(name).group for name in types]
+    assert [stage for stage, _ in itertools.groupby(stages) if stage.startswith("TRAINING")] == [
+        f"TRAINING_{number}" for number in range(6)
+    ]
+    assert {name[:7] for name in types} >= {f"OPHYS_{number}" for number in range(7)}
     seen: set[str] = set()
     for session in sessions:
         image_set = parse_stage(session.metadata["session_type"]).image_set
         novel = session.stimulus_presentations["is_image_novel"].fillna(False)
         assert novel.any() == (image_set not in seen or not image_set)
         seen.add(image_set)
+
+
+def test_the_slow_state_connects_the_sessions_of_a_mouse() -> None:
+    raws = list(simulate_mouse(sessions=["TRAINING_0_gratings_autorewards_15min"] * 12, minutes=1, seed=2))
+    drift = np.array([raw["simulation"]["mouse"]["drift"] for raw in raws])
+    assert np.abs(np.diff(drift, axis=0)).max() < 1.5
+    assert len({raw["simulation"]["mouse"]["sensitivity"] for raw in raws}) == 1
+    again = list(simulate_mouse(sessions=["TRAINING_0_gratings_autorewards_15min"] * 12, minutes=1, seed=2))
+    assert pickle.dumps(raws) == pickle.dumps(again)
 
 
 def test_a_mouse_with_earlier_sessions_may_start_at_any_stage() -> None:

@@ -45,7 +45,7 @@ def simulate(
     Writes behavior_session_<id>.pkl.gz for each session, in the format of the rig's pickles. Existing files are kept.
     The entry "simulation" of the pickle has the parameters and the internal state of the mouse.
 
-    By default each mouse has 31 sessions, from gratings to novel images on the imaging rig. SESSION_TYPE selects other
+    By default each mouse has about 40 sessions, from gratings to novel images on the imaging rig. SESSION_TYPE selects other
     sessions, in the given order.
 
     \b

@@ -2,38 +2,47 @@
 
 At each flash on which the mouse is not already licking, it starts a lick bout with probability p, where
 
-    logit p = b + t (1 - exp(-(n - 1) / tau)) + s v[i, j] + d
+    logit p = b + t sigma((n - m) / w) + r + o + s v[i, j] + d
 
 - b, bias: log-odds of licking at any flash.
-- t, timing: increase of the log-odds after a long time without licks; n is the number of flashes since the last bout,
-  tau = `TIMING_FLASHES`.
+- t, timing: increase of the log-odds after a long time without licks; n is the number of flashes since the last bout, m =
+  `TIMING_MIDPOINT`, w = `TIMING_WIDTH` and sigma the logistic function.
+- r: `REFRACTORY` at the first flash after a bout, else 0.
+- o: `OMISSION` at an omitted flash, `POST_OMISSION` at the flash after it, else 0.
 - s, sensitivity: increase of the log-odds at a change; v[i, j], visibility of the change from image i to image j (mean 1). The
   term is 0 at flashes without a change.
 - d: `DISENGAGEMENT` while the mouse is disengaged, else 0. Engagement follows a two-state Markov chain
   (`visbehavior.simulation.licking`).
 
-The model is based on that of Piet et al. (2024), Neuron 112, fitted to this data set; it leaves out their regressors for
-omissions. The parameters of a session are (`sample_session_parameters`)
+The model is based on that of Piet et al. (2024), Neuron 112, fitted to this data set. The parameters of a session are
+(`sample_session_parameters`)
 
-    b       = mean_b + sd_b (mouse.impulsivity + e1)
-    s       = mean_s + sd_s (mouse.sensitivity + e2) + learning - novelty
-    logit f = mean_f + sd_f (mouse.engagement + e3)
+    b       = mean_b + sd_b (mouse.impulsivity + x1 + e1) - caution
+    s       = mean_s + sd_s (mouse.sensitivity + x2 + e2) + learning + novelty + line
+    logit f = mean_f + sd_f (mouse.engagement + x3 + e3)
 
-with the fraction f of the time that the mouse is engaged, means and standard deviations of the stage (`STAGE_PARAMETERS`), and
-independent e1, e2, e3 ~ N(0, 1 - `BETWEEN_MOUSE_VARIANCE`).
+with the fraction f of the time that the mouse is engaged, means and standard deviations of the stage (`STAGE_PARAMETERS`), the slow
+state x = `Mouse.drift`, which changes from day to day as x' = a x + N(0, (1 - a^2) `DRIFT_VARIANCE`) with a = `DRIFT_CORRELATION`, and
+independent e ~ N(0, `DAILY_VARIANCE`). In a mouse of the population the traits have the variance `TRAIT_VARIANCE`, and the three
+variances add to 1. On some days a mouse does not perform (`REFUSAL_PROBABILITY`): it is never engaged.
+
+The visibility of a change is a property of the mouse: v[i, j] = 1 + `SALIENCE_SD` z[j] + `PAIR_SD` z[i, j], with standard normal
+numbers that depend on the names of the images and on `Mouse.salience_seed` only.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
-from visbehavior.arguments import check_number
+from visbehavior.arguments import check_number, check_whole_number
 from visbehavior.errors import BadValue, brief_repr
-from visbehavior.simulation.stages import parse_stage
+from visbehavior.simulation.stages import GRATINGS, parse_stage
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Mouse:
     """Parameters of a simulated mouse.
 
     Sensitivity, impulsivity and engagement are deviations from the mean of the stage, in units of the standard deviation over
-    sessions. The default 0 is an average mouse.
+    sessions. The default 0 is an average mouse of its Cre line.
 
     Parameters
     ----------
@@ -65,6 +74,10 @@ class Mouse:
         Mean speed while running (cm/s).
     seen : tuple of str
         Session types of earlier sessions, in order.
+    salience_seed : int
+        Seed of the salience of each image.
+    drift : tuple of float
+        Slow state on the day of the session: deviations of sensitivity, impulsivity and engagement (SD) besides the traits above.
     """
 
     mouse_id: str = "1"
@@ -73,11 +86,13 @@ class Mouse:
     age_in_days: int = 90
     sensitivity: float = 0.0
     impulsivity: float = 0.0
-    timing: float = 2.0
+    timing: float = 3.2
     engagement: float = 0.0
     latency: float = 0.39
     running_speed: float = 25.0
     seen: tuple[str, ...] = ()
+    salience_seed: int = 0
+    drift: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
@@ -87,6 +102,15 @@ class Mouse:
                 f"Mouse.age_in_days is {brief_repr(self.age_in_days)}; expected a whole number of days.",
                 value=self.age_in_days,
             )
+        check_whole_number("Mouse.salience_seed", self.salience_seed, 0)
+        if not isinstance(self.drift, tuple) or len(self.drift) != len(DRIFTING_TRAITS):
+            raise BadValue(
+                f"Mouse.drift is {brief_repr(self.drift)}; expected a tuple of three numbers.",
+                name="drift",
+                value=self.drift,
+            )
+        for value in self.drift:
+            check_number("Mouse.drift", value, -20, 20)
         for name in ("mouse_id", "sex", "full_genotype"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value:
@@ -115,12 +139,21 @@ _RANGES = {
     "running_speed": (0, 200),
 }
 
-GENOTYPES = (
-    "Vip-IRES-Cre/wt;Ai148(TIT2L-GC6f-ICL-tTA2)/wt",
-    "Sst-IRES-Cre/wt;Ai148(TIT2L-GC6f-ICL-tTA2)/wt",
-    "Slc17a7-IRES2-Cre/wt;Camk2a-tTA/wt;Ai93(TITL-GCaMP6f)/wt",
-)
-"""Genotypes of the simulated mice."""
+DRIFTING_TRAITS = ("sensitivity", "impulsivity", "engagement")
+"""Traits to which `Mouse.drift` adds, in order."""
+
+GENOTYPES = {
+    "Vip-IRES-Cre/wt;Ai148(TIT2L-GC6f-ICL-tTA2)/wt": 0.27,
+    "Sst-IRES-Cre/wt;Ai148(TIT2L-GC6f-ICL-tTA2)/wt": 0.20,
+    "Slc17a7-IRES2-Cre/wt;Camk2a-tTA/wt;Ai93(TITL-GCaMP6f)/wt": 0.53,
+}
+"""Genotypes of the simulated mice, with their fraction."""
+RUNNING_SPEED = 25.0, 12.0
+"""Mean and standard deviation of the running speed over mice (cm/s); assumed."""
+MIN_RUNNING_SPEED, MAX_RUNNING_SPEED, RESTING_SPEED = 12.5, 60.0, 0.1
+"""Range of the running speed, and speed of the mice that would be slower, one in seven, which rest (cm/s)."""
+LINE_SENSITIVITY = {"Vip-IRES-Cre": -0.6, "Sst-IRES-Cre": -0.9, "Slc17a7-IRES2-Cre": 0.64}
+"""Deviation of the sensitivity to images by Cre line (SD)."""
 
 
 @dataclass(frozen=True)
@@ -144,39 +177,65 @@ class StageParameters:
 
 STAGE_PARAMETERS: Mapping[str, StageParameters] = MappingProxyType(
     {
-        "TRAINING_0": StageParameters((-3.5, 0.8), (1.5, 0.8), (2.0, 1.0)),
-        "TRAINING_1": StageParameters((-2.4, 1.15), (1.0, 0.9), (1.3, 1.8)),
-        "TRAINING_2": StageParameters((-2.2, 0.8), (1.6, 0.7), (1.4, 1.7)),
-        "TRAINING_3": StageParameters((-2.65, 0.85), (2.0, 0.9), (1.3, 1.3)),
-        "TRAINING_4": StageParameters((-2.25, 0.75), (2.1, 0.9), (2.2, 1.7)),
-        "TRAINING_5": StageParameters((-2.9, 0.8), (2.4, 0.9), (1.3, 1.3)),
-        "OPHYS_active": StageParameters((-2.9, 0.75), (2.2, 1.0), (0.7, 1.5)),
-        "OPHYS_passive": StageParameters((-9.0, 0.0), (0.0, 0.0), (0.0, 0.0)),
+        "TRAINING_0": StageParameters((-4.2, 0.8), (1.5, 0.8), (-0.6, 2.0)),
+        "TRAINING_1": StageParameters((-3.2, 1.1), (1.9, 1.25), (2.0, 3.0)),
+        "TRAINING_2": StageParameters((-2.8, 0.55), (2.9, 1.3), (2.0, 3.0)),
+        "TRAINING_3": StageParameters((-3.3, 0.75), (3.15, 1.1), (1.9, 1.9)),
+        "TRAINING_4": StageParameters((-2.7, 0.75), (3.15, 1.0), (3.3, 4.5)),
+        "TRAINING_5": StageParameters((-3.8, 0.8), (3.45, 1.1), (1.6, 2.1)),
+        "OPHYS_active": StageParameters((-3.5, 0.55), (3.0, 1.5), (0.75, 2.6)),
+        "OPHYS_passive": StageParameters((-3.5, 0.55), (3.0, 1.5), (0.75, 2.6)),
     }
 )
 """Parameters of each stage, fitted to the trial outcomes of the published sessions (docs/simulation.md)."""
 
-BETWEEN_MOUSE_VARIANCE = 0.6
-"""Fraction of the variance over sessions that is between mice; the rest is between the sessions of a mouse."""
+TRAIT_VARIANCE, DRIFT_VARIANCE, DAILY_VARIANCE = 0.10, 0.85, 0.05
+"""Fractions of the variance over sessions: of the traits of the mice, of the slow state and of single days."""
+DRIFT_CORRELATION = 0.80
+"""Correlation of the slow state from one session to the next."""
 
-DISENGAGEMENT = -4.0
+DISENGAGEMENT = -8.0
 """Change of the log-odds of licking while the mouse is disengaged."""
-TIMING_FLASHES = 2.5
-"""Time constant of the timing term (flashes)."""
-ENGAGEMENT_CYCLE = 12.0
+TIMING_MIDPOINT, TIMING_WIDTH = 3.5, 1.2
+"""Flashes since the last bout at half of the timing term, and the width of its sigmoid (flashes)."""
+REFRACTORY = -1.7
+"""Change of the log-odds at the first flash after a bout."""
+OMISSION, POST_OMISSION = -0.5, 0.5
+"""Change of the log-odds at an omitted flash, and at the flash after it; assumed."""
+ENGAGEMENT_CYCLE = 25.0
 """Mean duration of an engaged and a disengaged period together (min)."""
-SATIATION = 1.2
-"""Decrease of the log-odds of being engaged after drinking `TYPICAL_VOLUME`."""
+SATIATION, FATIGUE = 2.5, 4.0
+"""Decrease of the log-odds of being engaged after drinking `TYPICAL_VOLUME`, and in one hour."""
 TYPICAL_VOLUME = 0.7
 """Mean reward volume of a session (mL)."""
-LEARNING_SESSIONS = 4.0
+LEARNING_SESSIONS = 3.0
 """Time constant of learning (sessions with the same kind of stimulus)."""
-LEARNING_GAIN = 0.8
+LEARNING_GAIN = {"gratings": 2.4, "images": 0.2}
 """Total increase of the sensitivity by learning (log-odds)."""
-NOVELTY_COST = 0.5
-"""Decrease of the sensitivity for a novel image set (log-odds)."""
-VISIBILITY_SD = 0.35
-"""Standard deviation of the visibility over pairs of images."""
+NOVELTY_CAUTION, NOVELTY_SENSITIVITY = 0.40, 0.40
+"""Decrease of the bias, and increase of the sensitivity, for an image set that was novel on the same day (log-odds)."""
+SALIENCE_SD, PAIR_SD = 0.25, 0.25
+"""Standard deviation of the visibility over the images that appear, and over pairs with the same image."""
+REFUSAL_PROBABILITY = {"OPHYS_active": 0.05}
+"""Probability that a mouse does not perform in a session of a group."""
+PASSIVE_LICKING_PROBABILITY = 0.045
+"""Probability that the spout is in reach in a passive session."""
+
+MODEL_CONSTANTS: Mapping[str, float] = MappingProxyType(
+    {
+        "timing_midpoint": TIMING_MIDPOINT,
+        "timing_width": TIMING_WIDTH,
+        "refractory": REFRACTORY,
+        "omission": OMISSION,
+        "post_omission": POST_OMISSION,
+        "disengagement": DISENGAGEMENT,
+        "engagement_cycle": ENGAGEMENT_CYCLE,
+        "satiation": SATIATION,
+        "fatigue": FATIGUE,
+        "typical_volume": TYPICAL_VOLUME,
+    }
+)
+"""Parameters of the model that are the same in all sessions."""
 
 
 @dataclass(frozen=True)
@@ -195,6 +254,10 @@ class SessionParameters:
         Mean speed while running (cm/s).
     visibility : numpy.ndarray
         Visibility of the change from an image (row) to another (column): a factor of the sensitivity.
+    performs : bool
+        Whether the mouse performs on this day; otherwise it is never engaged.
+    has_spout : bool
+        Whether the lick spout is in reach; without it the mouse does not lick.
     """
 
     bias: float
@@ -203,12 +266,12 @@ class SessionParameters:
     engaged: float
     latency: float
     running_speed: float
-    visibility: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+    visibility: NDArray[np.float64]
+    performs: bool = True
+    has_spout: bool = True
 
 
-def sample_mouse(
-    rng: np.random.Generator, mouse_id: str = "1", between_mouse_variance: float = BETWEEN_MOUSE_VARIANCE
-) -> Mouse:
+def sample_mouse(rng: np.random.Generator, mouse_id: str = "1") -> Mouse:
     """Return a random mouse of the population.
 
     Parameters
@@ -217,43 +280,62 @@ def sample_mouse(
         Random number generator.
     mouse_id : str
         Id of the mouse.
-    between_mouse_variance : float
-        Fraction of the variance over sessions that is between mice.
     """
-    deviations = rng.normal(size=3) * np.sqrt(between_mouse_variance)
+    traits = rng.normal(size=3) * np.sqrt(TRAIT_VARIANCE)
+    drift = rng.normal(size=3) * np.sqrt(DRIFT_VARIANCE)
     return Mouse(
         mouse_id=mouse_id,
         sex=str(rng.choice(["F", "M"])),
-        full_genotype=str(rng.choice(GENOTYPES)),
-        age_in_days=int(rng.integers(75, 110)),
-        sensitivity=float(deviations[0]),
-        impulsivity=float(deviations[1]),
-        timing=float(np.clip(rng.normal(2.0, 0.7), 0, 5)),
-        engagement=float(deviations[2]),
+        full_genotype=str(rng.choice(list(GENOTYPES), p=list(GENOTYPES.values()))),
+        age_in_days=int(rng.integers(75, 100)),
+        sensitivity=float(traits[0]),
+        impulsivity=float(traits[1]),
+        timing=float(np.clip(rng.normal(3.2, 0.6), 0, 6)),
+        engagement=float(traits[2]),
         latency=float(np.clip(rng.normal(0.39, 0.03), 0.3, 0.5)),
-        running_speed=float(np.clip(rng.normal(25, 12), 0, 60)),
+        running_speed=_sample_running_speed(rng),
+        salience_seed=int(rng.integers(2**32)),
+        drift=(float(drift[0]), float(drift[1]), float(drift[2])),
     )
+
+
+def _sample_running_speed(rng: np.random.Generator) -> float:
+    speed = rng.normal(*RUNNING_SPEED)
+    return float(min(speed, MAX_RUNNING_SPEED)) if speed > MIN_RUNNING_SPEED else RESTING_SPEED
+
+
+def next_day(mouse: Mouse, session_type: str, rng: np.random.Generator) -> Mouse:
+    """Return the mouse on the day after a session, with its next slow state."""
+    noise = rng.normal(size=3) * np.sqrt((1 - DRIFT_CORRELATION**2) * DRIFT_VARIANCE)
+    drift = DRIFT_CORRELATION * np.array(mouse.drift) + noise
+    return replace(mouse.after(session_type), drift=(float(drift[0]), float(drift[1]), float(drift[2])))
 
 
 def sample_session_parameters(mouse: Mouse, session_type: str, rng: np.random.Generator) -> SessionParameters:
     """Return random model parameters for a session of a mouse: see the module's equations."""
     stage = parse_stage(session_type)
-    parameters = STAGE_PARAMETERS[stage.group]
-    deviations = rng.normal(size=3) * np.sqrt(1 - BETWEEN_MOUSE_VARIANCE)
-    count = max(len(stage.images), 4)
-    bias = parameters.bias[0] + parameters.bias[1] * (mouse.impulsivity + deviations[0])
-    sensitivity = parameters.sensitivity[0] + parameters.sensitivity[1] * (mouse.sensitivity + deviations[1])
-    engagement = parameters.engagement[0] + parameters.engagement[1] * (mouse.engagement + deviations[2])
+    stage_parameters = STAGE_PARAMETERS[stage.group]
+    daily = rng.normal(size=3) * np.sqrt(DAILY_VARIANCE)
+    deviations = np.array([getattr(mouse, name) for name in DRIFTING_TRAITS]) + mouse.drift + daily
+    means, sds = np.transpose([getattr(stage_parameters, name) for name in ("sensitivity", "bias", "engagement")])
+    sensitivity, bias, engagement = means + sds * deviations
+    novel = is_image_set_novel(mouse, session_type)
+    refusal, spout = rng.random(2)
     return SessionParameters(
-        bias=float(bias),
+        bias=float(bias - NOVELTY_CAUTION * novel),
         sensitivity=float(
-            sensitivity + compute_learning(mouse, session_type) - compute_novelty_cost(mouse, session_type)
+            sensitivity
+            + compute_learning(mouse, session_type)
+            + NOVELTY_SENSITIVITY * novel
+            + compute_line_effect(mouse, session_type)
         ),
         timing=float(mouse.timing),
         engaged=float(1 / (1 + np.exp(-engagement))),
         latency=float(mouse.latency),
         running_speed=float(mouse.running_speed),
-        visibility=np.clip(rng.normal(1.0, VISIBILITY_SD, size=(count, count)), 0.2, 2.0),
+        visibility=compute_visibility(mouse.salience_seed, stage.images or GRATINGS),
+        performs=bool(refusal >= REFUSAL_PROBABILITY.get(stage.group, 0.0)),
+        has_spout=bool(not stage.passive or spout < PASSIVE_LICKING_PROBABILITY),
     )
 
 
@@ -267,11 +349,31 @@ def compute_learning(mouse: Mouse, session_type: str) -> float:
         return 0.0
     has_images = bool(parse_stage(session_type).image_set)
     count = sum(bool(parse_stage(seen).image_set) == has_images for seen in mouse.seen)
-    return float(LEARNING_GAIN * (0.5 - np.exp(-count / LEARNING_SESSIONS)))
+    return float(LEARNING_GAIN["images" if has_images else "gratings"] * (0.5 - np.exp(-count / LEARNING_SESSIONS)))
 
 
-def compute_novelty_cost(mouse: Mouse, session_type: str) -> float:
-    """Return the decrease of the sensitivity for a novel image set (log-odds); 0 for the first image set of a mouse."""
+def is_image_set_novel(mouse: Mouse, session_type: str) -> bool:
+    """Return whether the image set is new to the mouse; the first image set of a mouse does not count."""
     image_set = parse_stage(session_type).image_set
     familiar = {parse_stage(seen).image_set for seen in mouse.seen} - {""}
-    return NOVELTY_COST if image_set and familiar and image_set not in familiar else 0.0
+    return bool(image_set and familiar and image_set not in familiar)
+
+
+def compute_line_effect(mouse: Mouse, session_type: str) -> float:
+    """Return the deviation of the sensitivity of the Cre line (log-odds); 0 for gratings and for other lines."""
+    stage = parse_stage(session_type)
+    line = mouse.full_genotype.split("/")[0]
+    return LINE_SENSITIVITY.get(line, 0.0) * STAGE_PARAMETERS[stage.group].sensitivity[1] if stage.image_set else 0.0
+
+
+def compute_visibility(seed: int, names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return the visibility of the change from each image (row) to each other (column), which depends on their names."""
+    salience = np.array([_normal(seed, name) for name in names])
+    pairs = np.array([[_normal(seed, f"{before} {after}") for after in names] for before in names])
+    visibility: NDArray[np.float64] = np.clip(1 + SALIENCE_SD * salience + PAIR_SD * pairs, 0.2, 2.0)
+    return visibility
+
+
+def _normal(seed: int, text: str) -> float:
+    """Return a standard normal number that depends on a seed and a text."""
+    return float(np.random.default_rng([seed, zlib.crc32(text.encode())]).normal())

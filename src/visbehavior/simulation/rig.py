@@ -11,19 +11,22 @@ from numpy.typing import NDArray
 
 from visbehavior.schema import stimulus_pickle as pickle
 from visbehavior.schema.stimulus_pickle import FRAME_RATE, Entry
+from visbehavior.simulation.sequencer import (
+    CATCH_PROBABILITY,
+    CHANGE_FLASHES,
+    FREE_REWARD_GROUPS,
+    FREE_REWARD_MISSES,
+    MAX_REPEATS,
+    WARM_UP_TRIALS,
+)
 from visbehavior.simulation.stages import IMAGE_SET_FILES, ORIENTATIONS, Stage
 from visbehavior.simulation.task import (
     AUTO_REWARD_VOLUME,
-    CHANGE_FLASHES,
     FLASH_FRAMES,
-    MAX_REPEATS,
     OMISSION_PROBABILITY,
-    RESPONSE_WINDOW,
     VOLUME_LIMIT,
-    WARM_UP_TRIALS,
     SessionLog,
     Trial,
-    classify_trial,
 )
 
 Floats = NDArray[np.float64]
@@ -36,9 +39,12 @@ MOVIE_IMAGES, MOVIE_REPEATS, FRAMES_PER_MOVIE_IMAGE = 900, 10, 2
 MOVIE_FRAMES = GRAY_FRAMES + MOVIE_IMAGES * MOVIE_REPEATS * FRAMES_PER_MOVIE_IMAGE
 """Duration of the gray screen before the movie and of the movie (frames)."""
 
-FRAME_INTERVAL, FRAME_INTERVAL_SD = 16.68, 0.03
-"""Mean and standard deviation of the frame interval (ms)."""
-DROPPED_FRAME_PROBABILITY = 2e-5
+FRAME_INTERVAL = 16.68
+"""Mean frame interval (ms)."""
+TIMESTAMP_SD, INTERVAL_SD = 0.0145, 0.006
+"""Standard deviation of the time at which a frame is logged, and of the frame interval itself (ms)."""
+DROPPED_FRAMES = {1: 2e-5, 2: 0.5e-5, 3: 0.5e-5}
+"""Probability that this number of frames is dropped after a frame."""
 
 IMAGE_FOLDER = "//simulated/image_dictionaries/"
 _IMAGES, _GRATING = "images", "grating"
@@ -67,8 +73,14 @@ class SessionClock(NamedTuple):
 
 def sample_frame_intervals(count: int, rng: np.random.Generator) -> Floats:
     """Return the intervals between `count` frames (ms)."""
-    intervals = rng.normal(FRAME_INTERVAL, FRAME_INTERVAL_SD, size=count - 1)
-    intervals[rng.random(count - 1) < DROPPED_FRAME_PROBABILITY] += FRAME_INTERVAL
+    intervals = FRAME_INTERVAL + INTERVAL_SD * rng.normal(size=count - 1)
+    # A late log entry makes one interval longer and the next one shorter.
+    intervals += np.diff(TIMESTAMP_SD * rng.normal(size=count))
+    draws = rng.random(count - 1)
+    limit = 0.0
+    for frames, probability in DROPPED_FRAMES.items():
+        intervals[(draws >= limit) & (draws < limit + probability)] += frames * FRAME_INTERVAL
+        limit += probability
     return intervals
 
 
@@ -157,6 +169,7 @@ def _parameter_values(stage: Stage, minutes: float) -> Values:
         "params.change_time_scale": 1 - stage.continuation_probability,
         "params.response_window": list(_RESPONSE_SECONDS),
         "params.failure_repeats": MAX_REPEATS,
+        "params.free_reward_trials": FREE_REWARD_MISSES if stage.group in FREE_REWARD_GROUPS else 10_000,
         "params.warm_up_trials": -1 if stage.auto_rewarded else 0 if stage.passive else WARM_UP_TRIALS,
         "params.timeout_duration": 0.3,
         "params.max_task_duration_min": minutes,
@@ -171,7 +184,7 @@ def _parameter_values(stage: Stage, minutes: float) -> Values:
         pickle.RESPONSE_WINDOW: list(_RESPONSE_SECONDS),
         pickle.CHANGE_DISTRIBUTION: "geometric",
         pickle.AUTO_REWARD_VOLUME: AUTO_REWARD_VOLUME,
-        "config.DoC.catch_freq": 0.125,
+        "config.DoC.catch_freq": CATCH_PROBABILITY,
         pickle.REWARD_VOLUME: stage.reward_volume,
         "config.behavior.task_id": "DoC",
     }
@@ -263,7 +276,6 @@ def _trial_log(stage: Stage, log: SessionLog, clock: SessionClock) -> list[dict[
 
 
 def _trial_values(stage: Stage, trial: Trial, clock: SessionClock) -> dict[str, Any]:
-    outcome = classify_trial(trial)
     changes = []
     if trial.change is not None and not trial.catch:
         before, after = (_with_category(_image_name(stage, image)) for image in trial.images)
@@ -274,7 +286,7 @@ def _trial_values(stage: Stage, trial: Trial, clock: SessionClock) -> dict[str, 
             pickle.TRIAL_AUTO_REWARD.key: trial.auto,
             "change_time": trial.change_time,
         },
-        "success": outcome["hit"] or outcome["correct_reject"],
+        "success": _responded_in_window(trial) != trial.catch and not trial.auto,
         pickle.TRIAL_CHANGES.key: changes,
     }
 
@@ -301,15 +313,27 @@ def _events(trial: Trial) -> list[tuple[str, str, int]]:
 
 
 def _change_events(trial: Trial, change: int) -> list[tuple[str, str, int]]:
-    first, last = (change + frames for frames in RESPONSE_WINDOW)
+    """Return the events of a completed trial from its change to the end of the response window.
+
+    The rig logs a lick before the response window of a catch trial as a false alarm, and later a rejection, too. It logs every
+    trial with a free reward as a miss.
+    """
+    first, last = trial.window
     events = [(pickle.SHAM_CHANGE if trial.catch else pickle.STIMULUS_CHANGED, "", change)]
     if trial.auto:
         events.append(("auto_reward", "", change))
-    events.append(("response_window", "enter", first))
-    response, no_response = (pickle.FALSE_ALARM, pickle.REJECTION) if trial.catch else (pickle.HIT, pickle.MISS)
-    if trial.response is not None:
-        return [*events, (response, "", trial.response), ("response_window", "exit", last)]
-    return [*events, ("response_window", "exit", last), (no_response, "", last)]
+    window = [("response_window", "enter", first), ("response_window", "exit", last)]
+    if trial.response is not None and not trial.auto:
+        window.append((pickle.FALSE_ALARM if trial.catch else pickle.HIT, "", trial.response))
+    events += sorted(window, key=lambda event: event[2])
+    if _responded_in_window(trial):
+        return events
+    return [*events, (pickle.REJECTION if trial.catch else pickle.MISS, "", last)]
+
+
+def _responded_in_window(trial: Trial) -> bool:
+    """Return whether the rig logs a response in the response window."""
+    return trial.response is not None and trial.response >= trial.window[0] and not trial.auto
 
 
 def _movie_values(start: int, n_frames: int) -> Values:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import itertools
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
@@ -11,22 +12,25 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from visbehavior.arguments import as_iterable, check_flags, check_number, check_whole_number
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.schema import session_data
 from visbehavior.schema import stimulus_pickle as pickle
 from visbehavior.simulation import rig
+from visbehavior.simulation.curriculum import plan_curriculum, plan_given
 from visbehavior.simulation.images import make_images
 from visbehavior.simulation.licking import LickingModel
 from visbehavior.simulation.mouse import (
+    MODEL_CONSTANTS,
     Mouse,
     SessionParameters,
     sample_mouse,
     sample_session_parameters,
 )
 from visbehavior.simulation.running import simulate_encoder, simulate_running_speed
-from visbehavior.simulation.stages import CURRICULUM, FIRST_SESSION_TYPE, Stage, parse_stage
+from visbehavior.simulation.stages import FIRST_SESSION_TYPE, Stage, parse_stage
 from visbehavior.simulation.task import SessionLog, run_task
 
 FIRST_DATE = datetime.datetime(2024, 1, 8, 9, 30)
@@ -77,8 +81,8 @@ def simulate(
     -------
     dict
         Content of a camstim pickle of the change detection task (`visbehavior.schema.stimulus_pickle`). ``["simulation"]`` has the
-        ground truth: the mouse, the parameters of the model (``["drivers"]``, log-odds), and whether the mouse was engaged at each
-        flash.
+        ground truth: the mouse, the parameters of the model in this session (``["drivers"]``, log-odds) and those that all
+        sessions share (``["model"]``), and whether the mouse was engaged at each flash.
 
     Raises
     ------
@@ -101,7 +105,7 @@ def simulate(
     parameters = sample_session_parameters(mouse, session_type, rng)
     minutes = min(minutes, stage.max_minutes)
     stage = replace(stage, has_movie=stage.has_movie and minutes >= MIN_MINUTES_WITH_MOVIE)
-    log = run_task(stage, LickingModel(parameters, rng, has_spout=not stage.passive), minutes, rng)
+    log = _run_session(stage, LickingModel(parameters, rng), minutes, rng)
     values = _record(stage, log, parameters, minutes, rng)
     session_uuid = _make_uuid((mouse.mouse_id, stage.name, start, float(minutes), images), rng)
     values |= _session_values(stage, mouse, start, float(values[pickle.INTERVALS].sum()), session_uuid, images)
@@ -118,15 +122,16 @@ def simulate_mouse(
     first_date: datetime.datetime = FIRST_DATE,
     images: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Simulate the sessions of a mouse in order, with learning and novelty.
+    """Simulate the sessions of a mouse in order, with learning, novelty and a state that changes slowly from day to day.
 
     Parameters
     ----------
     mouse : Mouse or None
         The mouse. Default: a random mouse.
     sessions : iterable of str or None
-        Session types in order. The first must be of TRAINING_0 unless the mouse has earlier sessions (`Mouse.seen`). Default: 31
-        sessions, from gratings to novel images during imaging.
+        Session types in order. The first must be of TRAINING_0 unless the mouse has earlier sessions (`Mouse.seen`). Default: about
+        40 sessions, from gratings to novel images during imaging. Their number depends on how the mouse learns
+        (`visbehavior.simulation.curriculum`).
     minutes, seed, images
         As for `simulate`. Each session has its own random numbers.
     first_date : datetime.datetime
@@ -156,33 +161,31 @@ def plan_sessions(
     images: bool = False,
 ) -> list[Callable[[], dict[str, Any]]]:
     """Return a function for each session of `simulate_mouse`, which simulates it; other processes can call them."""
-    types = [name for name, count in CURRICULUM for _ in range(count)] if sessions is None else _list_types(sessions)
-    for session_type in types:
+    types = None if sessions is None else _list_types(sessions)
+    for session_type in types or [FIRST_SESSION_TYPE]:
         _check_session(session_type, minutes)
     _check_date("first_date", first_date)
     check_flags(images=images)
     rng = np.random.default_rng(_check_seed(seed))
     mouse = sample_mouse(rng) if mouse is None else mouse
     _check_mouse(mouse)
-    _check_first_session(mouse, types)
-    plan: list[Callable[[], dict[str, Any]]] = []
-    first_age = mouse.age_in_days
-    for day, session_type in enumerate(types):
-        # Sessions are on weekdays.
-        elapsed = datetime.timedelta(days=day + 2 * (day // 5))
-        plan.append(
-            partial(
-                simulate,
-                session_type,
-                mouse=replace(mouse, age_in_days=first_age + elapsed.days),
-                minutes=minutes,
-                seed=int(rng.integers(2**63)),
-                date=first_date + elapsed,
-                images=images,
-            )
+    if types is not None:
+        _check_first_session(mouse, types)
+    days = plan_curriculum(mouse, rng) if types is None else plan_given(mouse, types, rng)
+    # Sessions are on weekdays.
+    dates = (datetime.timedelta(days=day + 2 * (day // 5)) for day in itertools.count())
+    return [
+        partial(
+            simulate,
+            day.session_type,
+            mouse=replace(day.mouse, age_in_days=mouse.age_in_days + elapsed.days),
+            minutes=minutes,
+            seed=day.seed,
+            date=first_date + elapsed,
+            images=images,
         )
-        mouse = mouse.after(session_type)
-    return plan
+        for day, elapsed in zip(days, dates, strict=False)
+    ]
 
 
 def _check_session(session_type: str, minutes: float) -> Stage:
@@ -227,6 +230,15 @@ def _check_first_session(mouse: Mouse, types: list[str]) -> None:
         )
 
 
+def _run_session(stage: Stage, licking: LickingModel, minutes: float, rng: np.random.Generator) -> SessionLog:
+    """Return the events of the task, with the licks before and after it if there are gray screens and a movie."""
+    before = licking.lick_before_task(rig.GRAY_FRAMES) if stage.has_movie else []
+    log = run_task(stage, licking, minutes, rng)
+    if stage.has_movie:
+        log.licks = [*before, *log.licks, *licking.lick_after_task(log.n_frames, log.n_frames + rig.MOVIE_FRAMES - 1)]
+    return log
+
+
 def _record(
     stage: Stage, log: SessionLog, parameters: SessionParameters, minutes: float, rng: np.random.Generator
 ) -> rig.Values:
@@ -234,10 +246,19 @@ def _record(
     task_start, movie = (rig.GRAY_FRAMES, rig.MOVIE_FRAMES) if stage.has_movie else (0, 0)
     intervals = rig.sample_frame_intervals(task_start + log.n_frames + movie + 1, rng)
     times = np.concatenate([[0.0], np.cumsum(intervals)]) / 1000
-    consumption_times = times[np.array(log.consumptions, dtype=np.int64) + task_start]
-    speed = simulate_running_speed(times, consumption_times, parameters.running_speed, rng)
+    licks, rewards = (times[np.array(frames, dtype=np.int64) + task_start] for frames in (log.licks, log.consumptions))
+    speed = simulate_running_speed(
+        times, licks, rewards, _engaged_frames(log, task_start, len(times)), parameters.running_speed, rng
+    )
     encoder = simulate_encoder(times, speed, rng)
     return rig.behavior_values(stage, log, minutes, rig.SessionClock(times, task_start), intervals, encoder)
+
+
+def _engaged_frames(log: SessionLog, task_start: int, count: int) -> NDArray[np.bool_]:
+    """Return whether the mouse is engaged at each frame: as at the last flash, and before the first flash as at that."""
+    flashes = np.array([frame for frame, _ in log.flashes]) + task_start
+    last = np.searchsorted(flashes, np.arange(count), side="right") - 1
+    return np.array(log.engaged, dtype=np.bool_)[np.maximum(last, 0)]
 
 
 def _session_values(
@@ -287,9 +308,11 @@ def _mouse_session_data(mouse: Mouse) -> dict[str, Any]:
 
 
 def _ground_truth(mouse: Mouse, parameters: SessionParameters, log: SessionLog) -> dict[str, Any]:
+    """Return what is planted: the mouse, the parameters of the session, the constants of the model and the engagement."""
     return {
         "mouse": asdict(mouse) | {"seen": list(mouse.seen)},
         "drivers": asdict(parameters),
+        "model": dict(MODEL_CONSTANTS),
         "flash_frames": np.array([frame for frame, _ in log.flashes]),
         "engaged": np.array(log.engaged),
     }

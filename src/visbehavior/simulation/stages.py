@@ -29,6 +29,8 @@ IMAGE_SET_FILES = {
 
 ORIENTATIONS = {"horizontal": (0, 180), "vertical": (90, 270)}
 """Orientations of the gratings in each group (deg); a change is always to the other group."""
+GRATINGS = tuple(f"gratings_{degrees}" for group in ORIENTATIONS.values() for degrees in group)
+"""Names of the gratings."""
 
 CURRICULUM = (
     ("TRAINING_0_gratings_autorewards_15min", 1),

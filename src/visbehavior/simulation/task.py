@@ -2,12 +2,11 @@
 
 Rules of the task:
 
-- The change is at one of `CHANGE_FLASHES` consecutive flashes, with a truncated geometric distribution. One trial in
-  `TRIALS_PER_CATCH` is a catch trial, with a sham change.
-- A lick before the change aborts the trial. After a timeout, which further licks prolong, the same trial is repeated up to
-  `MAX_REPEATS` times.
-- A lick in the response window is a response, and is rewarded after a change. The first `WARM_UP_TRIALS` completed trials have a
-  free reward instead.
+- `visbehavior.simulation.sequencer` plans the images and the time of the change. A catch trial has a sham change.
+- A lick before the change aborts the trial. After a timeout, which further licks prolong, the same trial is repeated.
+- The first lick in the response window after a change is a hit, and is rewarded. Earlier licks after the change have no effect.
+- The first lick after a sham change and up to the end of the response window is a false alarm, even before the window.
+- The first completed trials have a free reward. The rig logs them as misses even if the mouse responds.
 - A trial ends 3.5 s after the response window. The next trial starts at the next flash.
 - The task ends after the set time or after `VOLUME_LIMIT`.
 
@@ -19,36 +18,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from visbehavior.schema.stimulus_pickle import FRAME_RATE
 from visbehavior.simulation.licking import LickingModel
-from visbehavior.simulation.stages import ORIENTATIONS, Stage
+from visbehavior.simulation.sampling import sample_value
+from visbehavior.simulation.sequencer import TrialPlanner
+from visbehavior.simulation.stages import Stage
 
 FLASH_FRAMES, FLASH_INTERVAL_FRAMES = 15, 45
 """Duration of a flash, and time from one flash to the next (frames)."""
 LATE_FLASH_PROBABILITY = 0.13
 """Probability that a flash is one frame late."""
 
-CHANGE_FLASHES = 8
-"""Number of flashes at which the change may be."""
-TRIALS_PER_CATCH = 8
-"""One in this many trials is a catch trial (12.5 %)."""
-MAX_REPEATS = 5
-"""Maximum number of repeats of an aborted trial."""
-WARM_UP_TRIALS = 5
-"""Number of trials with a free reward at the start of the session."""
 OMISSION_PROBABILITY = 0.05
 """Probability that an image is omitted; never a change or the flash before it."""
 
-RESPONSE_WINDOW = (10, 46)
-"""First and last frame of the response window after the change (0.15 to 0.75 s)."""
-AUTO_REWARD_DELAY = 10
-"""Time from a change to its free reward (frames)."""
-CHANGE_TO_TRIAL_END = 257
-"""Time from a change to the end of its trial (frames): the response window and 3.5 s, with one frame more for each."""
-TIMEOUT_FRAMES = 19
-"""Time from the last early lick to the end of an aborted trial (frames): 0.3 s and one frame."""
+WINDOW_STARTS = {9: 0.39, 10: 0.61}
+WINDOW_STOPS = {45: 0.07, 46: 0.64, 47: 0.29}
+"""First and last frame of the response window after the change (0.15 to 0.75 s), with their probabilities."""
+TRIAL_STOPS = {256: 0.38, 257: 0.52, 258: 0.10}
+"""Time from a change to the end of its trial (frames): the response window and 3.5 s; with probabilities."""
+TIMEOUTS = {18: 0.13, 19: 0.87}
+"""Time from the last early lick to the end of an aborted trial (frames): 0.3 s; with probabilities."""
 AUTO_REWARD_VOLUME = 0.005
 """Volume of a free reward (mL)."""
 VOLUME_LIMIT = 5.0
@@ -73,8 +64,10 @@ class Trial:
         Frame of the early lick that aborted the trial.
     change : int or None
         Frame of the change or sham change.
+    window : tuple of int
+        First and last frame of the response window.
     response : int or None
-        Frame of the first lick in the response window.
+        Frame of the lick that counts as the response.
     reward : tuple or None
         Volume (mL) and frame of the reward.
     """
@@ -87,6 +80,7 @@ class Trial:
     stop: int = 0
     aborted: int | None = None
     change: int | None = None
+    window: tuple[int, int] = (0, 0)
     response: int | None = None
     reward: tuple[float, int] | None = None
 
@@ -123,67 +117,6 @@ class SessionLog:
     licks: list[int] = field(default_factory=list)
     consumptions: list[int] = field(default_factory=list)
     n_frames: int = 0
-
-
-class TrialPlanner:
-    """Samples the parameters of trials, and repeats those of aborted trials.
-
-    Parameters
-    ----------
-    stage : Stage
-        Stage of the session.
-    rng : numpy.random.Generator
-        Random number generator.
-    """
-
-    def __init__(self, stage: Stage, rng: np.random.Generator) -> None:
-        self._stage, self._rng = stage, rng
-        self._completed, self._repeats = 0, 0
-        self._catch_block: list[bool] = []
-        self._plan = 0, False, 0
-
-    def plan(self, image: int) -> tuple[int, bool, int]:
-        """Return the next trial: flashes to the change, whether it is a catch trial, and the image after the change."""
-        if self._repeats == 0:
-            self._plan = self._sample(image)
-        return self._plan
-
-    def record_abort(self) -> None:
-        """Repeat the trial, unless it was repeated `MAX_REPEATS` times."""
-        self._repeats = (self._repeats + 1) % (MAX_REPEATS + 1)
-
-    def record_completion(self) -> None:
-        """Sample a new trial next."""
-        self._completed += 1
-        self._repeats = 0
-
-    @property
-    def auto_reward(self) -> bool:
-        """Whether the next change has a free reward."""
-        warm_up = self._completed < WARM_UP_TRIALS and not self._stage.passive
-        return self._stage.auto_rewarded or warm_up
-
-    def _sample(self, image: int) -> tuple[int, bool, int]:
-        weights = self._stage.continuation_probability ** np.arange(CHANGE_FLASHES)
-        delay = int(self._rng.choice(CHANGE_FLASHES, p=weights / weights.sum()))
-        catch = False if self.auto_reward else self._sample_catch()
-        return self._stage.min_change_flashes + delay, catch, int(self._rng.choice(change_images(self._stage, image)))
-
-    def _sample_catch(self) -> bool:
-        """Return whether a trial is a catch trial; each block of `TRIALS_PER_CATCH` trials has one."""
-        if not self._catch_block:
-            block = np.arange(TRIALS_PER_CATCH) == 0
-            self._catch_block = self._rng.permutation(block).tolist()
-        return self._catch_block.pop()
-
-
-def change_images(stage: Stage, image: int) -> NDArray[np.intp]:
-    """Return the images that an image may change to: all others, or the gratings of the other orientation."""
-    if stage.images:
-        return np.delete(np.arange(len(stage.images)), image)
-    sizes = [len(degrees) for degrees in ORIENTATIONS.values()]
-    group = np.repeat(np.arange(len(sizes)), sizes)
-    return np.flatnonzero(group != group[image])
 
 
 def run_task(stage: Stage, licking: LickingModel, minutes: float, rng: np.random.Generator) -> SessionLog:
@@ -229,13 +162,12 @@ class _Task:
 
     def _run_trial(self, onset: int) -> int:
         """Run the trial that starts with the flash at `onset`; return the onset of the next trial."""
-        flashes, catch, image = self._planner.plan(self._image)
-        trial = Trial(onset, flashes, catch, self._planner.auto_reward, (self._image, image))
+        trial = Trial(onset, *self._planner.plan())
         self._log.trials.append(trial)
-        for remaining in range(flashes, 0, -1):
+        for remaining in range(trial.change_time, 0, -1):
             first_lick = self._show_flash(onset, may_be_omitted=remaining > 1)
             if first_lick is not None:
-                self._licking.add_bout(first_lick, rewarded=False)
+                self._licking.add_bout(first_lick)
             # A bout that started before the trial also aborts it.
             licks = self._licking.licks_since(onset)
             onset = self._next_onset(onset)
@@ -247,10 +179,12 @@ class _Task:
         """Show or omit the image; return the first lick of a bout that starts at the flash, or None."""
         self._log.flashes.append((onset, self._image))
         may_be_omitted &= self._stage.has_omissions and len(self._log.flashes) > 1
-        if may_be_omitted and self._rng.random() < OMISSION_PROBABILITY:
+        omitted = may_be_omitted and self._rng.random() < OMISSION_PROBABILITY
+        if omitted:
             self._log.omissions.append(onset)
+        lick = self._licking.sample_bout_start(onset, change, self._volume, omitted=omitted)
         self._log.engaged.append(self._licking.engaged)
-        return self._licking.sample_bout_start(onset, change, self._volume)
+        return lick
 
     def _next_onset(self, onset: int) -> int:
         late = self._stage.flashed and self._rng.random() < LATE_FLASH_PROBABILITY
@@ -259,12 +193,13 @@ class _Task:
     def _abort(self, trial: Trial, lick: int, onset: int) -> int:
         """Abort a trial and wait for the timeout; return the onset of the next trial."""
         trial.aborted = last = lick
+        timeout = sample_value(TIMEOUTS, self._rng)
         while True:
             for later in self._licking.licks_since(last + 1):
-                if later > last + TIMEOUT_FRAMES:
+                if later > last + timeout:
                     break
                 last = later
-            trial.stop = last + TIMEOUT_FRAMES
+            trial.stop = last + timeout
             if onset > trial.stop:
                 break
             self._show_idle_flash(onset)
@@ -275,31 +210,45 @@ class _Task:
     def _complete(self, trial: Trial, onset: int) -> int:
         """Run a trial from its change or sham change to its end; return the onset of the next trial."""
         trial.change = onset
+        trial.window = onset + sample_value(WINDOW_STARTS, self._rng), onset + sample_value(WINDOW_STOPS, self._rng)
         change = None if trial.catch else trial.images
         if change:
             self._image = change[1]
             self._log.selections.append((onset, self._image))
         lick = self._show_flash(onset, may_be_omitted=False, change=change)
-        first, last = RESPONSE_WINDOW
-        if lick is not None and onset + first <= lick <= onset + last:
-            trial.response = lick
-        self._deliver_reward(trial, onset, lick)
-        trial.stop = onset + CHANGE_TO_TRIAL_END
-        self._planner.record_completion()
-        return self._run_to_end(trial, self._next_onset(onset))
+        if lick is not None:
+            self._licking.add_bout(lick)
+        trial.response = self._find_response(trial)
+        following = self._next_onset(onset)
+        if trial.response is None and following <= trial.window[1]:
+            # The response window ends shortly after the next flash has started.
+            self._show_idle_flash(following)
+            trial.response = self._find_response(trial)
+            following = self._next_onset(following)
+        self._deliver_reward(trial)
+        trial.stop = onset + sample_value(TRIAL_STOPS, self._rng)
+        self._planner.record_completion(missed=classify_trial(trial)["miss"])
+        return self._run_to_end(trial, following)
 
-    def _deliver_reward(self, trial: Trial, change: int, lick: int | None) -> None:
-        """Deliver the reward of a completed trial, if any, and add the bout of licks after the change."""
+    def _find_response(self, trial: Trial) -> int | None:
+        """Return the frame of the first lick after a sham change, or of the first lick in the response window."""
+        first, last = trial.window
+        licks = self._licking.licks_since(trial.change or 0 if trial.catch else first)
+        return licks[0] if licks and licks[0] <= last else None
+
+    def _deliver_reward(self, trial: Trial) -> None:
+        """Deliver the reward of a completed trial, if any, which the mouse may drink."""
         if trial.auto:
-            trial.reward = AUTO_REWARD_VOLUME, change + AUTO_REWARD_DELAY
+            trial.reward = AUTO_REWARD_VOLUME, trial.window[0]
         elif trial.response is not None and not trial.catch:
             trial.reward = self._stage.reward_volume, trial.response
-        if trial.reward is not None:
-            self._volume += trial.reward[0]
-        if lick is not None:
-            self._licking.add_bout(lick, rewarded=trial.reward is not None)
-        elif trial.reward is not None:
+        if trial.reward is None:
+            return
+        self._volume += trial.reward[0]
+        if trial.response is None:
             self._licking.find_free_reward(trial.reward[1])
+        else:
+            self._licking.drink(trial.response)
 
     def _run_to_end(self, trial: Trial, onset: int) -> int:
         """Show flashes until a trial has ended; return the onset of the next trial."""
@@ -313,7 +262,7 @@ class _Task:
         """Show a flash between trials."""
         lick = self._show_flash(onset)
         if lick is not None:
-            self._licking.add_bout(lick, rewarded=False)
+            self._licking.add_bout(lick)
 
 
 def classify_trial(trial: Trial) -> dict[str, bool]:
