@@ -74,8 +74,8 @@ def build_release(
     ----------
     sessions : iterable
         All sessions of the release: paths (NWB files, rig's stimulus pickles, JSON files of session data), dictionaries (session
-        data as for `BehaviorSession.from_json`, or pickles as from `simulate`), functions that return a dictionary, and
-        `BehaviorSession` and `BehaviorOphysExperiment` objects. A session with imaging is released as its planes.
+        data as for `BehaviorSession.from_json`, or pickles as from `simulate`), `BehaviorSession` and
+        `BehaviorOphysExperiment` objects, and functions that return one of these. A session with imaging is released as its planes.
     out_dir : str or os.PathLike
         A new folder, or the folder of an earlier release.
     version : str or None
