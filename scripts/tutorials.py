@@ -290,7 +290,85 @@ plt.show()""",
 - `visbehavior.write_nwb(experiment, "plane.nwb")` writes the plane to a file.""",
 ]
 
-TUTORIALS = {"one_mouse": ONE_MOUSE, "one_plane": ONE_PLANE, "streaming": STREAMING, "responses": RESPONSES}
+STRATEGY = [
+    """# Why does the mouse lick?
+
+Some mice lick because the image changed, others because some time has passed. In this notebook you simulate mice whose strategy is known, fit the model of Piet et al. (2024) to their sessions, and see how well the fits recover what was simulated.
+
+Nothing is downloaded. With the public data, a session comes from `cache.get_behavior_session(...)`, and the rest is the same. On Colab, choose *File > Upload notebook*; the first cell installs the package.""",
+    INSTALL.replace("plots", "models,plots,raw"),
+    """## Three mice
+
+`sensitivity` is the effect of a change, in standard deviations from the mean of all mice. `timing` is how much the log-odds of a lick bout rise with the time since the last one. `raw["simulation"]["drivers"]` has the values of the session.""",
+    """import matplotlib.pyplot as plt
+import pandas as pd
+
+import visbehavior
+from visbehavior import BehaviorSession, Mouse, simulate
+
+mice = {
+    "visual": Mouse(sensitivity=1.5, impulsivity=-1.0, timing=0.5),
+    "timing": Mouse(sensitivity=-1.0, timing=5.0),
+    "both": Mouse(sensitivity=0.5, engagement=-0.5),
+}
+raw = {name: simulate("OPHYS_3_images_A", mouse=mouse, seed=1) for name, mouse in mice.items()}
+drivers = ["bias", "sensitivity", "timing"]
+pd.DataFrame({name: {driver: log["simulation"]["drivers"][driver] for driver in drivers} for name, log in raw.items()}).T.round(2)""",
+    """sessions = {name: BehaviorSession.from_json({"behavior_stimulus_file": log}) for name, log in raw.items()}
+sessions["visual"]""",
+    """## What the model sees
+
+Each row of `X` is a flash at which a lick bout can begin, and `y` is True where one begins. `task0` is 1 at a change, and `timing1D` rises from -1 to 0 with the number of flashes since the last bout. The mean of each is subtracted.""",
+    """flashes = {name: session.get_flash_table() for name, session in sessions.items()}
+regressors = {name: visbehavior.compute_strategy_regressors(table) for name, table in flashes.items()}
+regressors["visual"].X.round(3).head()""",
+    """## Weights, flash by flash
+
+The weights drift. A band is two standard deviations wide on each side.""",
+    """fits = {name: session.fit_strategy() for name, session in sessions.items()}
+fits["visual"].plot()
+plt.show()""",
+    """Over the session, the mean weights separate the three mice as planted: the weight of `task0` follows the sensitivity, and that of `timing1D` follows the timing.""",
+    """pd.DataFrame({name: fit.weights.mean() for name, fit in fits.items()}).T.round(2)""",
+    """## The strategy index
+
+A dropout score says how much the evidence of the model falls without a regressor. The strategy index compares the scores of `timing1D` and `task0`: above 0 the strategy is visual, else timing.""",
+    """dropouts = {name: visbehavior.compute_dropout_scores(r.X, r.y) for name, r in regressors.items()}
+pd.DataFrame({name: {"strategy index": d.strategy_index, "strategy": d.strategy} for name, d in dropouts.items()}).T""",
+    """visbehavior.plot_dropouts(dropouts["visual"])
+plt.show()""",
+    """## How far to trust it
+
+`compute_recovery` simulates mice with the fitted weights of a session, fits them, and compares. An index means something if it differs from 0 by more than two spreads.""",
+    """recovery = visbehavior.compute_recovery(sessions["visual"], mice=4)
+recovery.indices.round(2)""",
+    """recovery.weights.round(2)""",
+    """## States
+
+`fit_states` describes sessions by hidden states with constant weights, between which the mouse changes. In state 0 the mouse responds most. The mouse `both` stops and starts working.""",
+    """X, y = regressors["both"].X, regressors["both"].y
+states = visbehavior.fit_states([(X, y)], n_states=2)
+states.weights.round(2)""",
+    """visbehavior.plot_states(states.sessions[0])
+plt.show()""",
+    """The simulation knows at which flashes the mouse was engaged. At how many of them does state 0 agree?""",
+    """engaged = pd.Series(raw["both"]["simulation"]["engaged"], index=flashes["both"].index)[X.index]
+agreement = (states.sessions[0].most_likely == 0) == engaged
+print(f"state 0 agrees at {agreement.mean():.0%} of flashes; the mouse was engaged at {engaged.mean():.0%}")""",
+    """## What to try next
+
+- `visbehavior strategy --mouse 445002` fits all sessions of a mouse and prints a row for each.
+- The page *Strategy and states* describes the model and its limits.
+- The tutorial *Engagement, and responses to changes and omissions* has other definitions of engagement.""",
+]
+
+TUTORIALS = {
+    "one_mouse": ONE_MOUSE,
+    "one_plane": ONE_PLANE,
+    "streaming": STREAMING,
+    "responses": RESPONSES,
+    "strategy": STRATEGY,
+}
 
 
 def make_notebook(cells: list[str]) -> nbformat.NotebookNode:
