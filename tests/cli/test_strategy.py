@@ -96,3 +96,11 @@ def test_all_sessions_of_the_release() -> None:
     done = run("strategy", "--all", "--format", "csv")
     assert set(MOUSE_SESSIONS) <= {line.split(",")[0] for line in done.stdout.splitlines()}
     assert "has no file for behavior session 14" in done.stderr
+
+
+def test_processes_give_the_same_rows(invoke: Invoke, session_file: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    other = write_session(tmp_path / "other.nwb", make_session(2, trials=60))
+    arguments = ("strategy", session_file, other, "--format", "csv")
+    output = tmp_path / "strategy.jsonl"
+    assert invoke(*arguments, "--jobs", "2", "-o", output) == invoke(*arguments)
+    assert {json.loads(line)["session"] for line in output.read_text().splitlines()} == {str(session_file), str(other)}

@@ -11,7 +11,7 @@ import click
 
 from visbehavior.cli.arguments import open_session, sessions_argument
 from visbehavior.cli.cache_options import CacheOptions, cache_options
-from visbehavior.cli.common import PATH, is_missing, print_message, report_errors
+from visbehavior.cli.common import PATH, is_missing, jobs_option, print_message, report_errors
 from visbehavior.cli.selection import Selection, list_sessions, selection_options
 from visbehavior.cli.table_output import format_option, write_table
 from visbehavior.errors import BadValue, CannotWrite, VisBehaviorError
@@ -27,6 +27,7 @@ _DESCRIPTION = ("mouse_id", "session_type")
 @sessions_argument
 @selection_options()
 @format_option
+@jobs_option
 @click.option(
     "-o",
     "--output",
@@ -40,6 +41,7 @@ def strategy(
     sessions: tuple[str, ...],
     selection: Selection,
     table_format: str,
+    jobs: int,
     output: Path | None,
     cache: CacheOptions,
 ) -> None:
@@ -54,11 +56,13 @@ def strategy(
     Examples:
       visbehavior strategy 891635659
       visbehavior strategy --mouse 445002 --format csv > strategy.csv
-      visbehavior strategy --all -o strategy.jsonl
+      visbehavior strategy --all --jobs 8 -o strategy.jsonl
     """
     arguments = list_sessions(sessions, selection, cache)
     known = {} if output is None else _read_records(output)
-    records = [_record(argument, known, output, cache) for argument in dict.fromkeys(arguments)]
+    unknown = [argument for argument in dict.fromkeys(arguments) if argument not in known]
+    known |= _fit_all(unknown, cache, jobs, output)
+    records = [known[argument] for argument in dict.fromkeys(arguments)]
     errors = [str(record["error"]) for record in records if "error" in record]
     fitted = [record for record in records if "error" not in record]
     if fitted:
@@ -70,21 +74,30 @@ def strategy(
         sys.exit(1)
 
 
-def _record(argument: str, known: dict[str, Any], output: Path | None, cache: CacheOptions) -> dict[str, Any]:
-    """Return the record of a session: a known one, or a new one, which is appended to the output."""
-    if argument in known:
-        return dict(known[argument])
+def _fit_all(arguments: list[str], cache: CacheOptions, jobs: int, output: Path | None) -> dict[str, Any]:
+    """Return the records of sessions. Those that another run need not make again are appended to the output."""
+    from visbehavior.processes import map_in_processes
+    from visbehavior.progress import progress_bar
+
+    results = map_in_processes(_attempt, [(argument, cache) for argument in arguments], min(jobs, len(arguments)))
+    records = {}
+    for _, (record, is_final) in progress_bar(True, results, total=len(arguments), unit="session", leave=False):
+        records[record[ARGUMENT]] = record
+        if output is not None and is_final:
+            _append(output, record)
+    return records
+
+
+def _attempt(argument: str, cache: CacheOptions) -> tuple[dict[str, Any], bool]:
+    """Return the record of a session, and whether another attempt would give the same."""
     record: dict[str, Any] = {ARGUMENT: argument}
     try:
-        record |= _fit(argument, cache)
+        return record | _fit(argument, cache), True
     except BadValue as error:
-        record["error"] = f"{argument}: {error}"
+        return record | {"error": f"{argument}: {error}"}, True
     except VisBehaviorError as error:
-        # Not recorded, because it may succeed next time: a missing file, or no network.
-        return record | {"error": f"{argument}: {error}"}
-    if output is not None:
-        _append(output, record)
-    return record
+        # It may succeed next time: a missing file, or no network.
+        return record | {"error": f"{argument}: {error}"}, False
 
 
 def _fit(argument: str, cache: CacheOptions) -> dict[str, Any]:
