@@ -60,7 +60,9 @@ def _make_all_sessions(job: Job, release: Release, done: Mapping[int, Record]) -
     with open_cohort(job.folder) as earlier:
         stored = earlier.table("sessions").set_index(SESSION_ID.name, drop=False)
     kept = stored.reindex([number for number in done if number not in own]).dropna(subset=[SESSION_ID.name])
-    return pd.concat([made, kept] if len(made) else [kept]).sort_values(SESSION_ID.name)
+    # As objects, because pandas 2 warns of columns without values.
+    frames = [frame.astype(object) for frame in ([made, kept] if len(made) else [kept])]
+    return pd.concat(frames).infer_objects().sort_values(SESSION_ID.name)
 
 
 def _with_tables(done: Mapping[int, Record], tables: Sequence[str]) -> dict[int, Record]:

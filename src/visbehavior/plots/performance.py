@@ -91,7 +91,7 @@ def plot_max_dprime(sessions: pd.DataFrame, ax: Axes | None = None) -> Axes:
     mouse_id = _validate_sessions(sessions)
     ordered = sessions.assign(day=_count_days(sessions)).sort_values("day", kind="stable")
     days, dprime = ordered["day"].to_numpy(), get_numbers(ordered, "max_dprime", "sessions")
-    session_types = ordered["session_type"].fillna("unknown")
+    session_types = ordered["session_type"].astype(object).fillna("unknown")
     if ax is None:
         width = _LEGEND_AND_MARGINS + _WIDTH_PER_DAY * days[-1]
         _, ax = new_figure(float(np.clip(width, *_WIDTHS)), _HEIGHT)
