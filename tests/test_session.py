@@ -236,8 +236,14 @@ def test_source_has_location_layout_and_version(session: BehaviorSession, newer_
 
 @pytest.mark.parametrize("table", SESSION_TABLES, ids=lambda table: table.name)
 def test_ipython_shows_the_columns_and_reads_nothing(
-    session: BehaviorSession, datasets_read: list[str], table: Table, capsys: pytest.CaptureFixture[str]
+    session: BehaviorSession,
+    datasets_read: list[str],
+    table: Table,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # IPython warns if another environment than the one of the tests is active.
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
     shell = InteractiveShell.instance()
     shell.user_ns["session"] = session
     docstring = shell.object_inspect(f"session.{table.name}")["docstring"]

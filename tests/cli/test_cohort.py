@@ -87,7 +87,11 @@ def test_export_writes_a_file(invoke: Invoke, store: pathlib.Path, tmp_path: pat
 
         written = duckdb.sql(f"SELECT * FROM '{path}'").df()
     else:
-        written = pd.read_csv(path) if suffix == ".csv" else pd.read_json(path, precise_float=True)
+        written = (
+            pd.read_csv(path, float_precision="round_trip")
+            if suffix == ".csv"
+            else pd.read_json(path, precise_float=True)
+        )
     assert written["timestamps"].tolist() == expected["timestamps"].tolist()
 
 
