@@ -100,7 +100,7 @@ In Python ({python}):
     session = cache.get_behavior_session({session})
     session.trials.head()
 
-With the public data (this downloads about 27 MB of 9 GB):
+With the public data (this downloads about 32 MB of 9 GB):
 
     {command} sessions --mouse 445002
     {command} performance --mouse 445002
