@@ -87,11 +87,9 @@ def test_export_writes_a_file(invoke: Invoke, store: pathlib.Path, tmp_path: pat
 
         written = duckdb.sql(f"SELECT * FROM '{path}'").df()
     else:
-        written = (
-            pd.read_csv(path, float_precision="round_trip")
-            if suffix == ".csv"
-            else pd.read_json(path, precise_float=True)
-        )
+        # As text first: the options with which pandas 2 reads floats exactly are deprecated in pandas 3.
+        is_csv = suffix == ".csv"
+        written = pd.read_csv(path, dtype=str).astype(float) if is_csv else pd.read_json(path, precise_float=True)
     assert written["timestamps"].tolist() == expected["timestamps"].tolist()
 
 
