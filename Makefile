@@ -4,7 +4,7 @@
 # make fuzz         1,000 damaged files, 10,000 mutated pickles and 10,000 mutated releases, opened in child processes
 # make oracle       AllenSDK 2.16.2 in an environment of its own, for bench and for the tests marked oracle
 # make bench        what benchmarks/ measures, as ratios to AllenSDK and to bare h5py
-# make docs         the pages and pictures that are made from code and from the demo
+# make docs         the pages and figures that are made from code and from the demo
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 VENV := .venv

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from benchmarks import cohort, imaging, raw, responses, simulation, strategy, wire
+from benchmarks import cohort, imaging, network, raw, responses, simulation, strategy
 
 ROOT = pathlib.Path(__file__).parents[1]
 GOLDEN = pathlib.Path(os.environ.get("VISBEHAVIOR_GOLDEN", ROOT.parent / "shared" / "golden"))
@@ -39,7 +39,7 @@ def main() -> None:
         raw.measure(pathlib.Path(folder), GOLDEN, ORACLE)
         strategy.measure(pathlib.Path(folder))
         imaging.measure(pathlib.Path(folder), ORACLE)
-        wire.measure(pathlib.Path(folder), GOLDEN)
+        network.measure(pathlib.Path(folder), GOLDEN)
         cohort.measure(pathlib.Path(folder), GOLDEN)
 
 
@@ -52,7 +52,7 @@ def full_length_session(folder: pathlib.Path) -> pathlib.Path:
             shutil.copyfileobj(packed, plain)
         return path
     print(
-        "No real session at hand: a made-up one of 60 minutes, which AllenSDK cannot open. Give one: python -m benchmarks FILE"
+        "There is no real session, so a synthetic one of 60 minutes is timed, which AllenSDK cannot open. To time another file: python -m benchmarks FILE"
     )
     from tests.nwbfiles import write_session
     from tests.synthetic_session import make_session

@@ -65,7 +65,7 @@ def table_bytes(values):
 
 
 def metrics_in_memory(session):
-    """The metrics of tables that are at hand."""
+    """Metrics of tables that are in memory."""
     if who == "visbehavior":
         from visbehavior import compute_performance_metrics
 

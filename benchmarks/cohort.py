@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks import wire
+from benchmarks import network
 
 SESSIONS = 4782 + 3424
 MICE = 163
@@ -217,14 +217,14 @@ def over_link(golden: pathlib.Path, bucket: pathlib.Path, large: pathlib.Path) -
     """Build from a bucket and query a store over a slow link."""
     tools = golden.parent / "tools"
     if not (tools / "s3wan.py").exists():
-        print("  The link was not measured: its tools are not at hand.")
+        print("  The network was not measured, because s3wan.py is missing.")
         return
-    with wire.link(tools, bucket) as endpoint:
+    with network.link(tools, bucket) as endpoint:
         found = json.loads(child("stream", endpoint, large.with_name("streamed")))
         print(
             f"  streamed: {found['megabytes']:.1f} MB and {found['requests']:.0f} requests a session, limit 4 MB; {found['seconds']:.2f} s a session"
         )
-    with wire.link(tools, large.parent) as endpoint:
+    with network.link(tools, large.parent) as endpoint:
         for name in QUERIES:
             found = json.loads(child("query", endpoint, large.name, name))
             print(

@@ -16,7 +16,7 @@ SESSION = "behavior_session_891635659"
 def measure(folder: pathlib.Path, golden: pathlib.Path, oracle: pathlib.Path) -> None:
     """Print the figures of the real session (75 minutes)."""
     if not (golden / "raw" / f"{SESSION}.pkl.gz").exists():
-        print("No rig's pickle at hand: the way from raw files was not timed.")
+        print("There is no stimulus pickle of a rig, so reading raw files was not timed.")
         return
     data = session_data(folder, golden / "raw")
     ours = figures(pathlib.Path(sys.executable), "visbehavior", data, folder)

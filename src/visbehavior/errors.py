@@ -85,7 +85,7 @@ class VisBehaviorError(Exception):
     Parameters
     ----------
     message : str
-        What is wrong, where, what was expected, what to do.
+        The fault, its location, what was expected, and the way out, in this order.
     **facts
         Facts in the message; each becomes an attribute.
     """
@@ -173,10 +173,10 @@ def naming_file(location: str) -> Iterator[None]:
     try:
         yield
     except (MissingData, BadValue) as error:
-        if location in error.message:
+        if hasattr(error, "path") or location in error.message:
             raise
         facts = {name: value for name, value in error.__dict__.items() if name != "message"}
-        raise type(error)(f"{location}: {error.message}", **{"path": location, **facts}) from error
+        raise type(error)(f"{location}: {error.message}", **facts, path=location) from error
 
 
 class VisBehaviorWarning(UserWarning):

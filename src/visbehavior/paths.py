@@ -1,4 +1,4 @@
-"""The one place that joins a folder with a name from a file or a server, and refuses those that lead out of the folder."""
+"""Joins a folder with a name from a file or a server, and rejects names that lead out of the folder. Nothing else joins them."""
 
 from __future__ import annotations
 

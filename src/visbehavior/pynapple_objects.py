@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from visbehavior.analysis.performance import TRIAL_FLAGS
 from visbehavior.arguments import check_choice
 from visbehavior.errors import VisBehaviorWarning
 from visbehavior.extras import import_extra
 
 if TYPE_CHECKING:
     import xarray
-
-_FLAGS = ("go", "catch", "hit", "miss", "false_alarm", "correct_reject", "aborted", "auto_rewarded")
 
 
 def to_pynapple(session: Any, names: tuple[str, ...], trace_kinds: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -26,7 +25,7 @@ def to_pynapple(session: Any, names: tuple[str, ...], trace_kinds: tuple[str, ..
     ----------
     session : BehaviorSession or BehaviorOphysExperiment
     names : tuple of str
-        What to return; () for all of it.
+        Names of the objects to return; () for all.
     trace_kinds : tuple of str
         Traces that the session has.
     """
@@ -63,7 +62,7 @@ def _pupil(nap: Any, session: Any) -> Any:
 def _trials(nap: Any, session: Any) -> Any:
     trials = session.trials
     return _epochs(
-        nap, trials["start_time"], trials["stop_time"], {name: trials[name] for name in _FLAGS if name in trials}
+        nap, trials["start_time"], trials["stop_time"], {name: trials[name] for name in TRIAL_FLAGS if name in trials}
     )
 
 

@@ -155,7 +155,7 @@ def iterate_tensor(
 
 
 class _Plan(NamedTuple):
-    """What a tensor is made of."""
+    """The columns, events and samples of a tensor, before anything is computed."""
 
     blocks: list[_Block]
     events: pd.DataFrame

@@ -48,12 +48,12 @@ class SimulatedExperiment(BehaviorOphysExperiment):
     Attributes
     ----------
     simulation : PlaneTruth
-        What was planted: parameters, drivers, gains of each cell, events, and neuropil factors.
+        Ground truth: parameters, drivers, gains of each cell, events, and neuropil factors.
     """
 
     @property
     def simulation(self) -> PlaneTruth:
-        """What was planted, in the order of the cells of the tables."""
+        """Ground truth, in the order of the cells of the tables."""
         return cast(SimulatedReader, self._reader).plane.truth
 
     @property

@@ -68,7 +68,7 @@ class _LazyTraces(BackendArray):
         values = self._stored.read(first - before, last + 1)[:, cells].T
         if self._filter is not None and values.size:
             values = np.apply_along_axis(filter_events, -1, values, *self._filter)[..., before:]
-        # What was read begins at the first frame, or ends with it if the frames go backwards.
+        # The values that were read begin at the first frame, or end with it if the frames go backwards.
         return np.ascontiguousarray(
             values[..., 0] if is_single else values[..., ends[0] - first :: getattr(frames, "step", 1)]
         )

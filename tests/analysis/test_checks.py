@@ -1,4 +1,4 @@
-"""Tables that cannot be one session in order are refused by every public function of the analysis."""
+"""Tables that cannot be one session in order are rejected by every public function of the analysis."""
 
 from __future__ import annotations
 

@@ -27,8 +27,9 @@ from visbehavior import (
 )
 from visbehavior.cohort import build, parts
 from visbehavior.cohort.staging import read_staged_records
-from visbehavior.cohort.store import LOCK, STAGING
+from visbehavior.cohort.store import STAGING
 from visbehavior.project.manifest import PROJECT
+from visbehavior.store.locks import BUILD_LOCK
 
 Cache = VisualBehaviorOphysProjectCache
 
@@ -78,7 +79,7 @@ def test_a_second_build_reads_nothing(cache: Cache, tmp_path: pathlib.Path, monk
 def test_nothing_is_left_besides_the_store(cache: Cache, tmp_path: pathlib.Path) -> None:
     build_cohort(cache, tmp_path / "store", tables=["licks"])
     names = {path.split("/")[0] for path in read_files(tmp_path / "store")}
-    assert names <= {"cohort.json", "records.txt", "sessions", "licks", LOCK}
+    assert names <= {"cohort.json", "records.txt", "sessions", "licks", BUILD_LOCK}
 
 
 def test_sessions_are_added_in_any_order_with_the_same_digest(
@@ -228,7 +229,7 @@ def test_shards_are_completed_by_a_build(cache: Cache, tmp_path: pathlib.Path) -
 def test_two_builds_exclude_each_other(cache: Cache, tmp_path: pathlib.Path) -> None:
     build_cohort(cache, tmp_path / "store", tables=["licks"])
     before = read_files(tmp_path / "store")
-    with FileLock(str(tmp_path / "store" / LOCK)), pytest.raises(BadValue, match="Another build is running in"):
+    with FileLock(str(tmp_path / "store" / BUILD_LOCK)), pytest.raises(BadValue, match="Another build is running in"):
         build_cohort(cache, tmp_path / "store", tables=["licks"])
     assert read_files(tmp_path / "store") == before
 

@@ -1,4 +1,4 @@
-"""One folder for both programs, on the made-up bucket of the tools beside AllenSDK's recordings, where those are at hand."""
+"""One folder for both programs, with a synthetic bucket, if AllenSDK's recordings exist."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_imaging_planes_equal_allensdk(path: pathlib.Path, folder: pathlib.Path)
     def experiment(**options: Any) -> BehaviorOphysExperiment:
         return BehaviorOphysExperiment.from_nwb_path(file, allensdk_version=version, **options)
 
-    # AllenSDK and ours refuse a keyword that does not exist.
+    # AllenSDK and this package reject a keyword that does not exist.
     def is_compared(options: str) -> bool:
         return "events_filter_scale=" not in options
 

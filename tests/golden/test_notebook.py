@@ -1,4 +1,4 @@
-"""The published notebook of 2021 itself, cell by cell and unchanged, where its text is at hand; it is not part of this repository."""
+"""The published notebook of 2021, cell by cell and unchanged, if its text exists; it is not part of this repository."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ def test_weights_that_run_away_are_named_in_a_warning() -> None:
     flips = np.resize(np.repeat([1.0, -1.0], 25), 400)
     walk = make_walk(x, (x[:, 0] * flips > 0).astype(np.float64))
     with pytest.warns(
-        VisBehaviorWarning, match="The weight of 'tiny' runs away: its sigma is .* more than 16 log-odds"
+        VisBehaviorWarning,
+        match="The weight of 'tiny' is not determined by the responses: its sigma is .* more than 16 log-odds",
     ):
         find_best_sigma(walk, pd.Index(["tiny"]))
 

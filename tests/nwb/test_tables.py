@@ -25,9 +25,10 @@ from tests.nwb.damaged_files import (
 from tests.nwbfiles import PRESENTATIONS, TEXT, write_tables
 from tests.synthetic_session import SyntheticSession
 from visbehavior import BadValue, MissingData
+from visbehavior.errors import naming_file
 from visbehavior.nwb.file import NwbFile
 from visbehavior.nwb.reader import NwbReader
-from visbehavior.nwb.tables import check_booleans, check_lengths, convert_entry, naming_file
+from visbehavior.nwb.tables import check_booleans, check_lengths, convert_entry
 from visbehavior.schema.columns import Column, Table
 from visbehavior.schema.ragged import Ragged
 from visbehavior.schema.session import LICKS, SERIES_TABLES, STIMULUS_PRESENTATIONS, TRIALS
@@ -226,10 +227,10 @@ def test_nullable_truth_values_may_be_nan(newer_file: pathlib.Path) -> None:
 def test_bad_value_without_a_file_names_the_file(newer_file: pathlib.Path) -> None:
     with (
         pytest.raises(BadValue, match=rf"{newer_file.name}: the column x is wrong") as caught,
-        naming_file(NwbFile(newer_file)),
+        naming_file(str(newer_file)),
     ):
         raise BadValue("the column x is wrong.", name="x")
     assert (caught.value.path, caught.value.name) == (str(newer_file), "x")
-    with pytest.raises(BadValue, match=r"^it is wrong") as caught, naming_file(NwbFile(newer_file)):
+    with pytest.raises(BadValue, match=r"^it is wrong") as caught, naming_file(str(newer_file)):
         raise BadValue("it is wrong.", path="other.nwb")
     assert caught.value.path == "other.nwb"

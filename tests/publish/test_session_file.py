@@ -1,4 +1,4 @@
-"""Tests of the session files of a release: accepted inputs, corrections, and refused sessions."""
+"""Tests of the session files of a release: accepted inputs, corrections, and rejected sessions."""
 
 from __future__ import annotations
 

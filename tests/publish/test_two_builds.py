@@ -14,12 +14,12 @@ from tests.project.synthetic_release import read_files
 from tests.publish.simulated_release import open_release
 from visbehavior import BadValue, build_release, check_release
 from visbehavior.project.manifest import PROJECT
-from visbehavior.publish.build import LOCK
+from visbehavior.store.locks import BUILD_LOCK
 
 
 def test_a_build_says_that_another_is_running(release: pathlib.Path, pickles: list[dict[str, Any]]) -> None:
     before = read_files(release)
-    with FileLock(str(release / PROJECT / LOCK)), pytest.raises(BadValue, match="Another build is running in"):
+    with FileLock(str(release / PROJECT / BUILD_LOCK)), pytest.raises(BadValue, match="Another build is running in"):
         build_release(pickles[:1], release)
     assert read_files(release) == before
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from visbehavior.analysis.blinks import dilate, z_score
 from visbehavior.analysis.events import half_gaussian
+from visbehavior.analysis.performance import RESPONSE_WINDOW
 from visbehavior.analysis.rates import (
     REWARD_RATE_FIRST_TRIAL,
     REWARD_RATE_WINDOW,
@@ -24,7 +25,6 @@ from visbehavior.analysis.rates import (
     rolling_reward_rate,
 )
 
-_RESPONSE_WINDOW_END = 0.75
 _CONTINGENT = ("go", "catch")
 _AT_BLINKS = (
     *("eye_area", "pupil_area", "cr_area", "eye_width", "eye_height", "eye_phi"),
@@ -85,7 +85,7 @@ def _rolling(response: Any, no_response: Any, aborted: Any, window: int) -> tupl
 def calculate_reward_rate(
     response_latency: Any = None,
     starttimes: Any = None,
-    window: float = _RESPONSE_WINDOW_END,
+    window: float = RESPONSE_WINDOW[1],
     trial_window: int = REWARD_RATE_WINDOW,
     initial_trials: int = REWARD_RATE_FIRST_TRIAL,
 ) -> Floats:

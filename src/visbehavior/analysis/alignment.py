@@ -30,7 +30,7 @@ COMPLETE, PARTIAL, OUTSIDE, NO_SAMPLE, NO_TIME = (
     "no sample in the window",
     "no event time",
 )
-"""What is wrong with an event."""
+"""Problems of an event; "" if there is none."""
 
 
 class Positions(NamedTuple):

@@ -24,6 +24,7 @@ from visbehavior.analysis.many_sessions import (
     get_nullable_booleans,
     split_sessions,
 )
+from visbehavior.analysis.performance import RESPONSE_WINDOW
 from visbehavior.analysis.response_matrix import ResponseMatrix, make_response_matrix
 from visbehavior.arguments import check_choice, check_number, check_whole_number
 from visbehavior.errors import BadValue
@@ -31,7 +32,6 @@ from visbehavior.errors import BadValue
 CRITERION = 2.0
 """d' above which a session counts for the criterion."""
 SESSIONS_NEEDED, SESSIONS_CONSIDERED = 2, 3
-RESPONSE_WINDOW = (0.15, 0.75)
 _NORMAL_95 = 1.959963984540054
 """Standard errors on each side of a mean that contain 95 % of a normal distribution."""
 OMISSION_POSITIONS = ("before", "omission", "after", "other image")
@@ -287,7 +287,7 @@ def compute_pooled_response_matrix(flashes: pd.DataFrame) -> ResponseMatrix:
     Returns
     -------
     ResponseMatrix
-        As of `compute_response_matrix`; each flash counts once, so that mice with more flashes weigh more.
+        As `compute_response_matrix` returns it. Each flash counts once, so mice with more flashes have more weight.
 
     Raises
     ------

@@ -115,17 +115,15 @@ def _write_json(table: pd.DataFrame, _: bool) -> None:
 
 
 def _write_parquet(table: pd.DataFrame, _: bool) -> None:
-    from visbehavior.extras import import_extra
+    from visbehavior.cohort.export import write_parquet
 
     if sys.stdout.isatty():
         raise click.UsageError(
             "Parquet is not text. Write it to a file: visbehavior ... --format parquet > table.parquet"
         )
-    duckdb = import_extra("duckdb")
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "table.parquet")
-        database.register("rows", table.reset_index())
-        database.execute("COPY rows TO ? (FORMAT parquet)", [str(path)])
+        write_parquet(table.reset_index(), path)
         sys.stdout.buffer.write(path.read_bytes())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from visbehavior.cohort.staging import (
 )
 from visbehavior.cohort.store import (
     DESCRIPTION,
-    LOCK,
     STAGING,
     Part,
     hash_bytes,
@@ -45,7 +44,7 @@ from visbehavior.project.metrics_cache import CONCURRENT_SESSIONS, running_code_
 from visbehavior.project.project_cache import ProjectCache
 from visbehavior.project.release import Release, verified_key
 from visbehavior.schema.cohort import DEFAULT_TABLES, ROW_TABLES
-from visbehavior.store.locks import make_lock, try_acquire
+from visbehavior.store.locks import BUILD_LOCK, only_build
 from visbehavior.store.records import Record
 
 _SESSIONS_PER_CALL = 8
@@ -73,7 +72,7 @@ def build_cohort(
 
     Parameters
     ----------
-    cache : VisualBehaviorOphysProjectCache
+    cache : VisualBehaviorOphysProjectCache or VisualBehaviorNeuropixelsProjectCache
         The data set. A store may have sessions of several data sets.
     path : str or os.PathLike
         A new or empty folder, or the folder of an earlier build.
@@ -125,7 +124,8 @@ def build_cohort(
     connect().close()
     folder = _open_folder(parse_folder("path", path))
     job = Job(folder, cache._release.without_tables(), wanted, running_code_key(), cache._data_set.project.name)
-    with _only_build(folder, share is None):
+    # Shards do not exclude each other.
+    with only_build(folder / BUILD_LOCK, folder) if share is None else nullcontext():
         known = _known_records(folder)
         files, missing = _select_files(cache._release, numbers)
         selected = list(files) if share is None else list(files)[share[0] - 1 :: share[1]]
@@ -162,31 +162,13 @@ def _parse_shard(shard: Any) -> tuple[int, int] | None:
 def _open_folder(folder: Path) -> Path:
     if folder.is_dir():
         names = {path.name for path in folder.iterdir()}
-        if names and not names & {DESCRIPTION, STAGING, LOCK}:
+        if names and not names & {DESCRIPTION, STAGING, BUILD_LOCK}:
             raise BadValue(
                 f"{folder} is not empty and contains no cohort: there is no {DESCRIPTION} in it. Name a new folder.",
                 path=str(folder),
             )
     make_folder(folder / STAGING)
     return folder
-
-
-@contextmanager
-def _only_build(folder: Path, exclusive: bool) -> Iterator[None]:
-    """Hold the lock of the folder; BadValue if another build holds it. Shards do not exclude each other."""
-    if not exclusive:
-        yield
-        return
-    lock = make_lock(folder / LOCK)
-    if not try_acquire(lock):
-        raise BadValue(
-            f"Another build is running in {folder}. Nothing was written. Build again when it has ended, or in another folder.",
-            path=str(folder),
-        )
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _known_records(folder: Path) -> dict[int, Record]:

@@ -35,14 +35,14 @@ def check_cohort(
 
     Parameters
     ----------
-    cache : VisualBehaviorOphysProjectCache
+    cache : VisualBehaviorOphysProjectCache or VisualBehaviorNeuropixelsProjectCache
         The data set that the store was built from.
     path : str or os.PathLike
         Folder of the store.
     sessions : int
         Number of sessions to compare; all if the store has fewer.
     seed : int
-        Of the choice of sessions.
+        Seed of the random sample.
     progress : bool
         Whether to show a progress bar.
 

@@ -24,7 +24,7 @@ _ADDRESS = re.compile(r"(?:tcp|tls|ws|wss|ucx)://[\w.-]{1,253}:\d{1,5}", re.ASCI
 
 
 class Engine:
-    """Where calls run: in this process, in worker processes, or wherever an executor runs them.
+    """Runs calls in this process, in worker processes, or with an executor.
 
     Parameters
     ----------

@@ -42,11 +42,12 @@ def write_result(cohort: Cohort, query: str, path: str | os.PathLike[str]) -> in
         elif target.suffix == ".json":
             frame.to_json(part, orient="records", double_precision=15, date_format="iso")
         else:
-            _write_parquet(frame, part)
+            write_parquet(frame, part)
     return len(frame)
 
 
-def _write_parquet(frame: object, path: Path) -> None:
+def write_parquet(frame: object, path: Path) -> None:
+    """Write a DataFrame into a Parquet file."""
     from visbehavior.cohort.database import connect, quote_text
 
     with connect(threads=1) as connection:

@@ -23,7 +23,7 @@ from visbehavior.store.records import Record
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs besides the sessions. It is sent with each call, so it is small."""
+    """Folder, release and tables of a build. It is sent to workers with each call, so it is small."""
 
     folder: Path
     release: Release

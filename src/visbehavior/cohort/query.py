@@ -203,7 +203,7 @@ class Cohort:
         condition = "" if where is None else f" WHERE ({where}\n)"
         order = ", ".join(quote_name(column.name) for column in declared[: 1 if name == SESSIONS_TABLE else 2])
         session = find_session(where)
-        # Of one session the part is known. To find it, DuckDB would open all parts.
+        # The part of a single session is known. DuckDB would open all parts to find it.
         source, views = (quote_name(name), [name]) if session is None else (f"({self._select(name, session)})", [])
         return self._run(f"SELECT {listed or 'NULL'} FROM {source}{condition} ORDER BY {order}", format, views)
 

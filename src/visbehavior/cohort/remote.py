@@ -41,7 +41,7 @@ class RemoteParts:
         self.origin = source, prefix
         self._source, self._prefix = source, prefix
         self._description = description
-        # Of many equal errors of one query, one is enough.
+        # Bounded, because many requests of one query can fail with the same error.
         self.failures: deque[VisBehaviorError] = deque(maxlen=100)
         self._ends: dict[str, bytes] = {}
         self._table_locks = {name: threading.Lock() for name in description.footers}

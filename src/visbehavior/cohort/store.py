@@ -33,7 +33,6 @@ from visbehavior.store.verified import read_file
 FORMAT = 1
 """Version of the layout. A store of a higher one cannot be read."""
 DESCRIPTION, RECORDS, STAGING = "cohort.json", "records.txt", "staging"
-LOCK = ".build.lock"
 SESSIONS_TABLE = "sessions"
 
 

@@ -28,7 +28,7 @@ MIN_FRACTION = 0.05
 
 @dataclass(frozen=True, eq=False)
 class DropoutScores:
-    """What each regressor contributes to the model of a session, as `compute_dropout_scores` returns it.
+    """Contribution of each regressor to the model of a session, as `compute_dropout_scores` returns it.
 
     Attributes
     ----------

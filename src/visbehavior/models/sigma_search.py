@@ -18,8 +18,8 @@ SECOND_SIGMA = 2.0**-6
 """Sigma at which it begins again, because the evidence has several maxima."""
 SIGMA_LIMITS = (1e-4, 64.0)
 """Smallest and largest sigma. Over 5,000 flashes, a weight with the smallest one moves by 0.007."""
-RUNAWAY_SIGMA = 16.0
-"""A weight with a greater sigma runs away: each step can turn a certain response into a certain absence."""
+UNDETERMINED_SIGMA = 16.0
+"""The responses do not determine a weight with a greater sigma: each step can turn a certain response into a certain absence."""
 _MAX_STEP = 1.0
 _FLAT = 1e-6
 """Gradients below this are rounding errors."""
@@ -30,14 +30,14 @@ _ENOUGH = 1e-3
 
 
 def find_best_sigma(walk: Walk, names: pd.Index) -> Posterior:
-    """Find the sigmas with the greatest evidence from several starts, and warn if a weight runs away."""
+    """Find the sigmas with the greatest evidence from several starts, and warn of weights that the responses do not determine."""
     count = len(names)
     best = find_sigma_from(walk, [np.full(count, FIRST_SIGMA), np.full(count, SECOND_SIGMA)])
     for name, sigma in zip(names, best.sigma, strict=True):
-        if sigma > RUNAWAY_SIGMA:
+        if sigma > UNDETERMINED_SIGMA:
             warn(
-                f"The weight of {brief_repr(name)} runs away: its sigma is {sigma:.3g}, more than {RUNAWAY_SIGMA:g} log-odds "
-                "a flash. The responses do not determine it."
+                f"The weight of {brief_repr(name)} is not determined by the responses: its sigma is {sigma:.3g}, more than {UNDETERMINED_SIGMA:g} log-odds "
+                "a flash."
             )
     return best
 

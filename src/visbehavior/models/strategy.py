@@ -146,7 +146,7 @@ def fit_strategy(X: pd.DataFrame, y: Any, *, sigma: Any = None) -> StrategyFit:
     Warns
     -----
     VisBehaviorWarning
-        If there are fewer than 100 flashes, or a weight runs away: its sigma is above 16.
+        If there are fewer than 100 flashes, or the responses do not determine a weight: its sigma is above 16.
 
     Notes
     -----

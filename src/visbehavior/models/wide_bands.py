@@ -36,7 +36,7 @@ def compute_wide_bands(X: pd.DataFrame, y: Any, fit: StrategyFit, *, seed: int =
     X, y
         As for `fit_strategy`.
     fit : StrategyFit
-        What `fit_strategy` returns for X and y.
+        Fit of X and y by `fit_strategy`.
     seed : int
         Seed of the 40 sigmas that are drawn.
 

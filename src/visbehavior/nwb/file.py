@@ -32,6 +32,7 @@ from visbehavior.errors import (
 )
 from visbehavior.nwb.hdf5 import Hdf5File
 from visbehavior.nwb.hdf5_errors import DOWNLOAD_AGAIN
+from visbehavior.nwb.hdf5_lookup import SIGNATURE
 from visbehavior.nwb.memory_map import map_array
 from visbehavior.nwb.open_file import OpenFile
 from visbehavior.progress import progress_bar
@@ -42,7 +43,6 @@ from visbehavior.store.remote_object import RemoteObject
 LARGE_DOWNLOAD = 24_000_000
 """Size of a batch that is announced to the user (bytes)."""
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _EXPECTED = "Expected an NWB file, such as behavior_session_891635659.nwb."
 
 _PUBLISHED = re.compile(
@@ -302,7 +302,7 @@ def _check_is_hdf5(path: str) -> None:
     try:
         with open(path, "rb") as file:
             # A user block of 512, 1024, ... bytes may precede the signature; files of the release have none.
-            start = file.read(len(_SIGNATURE))
+            start = file.read(len(SIGNATURE))
     except FileNotFoundError:
         if "://" in path or ":/" in path.removeprefix(os.path.splitdrive(path)[0]):
             raise NotFound(f"{path} is a URL, not a file. {_how_to_stream(path)}", path=path) from None
@@ -312,5 +312,5 @@ def _check_is_hdf5(path: str) -> None:
         raise CorruptFile(f"{path} cannot be read: {reason}. {_EXPECTED}", path=path) from error
     if not start:
         raise CorruptFile(f"{path} is empty. {DOWNLOAD_AGAIN}", path=path)
-    if start != _SIGNATURE:
+    if start != SIGNATURE:
         raise UnsupportedFile(f"{path} is not an HDF5 file: it begins with {brief_repr(start)}. {_EXPECTED}", path=path)

@@ -3,7 +3,7 @@
 Groups and datasets are opened relative to their group with h5py's low-level interface: opening each by its path from the
 root takes four times as long. Contiguous values are read by their offset in the file.
 
-A file is not trusted: links to other files, external and virtual storage are refused before anything is read through them,
+A file is not trusted: links to other files, external and virtual storage are rejected before anything is read through them,
 and nothing is allocated before its size was compared with the size of the file.
 """
 

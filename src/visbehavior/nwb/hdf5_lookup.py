@@ -22,7 +22,8 @@ from h5py import h5a, h5f, h5p, h5r, h5s, h5t
 
 from visbehavior.store.remote_file import RemoteFile
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+"""First bytes of an HDF5 file."""
 # Versions 0 and 1 of the superblock, and the offset of the root group's entry in each.
 _SUPERBLOCKS = {0: 56, 1: 60}
 _ENTRY = struct.Struct("<QQI4xQQ")
@@ -125,7 +126,7 @@ _scratch = _Scratch()
 
 def _root(file: RemoteFile) -> _Entry:
     superblock = _read(file, 0, max(_SUPERBLOCKS.values()) + _ENTRY.size)
-    _expect(superblock.startswith(_SIGNATURE) and superblock[8] in _SUPERBLOCKS)
+    _expect(superblock.startswith(SIGNATURE) and superblock[8] in _SUPERBLOCKS)
     sizes, base = superblock[13:15], superblock[24:32]
     _expect(sizes == b"\x08\x08" and not any(base))
     return _Entry(*_ENTRY.unpack_from(superblock, _SUPERBLOCKS[superblock[8]]))

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbehavior.analysis.presentations import add_computed_columns, join_groups
-from visbehavior.errors import MissingData
+from visbehavior.errors import MissingData, naming_file
 from visbehavior.nwb.file import NwbFile
 from visbehavior.nwb.tables import (
     check_booleans,
     check_columns,
     check_lengths,
     column_piece,
-    naming_file,
     read_column_names,
 )
 from visbehavior.nwb.trials import read_trials
@@ -85,7 +84,7 @@ def _read_groups(file: NwbFile, wanted: Callable[[str], bool]) -> dict[str, NDAr
         groups[group][name] = _without_missing_text(values[f"{group}/{name}"])
     for columns in groups.values():
         check_lengths(file, table, columns)
-    with naming_file(file):
+    with naming_file(file.path):
         return join_groups(list(groups.values()))
 
 

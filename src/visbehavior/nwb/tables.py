@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from operator import methodcaller
@@ -161,18 +160,6 @@ def check_booleans(file: NwbFile, table: Table, columns: Mapping[str, Any]) -> N
                 path=file.path,
                 name=column.name,
             )
-
-
-@contextmanager
-def naming_file(file: NwbFile) -> Iterator[None]:
-    """Context in which a BadValue that does not name its file names this one."""
-    try:
-        yield
-    except BadValue as error:
-        if hasattr(error, "path"):
-            raise
-        facts = {name: value for name, value in vars(error).items() if name != "message"}
-        raise BadValue(f"{file.path}: {error}", **facts, path=file.path) from error
 
 
 def _text(value: Any) -> str:

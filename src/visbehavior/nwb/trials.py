@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbehavior.analysis.presentations import fill_integers
-from visbehavior.errors import BadValue
+from visbehavior.errors import BadValue, naming_file
 from visbehavior.nwb.file import NwbFile, Piece
 from visbehavior.nwb.tables import (
     check_booleans,
     check_columns,
     check_lengths,
     column_piece,
-    naming_file,
     read_column_names,
 )
 from visbehavior.reader import NOTHING, every_column
@@ -47,7 +46,7 @@ def read_trials(
         check_lengths(file, TRIALS, {name: v for name, v in columns.items() if not _lacks_index(name, v)})
         check_booleans(file, TRIALS, columns)
         if "change_frame" in columns:
-            with naming_file(file):
+            with naming_file(file.path):
                 columns["change_frame"] = fill_integers("change_frame", columns["change_frame"])
         if _lacks_index("lick_times", columns.get("lick_times")):
             columns["lick_times"] = _assigned_to_trials(file, columns["lick_times"], columns.get("start_time"))

@@ -11,7 +11,7 @@ from visbehavior.analysis.checks import Columns
 from visbehavior.analysis.engagement import DEFINITIONS, compute_engaged_periods, compute_engagement
 from visbehavior.errors import BadValue
 from visbehavior.plots.colors import CONDITIONS
-from visbehavior.plots.figure import check_axes, new_figure, set_labels
+from visbehavior.plots.figure import TIME_LABEL, check_axes, new_figure, set_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,5 +66,5 @@ def plot_engagement(flash_table: pd.DataFrame, trials: Columns, ax: Axes | None 
     ax.set_ylim(len(labels) - 0.5, -0.5)
     start = flash_table["start_time"]
     ax.set_xlim(start.iloc[0], start.iloc[-1])
-    set_labels(ax, "time in session (s)", "definition (engaged flashes)")
+    set_labels(ax, TIME_LABEL, "definition (engaged flashes)")
     return ax

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+TIME_LABEL = "time in session (s)"
 DOTS_PER_INCH = 150
 POINTS_PER_INCH = 72
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EXPERIMENT = (
     "an imaging plane, as returned by BehaviorOphysExperiment.from_nwb_path or cache.get_behavior_ophys_experiment"
 )
-"""What functions expect as `experiment`, for messages."""
+"""Expected value of the argument `experiment`, for messages."""
 
 _SIZE = (7.0, 7.0)
 _OUTLINE_WIDTH = 0.9

@@ -8,7 +8,7 @@ import pandas as pd
 
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.plots.events import draw_task, named_elsewhere
-from visbehavior.plots.figure import add_legend, check_axes, foreground, new_figure, set_labels
+from visbehavior.plots.figure import TIME_LABEL, add_legend, check_axes, foreground, new_figure, set_labels
 from visbehavior.plots.overview import draw_overview
 from visbehavior.plots.tables import (
     SESSION_TABLES,
@@ -29,7 +29,6 @@ OVERVIEW_DURATION = 300.0
 SPEED = "running speed"
 _DETAIL_SIZE = (15.0, 5.0)
 _OVERVIEW_SIZE = (13.0, 7.0)
-_TIME_LABEL = "time in session (s)"
 
 
 def plot_timeline(
@@ -100,10 +99,10 @@ def plot_timeline(
         _, ax = new_figure(*(_OVERVIEW_SIZE if is_long else _DETAIL_SIZE))
     ax.set_xlim(first, last)
     if is_long:
-        set_labels(ax, _TIME_LABEL, "", title)
+        set_labels(ax, TIME_LABEL, "", title)
         add_legend(ax, draw_overview(ax, tables, first, last))
     else:
-        set_labels(ax, _TIME_LABEL, "running speed (cm/s)", title)
+        set_labels(ax, TIME_LABEL, "running speed (cm/s)", title)
         add_legend(ax, _draw_detail(ax, tables.within(first, last)), {SPEED, *named_elsewhere(tables)})
     return ax
 

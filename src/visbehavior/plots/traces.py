@@ -13,7 +13,16 @@ from visbehavior.cells import list_cell_ids, select_cells
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.extras import import_extra
 from visbehavior.plots.events import draw_task, named_elsewhere
-from visbehavior.plots.figure import add_legend, axes_size, check_axes, font_size, foreground, new_figure, set_labels
+from visbehavior.plots.figure import (
+    TIME_LABEL,
+    add_legend,
+    axes_size,
+    check_axes,
+    font_size,
+    foreground,
+    new_figure,
+    set_labels,
+)
 from visbehavior.plots.plane import EXPERIMENT, plane_title
 from visbehavior.plots.tables import TaskTables, as_array, parse_time_range, read_attributes, read_session
 from visbehavior.plots.timeline import OVERVIEW_DURATION
@@ -37,7 +46,6 @@ _POPULATION_HEIGHTS = (3.5, 9.0)
 _POPULATION_HEIGHT_PER_CELL = 0.08
 # Percentiles of dF/F between which a trace lies in its line.
 _SCALE_PERCENTILES = (1, 99.5)
-_TIME_LABEL = "time in session (s)"
 _UNMATCHED = "no id"
 
 
@@ -94,7 +102,7 @@ def plot_traces(
     if ax is None:
         _, ax = new_figure(_WIDTH, _TRACES_HEIGHT + _HEIGHT_PER_CELL * len(table))
     ax.set_xlim(first, last)
-    set_labels(ax, _TIME_LABEL, "cell_specimen_id", plane_title(experiment))
+    set_labels(ax, TIME_LABEL, "cell_specimen_id", plane_title(experiment))
     _draw_traces(ax, table.index, times[frames], traces)
     _draw_events(ax, events.within(first, last), table.index, is_long=last - first > OVERVIEW_DURATION)
     return ax
@@ -144,7 +152,7 @@ def plot_population(
     if ax is None:
         height = float(np.clip(2.0 + _POPULATION_HEIGHT_PER_CELL * len(table), *_POPULATION_HEIGHTS))
         _, ax = new_figure(_WIDTH, height)
-    set_labels(ax, _TIME_LABEL, "cell", f"{plane_title(experiment)}, {len(table)} cells")
+    set_labels(ax, TIME_LABEL, "cell", f"{plane_title(experiment)}, {len(table)} cells")
     ax.set_xlim(first, last)
     _draw_heat_map(ax, edges, means)
     if last - first <= OVERVIEW_DURATION:

@@ -1,4 +1,4 @@
-"""What a cache folder contains, and removal of what is not needed any more."""
+"""The files in a cache folder: listing them, and removing those that are no longer needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What distinguishes the releases of one data set from those of another: tables, and the files of a session."""
+"""Description of a data set: its names, its table of sessions, and how the files of a session are found."""
 
 from __future__ import annotations
 

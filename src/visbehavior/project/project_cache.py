@@ -1,4 +1,4 @@
-"""What the caches of all data sets share: sessions, mice, files, performance, and rows of many sessions."""
+"""Base class of the caches of all data sets: sessions, mice, files, performance, and rows of many sessions."""
 
 from __future__ import annotations
 

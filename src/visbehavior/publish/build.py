@@ -7,8 +7,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,12 @@ from visbehavior.publish.session_file import (
 )
 from visbehavior.session import BehaviorSession
 from visbehavior.settings import BUCKET, REGION
-from visbehavior.store.locks import make_lock, try_acquire
+from visbehavior.store.locks import BUILD_LOCK, only_build
 
 FIRST_VERSION = "1.0.0"
 ALLENSDK_VERSION = "2.16.2"
 """Version of AllenSDK whose file layout is used. AllenSDK requires it in a manifest."""
 
-LOCK = ".build.lock"
 """File in the project's folder that a running build locks."""
 
 _VERSION_PART = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
@@ -123,7 +122,7 @@ def build_release(
     check_jobs("jobs", jobs)
     check_flags(progress=progress)
     root = _make_project_folder(parse_path("out_dir", out_dir).absolute(), layout)
-    with _only_build(root):
+    with only_build(root / BUILD_LOCK, root.parent):
         releases = published_manifests(root, layout.project)
         earlier = next(iter(releases), None)
         version = _next_version(earlier, version)
@@ -134,21 +133,6 @@ def build_release(
         manifest = _write_tables(folders, version, bucket, earlier, files, published)
         _remove_abandoned_parts(folders)
         return _publish(folders, version, manifest)
-
-
-@contextmanager
-def _only_build(root: Path) -> Iterator[None]:
-    """Hold the folder's lock, so that two builds do not write the same files; BadValue if another build holds it."""
-    lock = make_lock(root / LOCK)
-    if not try_acquire(lock):
-        raise BadValue(
-            f"Another build is running in {root.parent}. Nothing was written. Build again when it has ended, or in another folder.",
-            path=str(root.parent),
-        )
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _make_project_folder(out_dir: Path, layout: Layout) -> Path:

@@ -1,4 +1,4 @@
-"""What a Neuropixels recording shows after the task: gray, Gabor patches, full-field flashes, and a passive replay of the task.
+"""Simulated stimuli of a Neuropixels recording after the task: gray, Gabor patches, full-field flashes, and a passive replay of the task.
 
 The order of the blocks and the parameters of the stimuli are those of Visual Behavior Neuropixels; gray periods are shorter.
 """
@@ -41,7 +41,7 @@ class RecordingStimuli(NamedTuple):
     blocks : list of dict
         Columns of the presentations of gray, Gabor patches and flashes.
     replay_frames, replay_seconds : int, float
-        What frames and times of the task must be moved by to be those of the replay.
+        Frames and seconds from each flash of the task to its replay.
     """
 
     timestamps: NDArray[np.float64]
@@ -51,7 +51,7 @@ class RecordingStimuli(NamedTuple):
 
 
 def simulate_recording_stimuli(task_timestamps: NDArray[np.float64], seed: int) -> RecordingStimuli:
-    """Return what a recording shows after a task.
+    """Simulate the stimuli of a recording after a task.
 
     Parameters
     ----------

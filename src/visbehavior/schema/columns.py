@@ -114,7 +114,7 @@ class Table:
     index : str
         Name of the index; "" if it has none.
     index_meaning : str
-        What the index counts or names.
+        Meaning of the index.
     index_dtype : str
         dtype of the index of a project table.
     order_2_10 : tuple of str

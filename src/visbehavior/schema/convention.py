@@ -58,7 +58,7 @@ _EXPERIMENT_2_10 = (
     "segmentation_mask_image",
 )
 LISTED_EXPERIMENT = {"2.10": _EXPERIMENT_2_10, "2.16": (*_EXPERIMENT_2_10, "demixed_traces", "neuropil_traces")}
-"""What an imaging plane lists beside the names of a behavior session, by convention."""
+"""Attributes that an imaging plane lists in addition to those of a behavior session, by convention."""
 
 
 def parse_convention(allensdk_version: str) -> str:

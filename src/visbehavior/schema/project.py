@@ -10,73 +10,76 @@ from __future__ import annotations
 from visbehavior.schema.columns import Column, Table
 
 
-def _column(name: str, dtype: str, meaning: str, unit: str = "") -> Column:
+def project_column(name: str, dtype: str, meaning: str, unit: str = "") -> Column:
+    """Return the declaration of a column that is stored under its own name."""
     return Column(name=name, dtype=dtype, unit=unit, meaning=meaning)
 
 
-_BEHAVIOR_SESSION = _column("behavior_session_id", "int64", "Behavior session: the argument of get_behavior_session.")
-_OPHYS_SESSION = _column(
+_BEHAVIOR_SESSION = project_column(
+    "behavior_session_id", "int64", "Behavior session: the argument of get_behavior_session."
+)
+_OPHYS_SESSION = project_column(
     "ophys_session_id", "Int64", "Imaging session. Missing without imaging, which some OPHYS_ sessions lack."
 )
-_CONTAINERS = _column(
+_CONTAINERS = project_column(
     "ophys_container_id",
     "list",
     "Containers of the session's planes: the same field of view on several days. Missing without imaging.",
 )
-_EXPERIMENTS = _column("ophys_experiment_id", "list", "Imaging planes of the session. Missing without imaging.")
+_EXPERIMENTS = project_column("ophys_experiment_id", "list", "Imaging planes of the session. Missing without imaging.")
 
 _MOUSE = (
-    _column(
+    project_column(
         "mouse_id",
         "text",
         "Mouse. Text in 2.16, so comparing it with a number selects nothing; a number in 2.10.",
     ),
-    _column("indicator", "text", "Calcium indicator."),
-    _column("full_genotype", "text", "Genotype."),
-    _column("driver_line", "list", "Driver lines."),
-    _column("cre_line", "text", "Cre line."),
-    _column("reporter_line", "text", "Reporter line."),
-    _column("sex", "text", "M or F."),
-    _column("age_in_days", "Int64", "Age on the day of the session.", "days"),
+    project_column("indicator", "text", "Calcium indicator."),
+    project_column("full_genotype", "text", "Genotype."),
+    project_column("driver_line", "list", "Driver lines."),
+    project_column("cre_line", "text", "Cre line."),
+    project_column("reporter_line", "text", "Reporter line."),
+    project_column("sex", "text", "M or F."),
+    project_column("age_in_days", "Int64", "Age on the day of the session.", "days"),
 )
-_PROJECT = _column("project_code", "text", "Project. Missing for training sessions in release 1.0.x.")
+_PROJECT = project_column("project_code", "text", "Project. Missing for training sessions in release 1.0.x.")
 _STAGE = (
-    _column("session_type", "text", "Stage of training or imaging. Missing for 8 sessions."),
-    _column(
+    project_column("session_type", "text", "Stage of training or imaging. Missing for 8 sessions."),
+    project_column(
         "session_number", "Int64", "Planned number of an imaging day, 0 to 6. Days are repeated, so it is not an order."
     ),
-    _column("image_set", "text", "Image set of the session."),
-    _column("behavior_type", "text", "active_behavior or passive_viewing."),
+    project_column("image_set", "text", "Image set of the session."),
+    project_column("behavior_type", "text", "active_behavior or passive_viewing."),
 )
 _EXPERIENCE = (
-    _column("experience_level", "text", "Training, Familiar, Novel 1 or Novel >1."),
-    _column(
+    project_column("experience_level", "text", "Training, Familiar, Novel 1 or Novel >1."),
+    project_column(
         "prior_exposures_to_session_type",
         "Int64",
         "Earlier sessions of this type, including sessions that were not published.",
         "sessions",
     ),
-    _column(
+    project_column(
         "prior_exposures_to_image_set",
         "Int64",
         "Earlier sessions with this image set. Missing for gratings.",
         "sessions",
     ),
-    _column("prior_exposures_to_omissions", "Int64", "Earlier sessions with omissions.", "sessions"),
-    _column(
+    project_column("prior_exposures_to_omissions", "Int64", "Earlier sessions with omissions.", "sessions"),
+    project_column(
         "date_of_acquisition",
         "datetime",
         "Start of the session: the rig's local time (Seattle), labeled UTC. Text in 2.10.",
     ),
-    _column("equipment_name", "text", "Rig."),
+    project_column("equipment_name", "text", "Rig."),
 )
-_GROUP_COUNT = _column("imaging_plane_group_count", "Int64", "Groups of planes imaged together.")
+_GROUP_COUNT = project_column("imaging_plane_group_count", "Int64", "Groups of planes imaged together.")
 _PLANES = (
-    _column("num_depths_per_area", "Int64", "Depths imaged in each area."),
+    project_column("num_depths_per_area", "Int64", "Depths imaged in each area."),
     _EXPERIMENTS,
-    _column("num_targeted_structures", "Int64", "Areas imaged."),
+    project_column("num_targeted_structures", "Int64", "Areas imaged."),
 )
-_FILE = _column(
+_FILE = project_column(
     "file_id",
     "number",
     "File in the release's manifest. NaN or -999 for imaging sessions, whose files are those of the planes.",
@@ -84,7 +87,7 @@ _FILE = _column(
 
 
 def _count(name: str, meaning: str) -> Column:
-    return _column(name, "int64", meaning, "trials")
+    return project_column(name, "int64", meaning, "trials")
 
 
 COUNTS = (
@@ -133,18 +136,18 @@ OPHYS_EXPERIMENT_TABLE = Table(
     columns=(
         _BEHAVIOR_SESSION,
         _OPHYS_SESSION,
-        _column("ophys_container_id", "int64", "Container: the same field of view on several days."),
+        project_column("ophys_container_id", "int64", "Container: the same field of view on several days."),
         *_MOUSE,
-        _column("imaging_depth", "int64", "Depth of the plane.", "um"),
-        _column("targeted_structure", "text", "Cortical area."),
-        _column("targeted_imaging_depth", "int64", "Mean depth of the container's planes.", "um"),
-        _column("imaging_plane_group", "Int64", "Planes with the same number were imaged together."),
+        project_column("imaging_depth", "int64", "Depth of the plane.", "um"),
+        project_column("targeted_structure", "text", "Cortical area."),
+        project_column("targeted_imaging_depth", "int64", "Mean depth of the container's planes.", "um"),
+        project_column("imaging_plane_group", "Int64", "Planes with the same number were imaged together."),
         _PROJECT,
         *_STAGE,
-        _column("passive", "bool", "True if the lick spout was removed."),
+        project_column("passive", "bool", "True if the lick spout was removed."),
         *_EXPERIENCE,
-        _column("published_at", "text", "Day of publication."),
-        _column("isi_experiment_id", "int64", "Map of the mouse's visual areas."),
+        project_column("published_at", "text", "Day of publication."),
+        project_column("isi_experiment_id", "int64", "Map of the mouse's visual areas."),
         _FILE,
     ),
 )
@@ -154,12 +157,12 @@ OPHYS_CELLS_TABLE = Table(
     index="cell_roi_id",
     index_meaning="ROI (region of interest).",
     columns=(
-        _column(
+        project_column(
             "cell_specimen_id",
             "Int64",
             "Cell, the same over the sessions of a container. Missing if the ROI was not matched.",
         ),
-        _column("ophys_experiment_id", "int64", "Imaging plane."),
+        project_column("ophys_experiment_id", "int64", "Imaging plane."),
     ),
 )
 

@@ -79,7 +79,7 @@ class ImagingParameters:
 
 @dataclass(frozen=True)
 class TaskTimes:
-    """What the activity depends on: times of events by driver (s), and the running speed.
+    """Inputs of the activity: times of events by driver (s), and the running speed.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class TaskTimes:
 
 @dataclass(frozen=True)
 class PlaneTruth:
-    """What was planted in a simulated plane.
+    """Ground truth of a simulated plane.
 
     Parameters
     ----------

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+from visbehavior.errors import BadValue
+
+BUILD_LOCK = ".build.lock"
+"""File in a folder that a build writes to."""
 
 
 def make_lock(path: Path) -> FileLock:
@@ -21,3 +28,18 @@ def try_acquire(lock: FileLock) -> bool:
     except (OSError, NotImplementedError):
         return True
     return True
+
+
+@contextmanager
+def only_build(lock_path: Path, folder: Path) -> Iterator[None]:
+    """Hold a lock, so that two builds do not write the same files; BadValue if another build in the folder holds it."""
+    lock = make_lock(lock_path)
+    if not try_acquire(lock):
+        raise BadValue(
+            f"Another build is running in {folder}. Nothing was written. Build again when it has ended, or in another folder.",
+            path=str(folder),
+        )
+    try:
+        yield
+    finally:
+        lock.release()

@@ -7,7 +7,7 @@ import time
 from visbehavior.errors import TransferFailed
 
 WINDOW = 30.0
-"""Seconds in which a response must bring ..."""
+"""Seconds in which a response must deliver ..."""
 MIN_BYTES = 16 << 10
 """... at least so many bytes, unless it is complete before."""
 MAX_LISTING = 16 << 20
@@ -24,7 +24,7 @@ class StallGuard:
     Parameters
     ----------
     name : str
-        What is downloaded, for the message.
+        Name of the download in the message.
     """
 
     def __init__(self, name: str) -> None:

@@ -32,7 +32,7 @@ WHOLE_LIMIT, MEMORY_LIMIT = 1.3, 150
 def measure(folder: pathlib.Path, golden: pathlib.Path) -> None:
     tools = golden.parent / "tools"
     if not (tools / "s3wan.py").exists():
-        print("The wire was not measured: its tools are not at hand.")
+        print("The network was not measured, because s3wan.py is missing.")
         return
     big = folder / "big.nwb"
     run(tools / "make_big_experiment.py", golden / "v1.1" / "behavior_ophys_experiment_990000001.nwb.xz", big)
@@ -68,7 +68,7 @@ def link(tools: pathlib.Path, bucket: pathlib.Path) -> Iterator[str]:
 
 
 def ask(question: str, endpoint: str, folder: pathlib.Path) -> dict[str, float]:
-    child = [sys.executable, pathlib.Path(__file__).with_name("wire_child.py"), question, folder / "cache"]
+    child = [sys.executable, pathlib.Path(__file__).with_name("network_child.py"), question, folder / "cache"]
     done = subprocess.run(
         child, capture_output=True, text=True, check=False, env=os.environ | {"AWS_ENDPOINT_URL": endpoint}
     )
