@@ -1,7 +1,7 @@
 """Cost of a cohort store of the size of the public data sets: building it, its bytes, and queries.
 
 The sessions are simulated. The large store has few of them many times, under new ids and with shifted times: simulating
-thousands would take hours. What compresses between equal sessions is therefore not counted as real.
+thousands would take hours. Compression between equal sessions is therefore not counted.
 """
 
 from __future__ import annotations

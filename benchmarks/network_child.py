@@ -1,6 +1,6 @@
 """Times one question over the network in one process and prints the figures as JSON. Run by ``network.py``.
 
-Usage: ``python network_child.py QUESTION CACHE``, the bucket at AWS_ENDPOINT_URL. What is imported is imported before.
+Usage: ``python network_child.py QUESTION CACHE``, the bucket at AWS_ENDPOINT_URL. Imports are not timed.
 """
 
 import json

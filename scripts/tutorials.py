@@ -316,7 +316,7 @@ drivers = ["bias", "sensitivity", "timing"]
 pd.DataFrame({name: {driver: log["simulation"]["drivers"][driver] for driver in drivers} for name, log in raw.items()}).T.round(2)""",
     """sessions = {name: BehaviorSession.from_json({"behavior_stimulus_file": log}) for name, log in raw.items()}
 sessions["visual"]""",
-    """## What the model sees
+    """## The regressors
 
 Each row of `X` is a flash at which a lick bout can begin, and `y` is True where one begins. `task0` is 1 at a change, and `timing1D` rises from -1 to 0 with the number of flashes since the last bout. The mean of each is subtracted.""",
     """flashes = {name: session.get_flash_table() for name, session in sessions.items()}

@@ -69,7 +69,7 @@ def test_gains_are_found_again(planted, driver, duration) -> None:
     gains = truth.gains[truth.drivers.index(driver)]
     responses = mean_responses(plane, events, duration)
     image_gains = np.array([truth.gains[truth.drivers.index(IMAGE + name)] for name in IMAGES])
-    # What other drivers add is planted too: take the mean of flashes that differ in this driver only.
+    # Other drivers add activity too, so take the mean of flashes that differ in this driver only.
     plain = ~change & ~omitted & ~np.roll(change, 1) & ~np.roll(omitted, 1)
     others = mean_responses(plane, start[plain], duration)
     before = {name: others[names[plain] == name] for name in IMAGES}

@@ -57,6 +57,6 @@ def test_a_command_ends_while_the_server_is_silent(
             _, errors = process.communicate(timeout=30)
             elapsed = time.monotonic() - start
     assert process.returncode == 128 + signal.SIGINT, errors
-    assert errors.splitlines()[-1] == "Interrupted. What was downloaded is kept."
+    assert errors.splitlines()[-1] == "Interrupted. Downloaded data are kept."
     assert "Traceback" not in errors
     assert elapsed < LIMIT

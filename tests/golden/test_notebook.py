@@ -14,7 +14,7 @@ from tests.golden.recordings import GOLDEN
 from tests.project.mouse_buckets import NOTEBOOK_SESSIONS, make_notebook_bucket
 
 NOTEBOOK = GOLDEN.parent / "example_behavior_session.txt"
-# Of the front end: figures that can be moved, a wider page.
+# Commands of the front end: figures that can be moved, a wider page.
 FRONT_END = ("%matplotlib notebook", "from IPython.core.display import display")
 
 

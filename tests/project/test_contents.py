@@ -1,4 +1,4 @@
-"""What a cache folder contains, and its removal."""
+"""The files in a cache folder, and their removal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recording shows after the task."""
+"""Stimuli of a recording after the task."""
 
 from __future__ import annotations
 

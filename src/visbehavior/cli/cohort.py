@@ -166,7 +166,7 @@ def status(store: str, table_format: str) -> None:
 
 
 def _print_failures(records: dict[int, dict[str, Any]]) -> None:
-    """Print the sessions that could not be read in the last build. Of a remote store, they are not known."""
+    """Print the sessions that could not be read in the last build. A remote store does not have this list."""
     failed = {number: record["error"] for number, record in records.items() if record["status"] == "failed"}
     for number, error in list(failed.items())[:_LISTED_FAILURES]:
         print_message(f"Error: Session {number}: {error}")

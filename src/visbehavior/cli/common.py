@@ -106,7 +106,7 @@ def report_errors(function: F) -> F:
 
 def _exit_interrupted() -> NoReturn:
     """End now, as shells expect after Ctrl-C, and not when the threads of running requests end."""
-    print_message("Interrupted. What was downloaded is kept.")
+    print_message("Interrupted. Downloaded data are kept.")
     with suppress(OSError):
         sys.stdout.flush()
     os._exit(128 + signal.SIGINT)

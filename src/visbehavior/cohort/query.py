@@ -43,7 +43,7 @@ def open_cohort(path_or_url: str | os.PathLike[str], *, endpoint: str | None = N
     Parameters
     ----------
     path_or_url : str or os.PathLike
-        A folder, ``https://server/folder`` or ``s3://bucket/folder``. Of a remote store, only what a query needs is read.
+        A folder, ``https://server/folder`` or ``s3://bucket/folder``. Only the parts of a remote store that a query needs are read.
     endpoint : str or None
         URL of an S3 server other than Amazon's; None: the value of AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, if set.
 

@@ -177,7 +177,7 @@ class Hdf5File(OpenFile):
         return _decoded(values.ravel(), dataset.where, self.path).reshape(dataset.shape)
 
     def rows(self, group: str, name: str, start: int, stop: int) -> NDArray[Any]:
-        """Return rows of a dataset of numbers with two dimensions. Of contiguous values only their bytes are read."""
+        """Return rows of a dataset of numbers with two dimensions. If they are contiguous, only their bytes are read."""
         dataset = self._numeric(group, name, 2)
         extent = self._extent(dataset)
         if extent is None:

@@ -60,7 +60,7 @@ def write_nwb(
     Parameters
     ----------
     session : BehaviorSession or BehaviorOphysExperiment
-        Or any object with its attributes, under the names of AllenSDK 2.16. Of an imaging plane all ROIs are written, also
+        Or any object with its attributes, under the names of AllenSDK 2.16. All ROIs of an imaging plane are written, also
         invalid ones that it was opened without.
     path : str or os.PathLike
         The file.

@@ -188,7 +188,7 @@ class ProjectCache(ReleaseCache):
         pandas.DataFrame
             Index behavior_session_id, in the order of `ids`; the columns of `get_behavior_session_table`; ``day``, counted from the
             mouse's first session (0), and ``stage``, such as OPHYS_4; the metrics of `BehaviorSession.get_performance_metrics` in
-            their order; the plain rates and d' of `compute_session_rates`. Where two have a name, the later value is used.
+            their order; the plain rates and d' of `compute_session_rates`. If two have the same name, the later value is used.
         """
         check_threshold(engaged_trial_reward_rate_threshold)
         check_flags(progress=progress)
@@ -253,7 +253,7 @@ class ProjectCache(ReleaseCache):
     def _read_rows(self, ids: Ids, read_table: ReadTable, progress: bool) -> pd.DataFrame:
         check_flags(progress=progress)
         files = self._release.select_session_files(parse_ids(ids), None)
-        return read_rows(self._release, files, read_table, self._convention, None, progress)
+        return read_rows(self._release, files, read_table, self._convention, progress)
 
     def build_cohort(
         self,

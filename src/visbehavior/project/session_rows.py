@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from visbehavior.errors import VisBehaviorError
 from visbehavior.interrupts import iterate_completed
 from visbehavior.processes import threads
 from visbehavior.progress import progress_bar
@@ -24,7 +23,6 @@ def read_rows(
     files: Mapping[int, Sequence[FileEntry]],
     read_table: ReadTable,
     convention: str,
-    failures: dict[int, VisBehaviorError] | None,
     progress: bool,
 ) -> pd.DataFrame:
     """Return a table of many sessions, streamed at once.
@@ -39,8 +37,6 @@ def read_rows(
         Returns the table of a session.
     convention : str
         "2.16" or "2.10".
-    failures : dict or None
-        Receives the error of each session that could not be read; None: the first one is raised.
     progress : bool
         Whether to show a progress bar.
 
@@ -59,13 +55,8 @@ def read_rows(
         for future in progress_bar(
             progress, iterate_completed(futures), total=len(futures), unit="session", leave=False
         ):
-            try:
-                tables[futures[future]] = future.result()
-            except VisBehaviorError as error:
-                if failures is None:
-                    raise
-                failures[futures[future]] = error
-    return _concatenate({number: tables[number] for number in files if number in tables})
+            tables[futures[future]] = future.result()
+    return _concatenate({number: tables[number] for number in files})
 
 
 def _concatenate(tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:

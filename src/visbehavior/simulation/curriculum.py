@@ -74,7 +74,7 @@ ADVANCEMENT = {
 MAX_STAGE_SESSIONS = 45
 """Number of sessions after which a mouse advances in any case."""
 LOG_ODDS_PER_DPRIME = 1.65
-"""Ratio of the standard deviations of the logistic and the normal distribution (1.7), so that s / 1.65 is about the d' of an engaged mouse."""
+"""Sensitivity of an engaged mouse with a d' of 1; close to the ratio of the standard deviations of the logistic and the normal distribution."""
 RETAKE_PROBABILITY, STEP_BACK_PROBABILITY = 0.22, 0.14
 """Probability that an imaging session is repeated on the next day, and after the last session."""
 
