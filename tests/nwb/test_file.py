@@ -117,7 +117,9 @@ def test_path_can_be_str_bytes_relative_or_in_the_home_folder(
 
 
 def test_url_is_not_found() -> None:
-    with pytest.raises(NotFound, match=r"is a URL, not a file\. .*streams it"):
+    with pytest.raises(
+        NotFound, match=r"^https://example\.org/behavior_session_1\.nwb is a URL, not a file\. .*streams it"
+    ):
         BehaviorSession.from_nwb_path("https://example.org/behavior_session_1.nwb")
 
 

@@ -276,7 +276,9 @@ def _ignoring_damage(read: Callable[[], object], _: OpenFile) -> None:
 
 def _absolute(path: Any) -> str:
     try:
-        return str(Path(os.fsdecode(path)).expanduser().absolute())
+        text = os.fsdecode(path)
+        # A URL stays as it was typed, for the message that it is not a file.
+        return text if "://" in text else str(Path(text).expanduser().absolute())
     except (TypeError, ValueError, RuntimeError) as error:
         raise BadValue(
             f"The path of a session is {brief_repr(path)} ({error}); expected a str or pathlib.Path.", path=path
