@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import nbformat
 from nbclient import NotebookClient
@@ -405,11 +406,18 @@ def _is_code(text: str) -> bool:
     return True
 
 
+_RELEASES: dict[str, Callable[[pathlib.Path], pathlib.Path]] = {
+    "one_plane": make_tutorial_planes,
+    # In the last session of this mouse about half of the flashes are engaged.
+    "responses": partial(make_tutorial_release, engagement=-0.5, seed=2),
+}
+
+
 @contextmanager
 def serve_tutorial(name: str, folder: pathlib.Path) -> Iterator[str]:
     """Serve the bucket of a tutorial and yield its endpoint. The files of "streaming" have the size of real ones."""
     if name != "streaming":
-        make_release = make_tutorial_planes if name == "one_plane" else make_tutorial_release
+        make_release = _RELEASES.get(name, make_tutorial_release)
         with serve_bucket(make_release(folder)) as endpoint:
             yield endpoint
         return

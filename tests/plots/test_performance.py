@@ -93,7 +93,29 @@ def test_kinds_of_sessions_differ_in_color_and_marker() -> None:
     assert list(KINDS) == list(KIND_MARKERS)
     assert len(KINDS) == len(set(KINDS.values())) == len(set(KIND_MARKERS.values()))
     assert artists.line(ax, NO_DPRIME).get_xdata().tolist() == [0]
-    assert artists.legend(ax) == [*KINDS, NO_DPRIME]
+    assert artists.legend(ax) == [*list(KINDS)[:4], NO_DPRIME]
+
+
+def test_recordings_are_no_training_sessions() -> None:
+    types = [
+        "TRAINING_5_images_G_handoff_ready_5uL_reward",
+        "EPHYS_1_images_G_5uL_reward",
+        "EPHYS_1_images_H_5uL_reward",
+    ]
+    ax = draw(make_table(types, [0, 3, 4], [1.0, 1.5, 1.2]))
+    drawn = artists.line(ax, "recording, active")
+    assert drawn.get_xdata().tolist() == [3, 4]
+    assert (drawn.get_markerfacecolor(), drawn.get_marker()) == (KINDS["recording, active"], "D")
+    assert artists.legend(ax) == ["training", "recording, active"]
+
+
+def test_short_names_of_stages_are_explained() -> None:
+    narrow = (3, 2.5)
+    assert draw(TABLE, narrow).get_xlabel() == "days since the first session; T: TRAINING, O: OPHYS"
+    recordings = make_table(
+        ["HABITUATION_5_images_G_handoff_ready_5uL_reward", "EPHYS_1_images_G_5uL_reward"], [0, 1], [1.0, 1.5]
+    )
+    assert draw(recordings, narrow).get_xlabel() == "days since the first session; H: HABITUATION, E: EPHYS"
 
 
 def test_stages_are_bands_that_cover_their_sessions() -> None:

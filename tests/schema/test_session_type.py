@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visbehavior.schema.session_type import SessionType, parse_cre_line, parse_indicator, parse_session_type
+from visbehavior.schema.session_type import (
+    SessionType,
+    parse_cre_line,
+    parse_indicator,
+    parse_session_type,
+    stage_order,
+)
 from visbehavior.simulation.stages import CURRICULUM, IMAGES, NEUROPIXELS_CURRICULUM
 
 # Session type: phase, number, letter of the image set, image set, passive, habituation.
@@ -101,3 +107,9 @@ def test_cre_line_is_the_first_part_of_the_genotype(genotype: str | None, cre_li
 )
 def test_indicator_is_named_in_the_reporter_line(reporter_line: str | None, indicator: str | None) -> None:
     assert parse_indicator(reporter_line) == indicator
+
+
+def test_stages_are_ordered_as_mice_pass_through_them() -> None:
+    ordered = ["TRAINING_0", "TRAINING_5", "HABITUATION_5", "EPHYS_1"]
+    assert sorted(ordered[::-1], key=stage_order) == ordered
+    assert sorted(["OPHYS_1", "TRAINING_1", "OPHYS_0"], key=stage_order) == ["TRAINING_1", "OPHYS_0", "OPHYS_1"]

@@ -28,6 +28,7 @@ from visbehavior.analysis.performance import RESPONSE_WINDOW
 from visbehavior.analysis.response_matrix import ResponseMatrix, make_response_matrix
 from visbehavior.arguments import check_choice, check_number, check_whole_number
 from visbehavior.errors import BadValue
+from visbehavior.schema.session_type import stage_order
 
 CRITERION = 2.0
 """d' above which a session counts for the criterion."""
@@ -54,7 +55,7 @@ def compute_learning_curve(sessions: pd.DataFrame, metric: str = "dprime", by: s
     -------
     pandas.DataFrame
         Index mouse_id, a column for each day, session or stage: mean of the metric over the sessions of the mouse; NaN without
-        one. Stages are in the order of their names, training first.
+        one. Stages are in order: training, habituation, imaging or recording.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def compute_learning_curve(sessions: pd.DataFrame, metric: str = "dprime", by: s
     curve = curve.rename_axis(index=MOUSE_ID, columns=by).astype(np.float64)
     if by != "stage":
         return curve.set_axis(curve.columns.astype(np.int64), axis=1)
-    return curve[sorted(curve, key=lambda name: (not name.startswith("TRAINING"), name))]
+    return curve[sorted(curve, key=stage_order)]
 
 
 def compute_days_to_criterion(

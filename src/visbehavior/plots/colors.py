@@ -44,6 +44,7 @@ KINDS = {
     "habituation": "#CCBB44",
     "imaging, active": "#228833",
     "imaging, passive": "#EE6677",
+    "recording, active": "#66CCEE",
 }
 """Color of each kind of session: Paul Tol's "bright" scheme."""
 TRAINING_STAGES = ("#FFFFCC", "#D9F0A3", "#ADDD8E", "#78C679", "#41AB5D", "#238443", "#005A32")

@@ -35,11 +35,12 @@ PASSIVE = "imaging, passive"
 TRAINING = "training"
 HABITUATION = "habituation"
 ACTIVE = "imaging, active"
+RECORDING = "recording, active"
 NO_DPRIME = "no d'"
-KIND_MARKERS = {TRAINING: "o", HABITUATION: "s", ACTIVE: "^", PASSIVE: "v"}
+KIND_MARKERS = {TRAINING: "o", HABITUATION: "s", ACTIVE: "^", PASSIVE: "v", RECORDING: "D"}
 """Marker of each kind of session. They also work without color."""
-SHORT_NAMES = "; T: TRAINING, O: OPHYS"
-"""Explanation of the names of stages in narrow axes, T3 for TRAINING_3."""
+_ACTIVE_KINDS = {"OPHYS": ACTIVE, "EPHYS": RECORDING}
+"""Kind of the active sessions of a phase; those of other phases are training."""
 
 _REQUIRED_COLUMNS = ("mouse_id", "session_type", "date_of_acquisition", "max_dprime")
 _ID_LIMIT = 2**63
@@ -95,7 +96,7 @@ def plot_max_dprime(sessions: pd.DataFrame, ax: Axes | None = None) -> Axes:
     if ax is None:
         width = _LEGEND_AND_MARGINS + _WIDTH_PER_DAY * days[-1]
         _, ax = new_figure(float(np.clip(width, *_WIDTHS)), _HEIGHT)
-    x_label = "days since the first session" + (SHORT_NAMES if has_legend_below(ax) else "")
+    x_label = "days since the first session" + (_explain_short_names(session_types) if has_legend_below(ax) else "")
     set_labels(ax, x_label, "max d' (z units)", f"Maximum rolling d' of each session, mouse {mouse_id}")
     _set_limits(ax, days, dprime)
     _draw_stages(ax, days, session_types.tolist())
@@ -110,7 +111,7 @@ def session_kind(session_type: Any) -> str:
         return PASSIVE
     if parsed.is_habituation:
         return HABITUATION
-    return ACTIVE if parsed.phase == "OPHYS" else TRAINING
+    return _ACTIVE_KINDS.get(parsed.phase, TRAINING)
 
 
 def stage_label(session_type: str) -> str:
@@ -120,6 +121,12 @@ def stage_label(session_type: str) -> str:
         return session_type
     words = [f"{parsed.phase}_{parsed.number}", parsed.image_set_letter, "passive" if parsed.is_passive else None]
     return " ".join(word for word in words if word)
+
+
+def _explain_short_names(session_types: pd.Series) -> str:
+    """Return the explanation of the names of stages in narrow axes, such as T3 for TRAINING_3."""
+    phases = dict.fromkeys(phase for text in session_types if (phase := parse_session_type(text).phase))
+    return "; " + ", ".join(f"{phase[0]}: {phase}" for phase in phases) if phases else ""
 
 
 def _validate_sessions(sessions: pd.DataFrame) -> str:

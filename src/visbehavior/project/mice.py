@@ -7,7 +7,7 @@ import pandas as pd
 from visbehavior.project.tables import check_columns, parse_acquisition_dates
 from visbehavior.schema.columns import Table
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
-from visbehavior.schema.session_type import parse_session_type
+from visbehavior.schema.session_type import parse_session_type, stage_order
 
 MOUSE_COLUMNS = ("sex", "full_genotype", "genotype", "cre_line", "indicator")
 """Columns that are the same in all sessions of a mouse."""
@@ -62,5 +62,5 @@ def list_mice(sessions: pd.DataFrame, table: Table) -> pd.DataFrame:
         counts = sessions[kind].groupby(mouse).sum().astype("int64")
         summary[f"{kind.removeprefix(_KIND)}_session_count"] = counts
     stages = pd.crosstab(mouse, get_stages(sessions["session_type"]))
-    training_first = sorted((name for name in stages if name), key=lambda name: (not name.startswith("TRAINING"), name))
-    return pd.concat([summary, stages[training_first]], axis=1)
+    ordered = sorted((name for name in stages if name), key=stage_order)
+    return pd.concat([summary, stages[ordered]], axis=1)

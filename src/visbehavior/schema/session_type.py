@@ -11,6 +11,8 @@ NO_PROJECT_CODE = "Not Available"
 _SESSION_TYPE = re.compile(r"(?P<phase>TRAINING|OPHYS|HABITUATION|EPHYS)_(?P<number>\d+)", re.ASCII)
 _IMAGE_SET = re.compile(r"images_(\w)")
 
+_FIRST_PHASES = {"TRAINING": 0, "HABITUATION": 1}
+
 
 @dataclass(frozen=True)
 class SessionType:
@@ -78,3 +80,9 @@ def parse_indicator(reporter_line: str | None) -> str | None:
     """Return the calcium indicator of a reporter line: GCaMP6f for Ai148(TIT2L-GC6f-ICL-tTA2). None if it names none."""
     match = re.search(r"GC(?:aMP)?(\d\w)", reporter_line or "")
     return f"GCaMP{match[1]}" if match else None
+
+
+def stage_order(stage: str) -> tuple[int, str]:
+    """Return the sort key of a stage such as "OPHYS_4": training first, then habituation, then imaging and recordings."""
+    phase = stage.partition("_")[0]
+    return _FIRST_PHASES.get(phase, len(_FIRST_PHASES)), stage
