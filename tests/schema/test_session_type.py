@@ -110,6 +110,6 @@ def test_indicator_is_named_in_the_reporter_line(reporter_line: str | None, indi
 
 
 def test_stages_are_ordered_as_mice_pass_through_them() -> None:
-    ordered = ["TRAINING_0", "TRAINING_5", "HABITUATION_5", "EPHYS_1"]
-    assert sorted(ordered[::-1], key=stage_order) == ordered
+    shuffled = ["EPHYS_1", "TRAINING_5", "HABITUATION_5", "TRAINING_0"]
+    assert sorted(shuffled, key=stage_order) == ["TRAINING_0", "TRAINING_5", "HABITUATION_5", "EPHYS_1"]
     assert sorted(["OPHYS_1", "TRAINING_1", "OPHYS_0"], key=stage_order) == ["TRAINING_1", "OPHYS_0", "OPHYS_1"]
