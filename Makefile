@@ -3,7 +3,8 @@
 # make test-lowest  the tests with the lowest versions that pyproject.toml allows
 # make fuzz         1,000 damaged files, 10,000 mutated pickles and 10,000 mutated releases, opened in child processes
 # make oracle       AllenSDK 2.16.2 in an environment of its own, for bench and for the tests marked oracle
-# make bench        what benchmarks/ measures, as ratios to AllenSDK and to bare h5py
+# make peers        the other libraries that bench compares with, in an environment of their own
+# make bench        what benchmarks/ measures, as ratios to AllenSDK, bare h5py and other libraries
 # make docs         the pages and figures that are made from code and from the demo
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -11,10 +12,11 @@ VENV := .venv
 DEMO := .venv-demo
 LOWEST := .venv-lowest
 ORACLE := .venv-oracle
+PEERS := .venv-peers
 ORACLE_PYTHON ?= python3.11
 SOURCES := pyproject.toml README.md $(shell find src -name '*.py')
 
-.PHONY: demo test test-lowest lint fuzz oracle bench docs clean
+.PHONY: demo test test-lowest lint fuzz oracle peers bench docs clean
 
 demo: $(DEMO)/installed
 	@$(DEMO)/$(BIN)/visbehavior demo --output-dir demo
@@ -50,6 +52,8 @@ docs: demo $(VENV)/installed
 
 oracle: $(ORACLE)/installed
 
+peers: $(PEERS)/installed
+
 $(DEMO)/installed: $(SOURCES)
 	@echo "Making an environment for the demo, once ..."
 	@test -d $(DEMO) || $(PYTHON) -m venv $(DEMO)
@@ -71,10 +75,17 @@ $(LOWEST)/installed: $(SOURCES) scripts/floors.py
 	$(LOWEST)/$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps .
 	touch $@
 
-# Without the cap on hdmf AllenSDK cannot open NWB files.
+# Without the cap on hdmf AllenSDK cannot open NWB files. The utilities ask for versions that AllenSDK refuses.
 $(ORACLE)/installed:
 	$(ORACLE_PYTHON) -m venv $(ORACLE)
 	$(ORACLE)/$(BIN)/python -m pip install --quiet --disable-pip-version-check "allensdk==2.16.2" "hdmf<4"
+	$(ORACLE)/$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "brain-observatory-utilities==0.5.1"
+	touch $@
+
+$(PEERS)/installed:
+	$(ORACLE_PYTHON) -m venv $(PEERS)
+	$(PEERS)/$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		"psytrack==2.0.2" "pynapple==0.11.4" "lazynwb==1.0.0" "remfile==0.1.15"
 	touch $@
 
 clean:

@@ -13,11 +13,9 @@ import tempfile
 import time
 
 from benchmarks import cohort, imaging, network, raw, responses, simulation, strategy
+from benchmarks.environments import GOLDEN, ORACLE
 
-ROOT = pathlib.Path(__file__).parents[1]
-GOLDEN = pathlib.Path(os.environ.get("VISBEHAVIOR_GOLDEN", ROOT.parent / "shared" / "golden"))
 REAL = GOLDEN / "v1.1" / "behavior_session_891635659.nwb.xz"
-ORACLE = ROOT / ".venv-oracle" / ("Scripts" if os.name == "nt" else "bin") / "python"
 # How many times faster than AllenSDK.
 TARGETS = {"import": 30, "open_trials_metrics": 400, "open_every_attribute": 40, "metrics_in_memory": 200}
 MANY = 1000
@@ -35,7 +33,7 @@ def main() -> None:
         )
         report(ours, bare, allensdk)
         many_sessions(path)
-        responses.measure(path)
+        responses.measure(pathlib.Path(folder), path, GOLDEN)
         raw.measure(pathlib.Path(folder), GOLDEN, ORACLE)
         strategy.measure(pathlib.Path(folder))
         imaging.measure(pathlib.Path(folder), ORACLE)

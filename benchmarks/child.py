@@ -12,6 +12,7 @@ import warnings
 import h5py
 import numpy
 import pandas
+from child_memory import peak_mb
 
 warnings.simplefilter("ignore")
 who, path = sys.argv[1:3]
@@ -25,15 +26,6 @@ def seconds(function, repeats):
         function()
         times.append(time.perf_counter() - started)
     return statistics.median(times[1:])
-
-
-def peak_mb():
-    """The greatest memory that the process has had, in MB; NaN where the system does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return float("nan")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
 
 
 def load():

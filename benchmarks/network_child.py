@@ -5,7 +5,6 @@ Usage: ``python network_child.py QUESTION CACHE``, the bucket at AWS_ENDPOINT_UR
 
 import json
 import os
-import resource
 import shutil
 import sys
 import time
@@ -14,6 +13,7 @@ import h5py
 import numpy
 import obstore
 import pandas  # noqa: F401
+from child_memory import peak_mb
 
 import visbehavior
 from visbehavior.project.cache import VisualBehaviorOphysProjectCache
@@ -111,10 +111,6 @@ def question_of(cache, mouse):
         "mouse": lambda: cache.get_performance_table(mouse.index),
         "whole": lambda: cache.get_behavior_session(mouse.index[mouse["has_imaging"]][1], download=True),
     }[question]
-
-
-def peak_mb():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main():

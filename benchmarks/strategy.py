@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import subprocess
 import time
@@ -11,9 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-ROOT = pathlib.Path(__file__).parents[1]
-PSYTRACK = ROOT / ".venv-psytrack" / ("Scripts" if os.name == "nt" else "bin") / "python"
-INSTALL = "python3.11 -m venv .venv-psytrack && .venv-psytrack/bin/pip install psytrack==2.0.2"
+from benchmarks.environments import PEERS
+
 SESSIONS, STATES = 256, 3
 TARGET_FIT, TARGET_RATIO, TARGET_FIXED, TARGET_SEARCHED, TARGET_ITERATION = 0.5, 60, 2, 4, 1
 
@@ -59,12 +57,12 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def compare(folder: pathlib.Path, x: np.ndarray, y: np.ndarray, names: list[str], fit: float) -> None:
-    if not PSYTRACK.exists():
-        print(f"psytrack was not timed. Install it: {INSTALL}")
+    if not PEERS.exists():
+        print("psytrack was not timed: `make peers` makes its environment.")
         return
     np.savez(folder / "strategy.npz", x=x, y=y, names=names)
     child = pathlib.Path(__file__).with_name("strategy_child.py")
-    done = subprocess.run([PSYTRACK, child, folder / "strategy.npz"], capture_output=True, text=True, check=True)
+    done = subprocess.run([PEERS, child, folder / "strategy.npz"], capture_output=True, text=True, check=True)
     theirs = json.loads(done.stdout.splitlines()[-1])["seconds"]
     print(f"psytrack 2.0.2, fit and bands: {theirs:.1f} s CPU, {theirs / fit:.0f} times as long, target {TARGET_RATIO}")
 

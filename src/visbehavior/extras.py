@@ -13,6 +13,7 @@ _EXTRAS = {
     "matplotlib": "plots",
     "scipy": "raw",
     "scipy.linalg": "models",
+    "scipy.sparse": "imaging",
     "PIL": "raw",
     "xarray": "imaging",
     "duckdb": "cohort",

@@ -20,8 +20,6 @@ from visbehavior.extras import import_extra
 METHODS = ("interpolate", "nearest")
 _MAX_VALUES = 2**32
 """Largest number of values in a result. A larger one is a mistake in the window or the rate."""
-_BLOCK = 2**15
-"""Values that are aligned together, few enough for the processor's cache."""
 
 COMPLETE, PARTIAL, OUTSIDE, NO_SAMPLE, NO_TIME = (
     "",
@@ -95,7 +93,7 @@ def compute_event_triggered(
     BadValue
         If times are not increasing numbers, shapes do not match, the window is empty, or there is no such method.
     MissingExtra
-        If xarray is not installed.
+        If xarray is not installed, or scipy, which interpolates.
 
     Notes
     -----
@@ -284,27 +282,25 @@ def _problems(events: Floats, missing: NDArray[np.bool_], in_gap: NDArray[np.boo
 
 
 def _gather(samples: NDArray[Any], positions: Positions) -> NDArray[Any]:
-    """Return the samples at the positions, block by block, so that intermediate values stay in the cache."""
+    """Return the samples at the positions, interpolated where the positions have weights."""
     left, weight, missing = positions
-    aligned = np.empty(left.shape + samples.shape[1:], dtype=samples.dtype)
-    size = max(_BLOCK // max(int(np.prod(aligned.shape[1:])), 1), 1)
-    following = np.empty((size, *aligned.shape[1:]), dtype=samples.dtype)
-    if weight is not None:
-        # Without a weight the following sample is not used: it may be NaN.
-        right = left + (weight > 0)
-        weight = weight.reshape(weight.shape + (1,) * (samples.ndim - 1)).astype(samples.dtype, copy=False)
-    for first in range(0, len(aligned), size):
-        rows = slice(first, first + size)
-        block = aligned[rows]
-        np.take(samples, left[rows], axis=0, out=block, mode="clip")
-        if weight is not None:
-            step = following[: len(block)]
-            np.take(samples, right[rows], axis=0, out=step, mode="clip")
-            step -= block
-            step *= weight[rows]
-            block += step
+    aligned = samples[left] if weight is None else _weighted(samples, left, weight)
     if missing.any():
         aligned[missing] = np.nan
+    return aligned
+
+
+def _weighted(samples: NDArray[Any], left: NDArray[np.intp], weight: Floats) -> NDArray[Any]:
+    """Return left * (1 - weight) + next * weight as one sparse product, which reads each sample once."""
+    sparse = import_extra("scipy.sparse")
+    position = left.ravel()
+    weights = np.column_stack([1 - weight.ravel(), weight.ravel()]).astype(samples.dtype, copy=False)
+    # Without a weight the next sample is not used: it may be NaN.
+    used = weights > 0
+    rows = np.concatenate([[0], np.cumsum(used.sum(axis=1))])
+    columns = np.column_stack([position, position + 1])[used]
+    mixed = sparse.csr_array((weights[used], columns, rows), shape=(len(position), len(samples))) @ samples
+    aligned: NDArray[Any] = mixed.reshape(left.shape + samples.shape[1:])
     return aligned
 
 
