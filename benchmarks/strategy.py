@@ -31,12 +31,12 @@ def measure(folder: pathlib.Path) -> None:
     session = BehaviorSession.from_json({"behavior_stimulus_file": raw})
     regressors = compute_strategy_regressors(session.get_flash_table())
     X, y = regressors.X, regressors.y
-    sigma = fit_strategy(X, y).sigma
+    fitted = fit_strategy(X, y)
     fit = seconds(lambda: fit_strategy(X, y))
-    dropouts = seconds(lambda: compute_dropout_scores(X, y))
+    dropouts = seconds(lambda: compute_dropout_scores(X, y, fit=fitted))
     models = [X, *(X.drop(columns=name) for name in X if name != "bias")]
-    fixed = seconds(lambda: [cross_validate_strategy(x, y, sigma=sigma[list(x)]) for x in models])
-    searched = seconds(lambda: cross_validate_strategy(X, y))
+    fixed = seconds(lambda: [cross_validate_strategy(x, y, sigma=fitted.sigma[list(x)]) for x in models])
+    searched = seconds(lambda: cross_validate_strategy(X, y, fit=fitted))
     print(f"strategy of {len(y):,} flashes: fit and bands {fit:.2f} s CPU, target {TARGET_FIT} or less")
     print(
         f"fit, dropouts, ten fixed folds of {len(models)} models: {fit + dropouts + fixed:.2f} s, target {TARGET_FIXED}"

@@ -60,6 +60,15 @@ def test_each_fold_has_its_own_sigmas_unless_they_are_given() -> None:
     assert (searched["evidence"] >= given["evidence"] - 1e-3).all()
 
 
+def test_a_fit_that_is_passed_is_where_the_folds_begin() -> None:
+    x, y = make_session(1, 300)
+    fit = fit_strategy(x, y)
+    found, expected = (cross_validate_strategy(x, y, folds=3, **options) for options in ({"fit": fit}, {}))
+    assert found.log_likelihood == pytest.approx(expected.log_likelihood, abs=1e-3)
+    with pytest.raises(BadValue, match="fit and sigma are both given"):
+        cross_validate_strategy(x, y, fit=fit, sigma=1.0)
+
+
 def test_folds_have_equal_sizes_and_depend_on_the_seed_only() -> None:
     fold = make_folds(47, 5, seed=1)
     assert np.bincount(fold + 1).tolist() == [2, 9, 9, 9, 9, 9]

@@ -14,6 +14,7 @@ from visbehavior import (
     cross_validate_strategy,
     fit_strategy,
 )
+from visbehavior.models import strategy
 from visbehavior.models.dropouts import classify_strategy
 
 X, Y = make_session(1, 400)
@@ -27,6 +28,32 @@ def test_scores_compare_the_evidence_of_fits_with_and_without_a_regressor() -> N
         assert row["evidence"] == fit_strategy(X.drop(columns=name), Y).evidence
         assert row["dropout"] == pytest.approx((1 - row["evidence"] / found.evidence) * 100)
     assert found.strategy_index == found.scores["dropout"]["timing1D"] - found.scores["dropout"]["task0"]
+
+
+def test_a_fit_that_is_passed_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = X[["bias", "task0"]]
+    expected = compute_dropout_scores(x, Y)
+    fit = fit_strategy(x, Y)
+    searches: list[int] = []
+    search = strategy.find_best_sigma
+    monkeypatch.setattr(strategy, "find_best_sigma", lambda *given: searches.append(1) or search(*given))
+    found = compute_dropout_scores(x, Y, fit=fit)
+    assert found.evidence == pytest.approx(expected.evidence, abs=1e-6)
+    pd.testing.assert_frame_equal(found.scores, expected.scores)
+    assert len(searches) == 1, "only the model without task0 is searched"
+
+
+@pytest.mark.parametrize(
+    ("fit", "message"),
+    [
+        (fit_strategy(X[["bias"]], Y), "fit has other regressors or flashes than X"),
+        (fit_strategy(X.iloc[1:], Y.iloc[1:]), "fit has other regressors or flashes than X"),
+        ("fit", "fit is 'fit'; expected the result of fit_strategy, or None"),
+    ],
+)
+def test_fit_of_something_else_raises(fit: object, message: str) -> None:
+    with pytest.raises(BadValue, match=message):
+        compute_dropout_scores(X, Y, fit=fit)
 
 
 def test_held_out_scores_compare_log_likelihoods_of_the_same_folds() -> None:

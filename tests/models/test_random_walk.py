@@ -36,7 +36,7 @@ def test_covariances_of_a_flash_equal_blocks_of_the_inverse() -> None:
     found = find_weights(walk, SIGMA).covariances
     for flash in (0, 1, 20, 39):
         block = slice(flash * 4, flash * 4 + 4)
-        np.testing.assert_allclose(found[flash], expected[block, block], rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(found[..., flash], expected[block, block], rtol=1e-8, atol=1e-10)
 
 
 @pytest.mark.parametrize("sigma", [SIGMA, np.full(4, 1 / 16), np.full(4, 1e-3)])

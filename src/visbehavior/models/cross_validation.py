@@ -21,7 +21,7 @@ from visbehavior.models.random_walk import (
     log_likelihood,
 )
 from visbehavior.models.sigma_search import FIRST_SIGMA, find_sigma_from
-from visbehavior.models.strategy import compute_auc, find_posterior
+from visbehavior.models.strategy import StrategyFit, compute_auc, find_fitted_posterior, find_posterior
 
 NOT_HELD_OUT = -1
 """Fold of the last flashes, which are left over when the flashes are divided into folds of equal size."""
@@ -59,7 +59,14 @@ class CrossValidation:
 
 
 def cross_validate_strategy(
-    X: pd.DataFrame, y: Any, *, heldout: str = "previous", folds: int = 10, seed: int = 0, sigma: Any = None
+    X: pd.DataFrame,
+    y: Any,
+    *,
+    fit: StrategyFit | None = None,
+    heldout: str = "previous",
+    folds: int = 10,
+    seed: int = 0,
+    sigma: Any = None,
 ) -> CrossValidation:
     """Fit the strategy model to all folds of a session but one, and predict the flashes of that one; for each fold.
 
@@ -67,6 +74,8 @@ def cross_validate_strategy(
     ----------
     X, y
         As for `fit_strategy`.
+    fit : StrategyFit or None
+        ``fit_strategy(X, y)``, with which the search in each fold begins. None: it is computed. Must be None with `sigma`.
     heldout : {"previous", "next"}
         Weights that predict a held-out flash: those of the previous flash that is not held out, or those of the next
         one. At the ends of the session, those of the nearest one.
@@ -104,17 +113,23 @@ def cross_validate_strategy(
             f"heldout is {brief_repr(heldout)}; expected 'previous' or 'next'.", name="heldout", value=heldout
         )
     check_seed(seed)
+    if fit is not None and sigma is not None:
+        raise BadValue("fit and sigma are both given; expected one of them.", name="fit")
     responses = check_responses(X, y)
-    return cross_validate(responses, make_folds(len(responses.x), folds, seed), heldout, sigma)
+    fold = make_folds(len(responses.x), folds, seed)
+    whole = find_fitted_posterior(responses, fit) if sigma is None else find_posterior(responses, sigma)
+    return cross_validate(responses, fold, whole, heldout, search=sigma is None)
 
 
 def cross_validate(
-    responses: Responses, fold: NDArray[np.int64], heldout: str = "previous", sigma: Any = None
+    responses: Responses, fold: NDArray[np.int64], whole: Posterior, heldout: str = "previous", *, search: bool = True
 ) -> CrossValidation:
-    """Predict the flashes of each fold, from `make_folds`. Other arguments as `cross_validate_strategy`."""
+    """Predict the flashes of each fold, from `make_folds`.
+
+    `whole` is the fit of all flashes. Each fold has its sigmas, or without `search` those of the whole.
+    """
     folds = int(fold.max()) + 1
-    whole = find_posterior(responses, sigma)
-    posteriors = [_train(responses, fold, held, whole, search=sigma is None) for held in range(folds)]
+    posteriors = [_train(responses, fold, held, whole, search=search) for held in range(folds)]
     log_odds = np.full(len(fold), np.nan)
     for held, posterior in enumerate(posteriors):
         rows = np.flatnonzero(fold == held)

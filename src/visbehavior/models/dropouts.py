@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from visbehavior.analysis.checks import get_booleans
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.models.cross_validation import cross_validate, make_folds
 from visbehavior.models.inputs import Responses, check_responses, check_seed, check_table
-from visbehavior.models.strategy import find_posterior
+from visbehavior.models.strategy import StrategyFit, find_fitted_posterior, find_posterior
 
 UNTESTED = "bias"
 """Regressor without a dropout score: other regressors take over its part, and which one does is arbitrary."""
@@ -51,13 +52,17 @@ class DropoutScores:
     strategy: str
 
 
-def compute_dropout_scores(X: pd.DataFrame, y: Any, *, folds: int | None = None, seed: int = 0) -> DropoutScores:
+def compute_dropout_scores(
+    X: pd.DataFrame, y: Any, *, fit: StrategyFit | None = None, folds: int | None = None, seed: int = 0
+) -> DropoutScores:
     """Compute how much the evidence falls without each regressor, and from that the strategy of the mouse.
 
     Parameters
     ----------
     X, y
         As for `fit_strategy`. At least one column besides bias.
+    fit : StrategyFit or None
+        ``fit_strategy(X, y)``. None: it is computed.
     folds : int or None
         Number of folds of held-out scores, which take about ten times as long. None: scores of the evidence only.
     seed : int
@@ -93,15 +98,16 @@ def compute_dropout_scores(X: pd.DataFrame, y: Any, *, folds: int | None = None,
     if not tested or len(responses.names) == 1:
         raise BadValue(f"X has only the column {brief_repr(responses.names[0])}; expected two or more.", name="X")
     check_seed(seed)
-    evidence = find_posterior(responses, None).log_evidence
-    table = _score(responses, tested, evidence)
+    whole = find_fitted_posterior(responses, fit)
+    table = _score(responses, tested, whole.log_evidence)
     if folds is not None:
         fold = make_folds(len(responses.x), folds, seed)
-        table["log_likelihood"] = [cross_validate(_without(responses, name), fold).log_likelihood for name in tested]
-        whole = cross_validate(responses, fold).log_likelihood
-        table["heldout_dropout"] = (1 - table["log_likelihood"] / whole) * 100
+        table["log_likelihood"] = [_cross_validate_without(responses, name, fold) for name in tested]
+        table["heldout_dropout"] = (
+            1 - table["log_likelihood"] / cross_validate(responses, fold, whole).log_likelihood
+        ) * 100
     index = _strategy_index(table["dropout"])
-    return DropoutScores(table, evidence, index, classify_strategy(index))
+    return DropoutScores(table, whole.log_evidence, index, classify_strategy(index))
 
 
 def find_strategy_index(responses: Responses, evidence: float | None = None) -> float:
@@ -124,6 +130,11 @@ def classify_strategy(strategy_index: float) -> str:
     if np.isnan(strategy_index):
         return "unknown"
     return "visual" if strategy_index > 0 else "timing"
+
+
+def _cross_validate_without(responses: Responses, name: Any, fold: NDArray[np.int64]) -> float:
+    smaller = _without(responses, name)
+    return cross_validate(smaller, fold, find_posterior(smaller, None)).log_likelihood
 
 
 def _strategy_index(dropout: pd.Series) -> float:

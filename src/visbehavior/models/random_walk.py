@@ -100,13 +100,13 @@ class Posterior:
 
     @cached_property
     def covariances(self) -> Floats:
-        """Posterior covariance of the weights of each flash, shape (flashes, regressors, regressors)."""
+        """Posterior covariance of the weights of each flash, shape (regressors, regressors, flashes)."""
         return _invert(self._precisions[0])
 
     @cached_property
     def bands(self) -> Floats:
         """Posterior standard deviation of each weight, shape (flashes, regressors)."""
-        return np.sqrt(np.diagonal(self.covariances, axis1=1, axis2=2))
+        return np.sqrt(np.ascontiguousarray(np.diagonal(self.covariances)))
 
     @cached_property
     def gradient(self) -> Floats:
@@ -115,13 +115,13 @@ class Posterior:
         precision = _step_precision(walk, self.sigma)
         steps = np.diff(weights, axis=0)
         # 1 - (posterior variance of a step) / sigma**2, written so that no digits are lost when sigma is small.
-        prediction = self._precisions[1][1:]
-        explained = ((prediction @ self.covariances[1:]) * prediction).sum(axis=2)
-        variance_lost = (np.diagonal(prediction, axis1=1, axis2=2) - explained) / precision
+        prediction, covariances = self._precisions[1][..., 1:], self.covariances[..., 1:]
+        explained = np.einsum("kit,ijt,kjt->tk", prediction, covariances, prediction)
+        variance_lost = (np.diagonal(prediction) - explained) / precision
         explicit = (steps**2 * precision - variance_lost).sum(axis=0)
         # The curvature also changes because the most probable weights move with sigma.
         p = logistic(linear_predictor(walk.x, weights))
-        variance = np.einsum("tk,tkj,tj->t", walk.x, self.covariances, walk.x)
+        variance = np.einsum("tk,kjt,tj->t", walk.x, self.covariances, walk.x)
         pull = walk.x * (variance * p * (1 - p) * (1 - 2 * p))[:, None]
         moved = (np.diff(solve(self.factor, pull), axis=0) * steps * precision).sum(axis=0)
         return np.asarray(explicit - moved)
@@ -137,7 +137,7 @@ class Posterior:
 
     @cached_property
     def _precisions(self) -> tuple[Floats, Floats]:
-        """Precision of the weights of each flash given all flashes, and given the flashes before it.
+        """Precision of the weights of each flash given all flashes, and given the flashes before it, shape as `covariances`.
 
         Eliminating all earlier flashes leaves a block of the factor, and so does eliminating all later flashes, in a
         factor of the matrix in reverse order. Both blocks contain the flash's own block of the matrix.
@@ -147,12 +147,13 @@ class Posterior:
         reverse = bands[::-1].copy()
         reverse[:-1, :, -1] = bands[-2::-1, :, -1]
         reverse[-1, :, -1] = 0
-        after = _pivots(_factorize(reverse))[::-1]
-        gained = _pivots(self.factor) - _blocks(bands)
+        gained = _pivots(self.factor)
+        _add_blocks(gained, bands, -1.0)
         prediction = gained.copy()
         diagonal = np.arange(walk.x.shape[1])
-        prediction[1:, diagonal, diagonal] += _step_precision(walk, self.sigma)
-        return gained + after, prediction
+        prediction[diagonal, diagonal, 1:] += _step_precision(walk, self.sigma).T
+        gained += _pivots(_factorize(reverse))[..., ::-1]
+        return gained, prediction
 
 
 def find_weights(walk: Walk, sigma: Floats, start: Floats | None = None) -> Posterior:
@@ -281,34 +282,41 @@ def _factorize(bands: Floats) -> Floats:
     return np.asarray(factor)
 
 
-def _blocks(bands: Floats) -> Floats:
-    """Return the symmetric block of each flash, shape (flashes, regressors, regressors)."""
+def _add_blocks(target: Floats, bands: Floats, sign: float = 1.0) -> None:
+    """Add the symmetric block of each flash, taken from bands, to an array of shape (regressors, regressors, flashes)."""
     count = bands.shape[1]
-    blocks = np.empty((len(bands), count, count))
     for below in range(count):
-        rows = np.arange(below, count)
-        blocks[:, rows, rows - below] = blocks[:, rows - below, rows] = bands[:, : count - below, below]
-    return blocks
+        for row in range(below, count):
+            part = sign * bands[:, row - below, below]
+            target[row, row - below] += part
+            if below:
+                target[row - below, row] += part
 
 
 def _pivots(factor: Floats) -> Floats:
-    """Return the block of each flash that is left after eliminating the flashes before it."""
+    """Return the block of each flash that is left after eliminating the flashes before it, shape (regressors, regressors, flashes)."""
     count = len(factor) - 1
     bands = factor.T.reshape(-1, count, count + 1)
-    triangle = np.zeros((len(bands), count, count))
-    for below in range(count):
-        rows = np.arange(below, count)
-        triangle[:, rows, rows - below] = bands[:, : count - below, below]
-    return triangle @ triangle.transpose(0, 2, 1)
+    triangle = [
+        [np.ascontiguousarray(bands[:, column, row - column]) for column in range(row + 1)] for row in range(count)
+    ]
+    pivots = np.empty((count, count, len(bands)))
+    for row in range(count):
+        for column in range(row + 1):
+            product = triangle[row][0] * triangle[column][0]
+            for shared in range(1, column + 1):
+                product += triangle[row][shared] * triangle[column][shared]
+            pivots[row, column] = pivots[column, row] = product
+    return pivots
 
 
 def _invert(blocks: Floats) -> Floats:
-    """Return the inverses of positive matrices by Gauss-Jordan elimination, all at once: numpy inverts one at a time."""
-    inverse = np.ascontiguousarray(blocks.transpose(1, 2, 0))
+    """Return the inverses of positive matrices, the first two axes, by Gauss-Jordan elimination, all at once: numpy inverts one at a time."""
+    inverse = blocks.copy()
     for pivot in range(len(inverse)):
         value = inverse[pivot, pivot].copy()
         row, column = inverse[pivot] / value, inverse[:, pivot].copy()
         inverse -= column[:, None] * row
         inverse[pivot], inverse[:, pivot] = row, -column / value
         inverse[pivot, pivot] = 1 / value
-    return np.ascontiguousarray(inverse.transpose(2, 0, 1))
+    return inverse

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from visbehavior.analysis.checks import Columns
+from visbehavior.errors import BadValue, brief_repr
 from visbehavior.models.fit_files import read_fit, write_fit
 from visbehavior.models.inputs import Responses, check_responses, check_sigma
 from visbehavior.models.random_walk import Floats, Posterior, find_weights, linear_predictor, make_walk
@@ -180,6 +181,19 @@ def find_posterior(responses: Responses, sigma: Any) -> Posterior:
     if sigma is None:
         return find_best_sigma(walk, responses.names)
     return find_weights(walk, check_sigma(sigma, responses.names))
+
+
+def find_fitted_posterior(responses: Responses, fit: StrategyFit | None) -> Posterior:
+    """Return the weights of a fit of these responses; if there is none, those at the sigmas with the greatest evidence."""
+    if fit is None:
+        return find_posterior(responses, None)
+    if not isinstance(fit, StrategyFit):
+        raise BadValue(f"fit is {brief_repr(fit)}; expected the result of fit_strategy, or None.", name="fit")
+    if not (fit.weights.columns.equals(responses.names) and fit.weights.index.equals(responses.flashes)):
+        raise BadValue(
+            "fit has other regressors or flashes than X; expected the result of fit_strategy(X, y).", name="fit"
+        )
+    return find_weights(make_walk(responses.x, responses.y), fit.sigma.to_numpy(), fit.weights.to_numpy())
 
 
 def make_fit(responses: Responses, posterior: Posterior) -> StrategyFit:

@@ -24,7 +24,8 @@ def compute_strategy_record(flash_table: Columns) -> dict[str, float | int | str
     """
     regressors = compute_strategy_regressors(flash_table)
     X, y = regressors.X, regressors.y
-    fit, dropouts = fit_strategy(X, y), compute_dropout_scores(X, y)
+    fit = fit_strategy(X, y)
+    dropouts = compute_dropout_scores(X, y, fit=fit)
     means = fit.weights.mean()
     record: dict[str, float | int | str] = {
         "flashes": len(y),
