@@ -32,8 +32,8 @@ def test_one_changed_value_is_found(cache: Cache, tmp_path: pathlib.Path, monkey
     sessions = cache.get_behavior_session_table()
     number = sessions.index[sessions["session_type"] == "OPHYS_1_images_A"][0]
 
-    def change(reader: object, tables: object) -> object:
-        rows, values = read_session_rows(reader, tables)  # type: ignore[arg-type]
+    def change(*arguments: object) -> object:
+        rows, values = read_session_rows(*arguments)  # type: ignore[arg-type]
         if rows["licks"]["behavior_session_id"].eq(number).any():
             rows["licks"].loc[0, "timestamps"] += 1e-9
             values["dprime"] = 5.0

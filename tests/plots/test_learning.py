@@ -42,10 +42,34 @@ def test_the_learning_curve_has_labels() -> None:
     assert ax.lines[-1].get_ydata().tolist() == expected.tolist()
 
 
+def test_each_group_of_a_learning_curve_has_a_color_and_the_positions_of_all_stages() -> None:
+    ax = plot_learning_curve(SESSIONS, by="stage", groups="experience_level")
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert [label.rpartition(" (")[0] for label in labels] == ["Familiar", "Novel 1", "Training"]
+    handles = ax.get_legend_handles_labels()[0]
+    assert len({handle.get_color() for handle in handles}) == 3
+    stages = list(compute_learning_curve(SESSIONS, by="stage"))
+    assert [label.get_text() for label in ax.get_xticklabels()] == stages
+    familiar = compute_learning_curve(SESSIONS[SESSIONS["experience_level"] == "Familiar"], by="stage").mean()
+    assert dict(zip([stages[int(x)] for x in handles[0].get_xdata()], handles[0].get_ydata(), strict=True)) == dict(
+        familiar
+    )
+
+
+def test_groups_without_a_value_are_reported() -> None:
+    with pytest.raises(BadValue, match="No session has a value of 'cre_line'"):
+        plot_learning_curve(SESSIONS.assign(cre_line=None), groups="cre_line")
+
+
+def test_the_strategy_index_has_its_unit() -> None:
+    ax = plot_learning_curve(SESSIONS.rename(columns={"dprime": "strategy_index"}), "strategy_index")
+    assert ax.get_ylabel() == "strategy_index (%)"
+
+
 def test_each_group_of_latencies_has_a_color() -> None:
     ax = plot_latency_distribution(TRIALS, SESSIONS)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["Familiar (2 mice)", "Novel 1 (1 mice)", "Training (1 mice)"]
+    assert labels == ["Familiar (2 mice)", "Novel 1 (1 mouse)", "Training (1 mouse)"]
     assert len({handle.get_color() for handle in ax.get_legend_handles_labels()[0]}) == 3
 
 

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from visbehavior.atomic import make_folder
 from visbehavior.cohort.database import connect
 from visbehavior.cohort.engines import Engine
 from visbehavior.cohort.merge import Job, merge
+from visbehavior.cohort.model_rows import MODEL_TABLES, STATES_TABLE
 from visbehavior.cohort.session_rows import read_session_rows
 from visbehavior.cohort.staging import (
     DONE,
@@ -24,6 +26,7 @@ from visbehavior.cohort.staging import (
     read_staged_records,
     write_staged,
 )
+from visbehavior.cohort.state_model import find_model
 from visbehavior.cohort.store import (
     DESCRIPTION,
     STAGING,
@@ -35,6 +38,7 @@ from visbehavior.cohort.store import (
     read_session_records,
 )
 from visbehavior.errors import BadValue, CannotWrite, VisBehaviorError, brief_repr
+from visbehavior.extras import import_extra
 from visbehavior.interrupts import iterate_completed
 from visbehavior.processes import threads
 from visbehavior.progress import progress_bar
@@ -81,8 +85,9 @@ def build_cohort(
         this data set that the release no longer has are removed.
     tables : iterable of str
         Tables besides ``sessions``: "trials", "flashes", "licks", "lick_bouts", "rewards", "rolling_performance", "running_speed",
-        "eye_tracking". The last two are not among the default ones, because they are most of a file's bytes. With them the
-        flash table has its means of running speed and pupil width.
+        "eye_tracking", "strategy", "states". The last four are not among the default ones. Running speed and eye tracking are
+        most of a file's bytes; with them the flash table has its means of running speed and pupil width. A strategy takes seconds
+        a session. The states are fitted once, to 32 random sessions, and kept in the store.
     executor : concurrent.futures.Executor or None
         Runs the work elsewhere, such as ``dask.distributed.Client(...).get_executor()`` on a cluster. Its workers must reach the
         folder `path`, and the cache folder or the bucket.
@@ -122,12 +127,16 @@ def build_cohort(
     numbers = None if ids is None else list(dict.fromkeys(parse_ids(ids)))
     share = _parse_shard(shard)
     connect().close()
+    if set(MODEL_TABLES) & set(wanted):
+        import_extra("scipy.linalg")
     folder = _open_folder(parse_folder("path", path))
     job = Job(folder, cache._release.without_tables(), wanted, running_code_key(), cache._data_set.project.name)
     # Shards do not exclude each other.
     with only_build(folder / BUILD_LOCK, folder) if share is None else nullcontext():
         known = _known_records(folder)
         files, missing = _select_files(cache._release, numbers)
+        if STATES_TABLE in wanted:
+            job = replace(job, model=find_model(folder, cache._release, files, progress))
         selected = list(files) if share is None else list(files)[share[0] - 1 :: share[1]]
         current = {number for number in selected if _is_current(known.get(number), files[number], job)}
         work = [(number, files[number]) for number in selected if number not in current]
@@ -209,6 +218,8 @@ def _is_current(record: Record | None, entries: Sequence[FileEntry], job: Job) -
     """Return whether a session need not be read again."""
     if record is None or record["status"] != DONE or record["code"] != job.code:
         return False
+    if record["states"] != job.model_key:
+        return False
     return bool(record["tables"] == list(job.tables) and record["source"] == _source_key(job.release, entries))
 
 
@@ -259,7 +270,7 @@ def _stage(job: Job, number: int, entries: Sequence[FileEntry]) -> Record:
     """Read a session, and stage its rows; a session that cannot be read is recorded as failed."""
     begin = time.perf_counter()
     try:
-        rows, values = read_session_rows(job.release.open_reader(entries), job.tables)
+        rows, values = read_session_rows(job.release.open_reader(entries), job.tables, job.model)
         packed = pack_tables(rows)
         record = _make_record(job, number, entries, time.perf_counter() - begin) | {
             "rows": {name: len(frame) for name, frame in rows.items()},
@@ -284,6 +295,7 @@ def _make_record(job: Job, number: int, entries: Sequence[FileEntry], seconds: f
         "release": job.release.version,
         "source": _source_key(job.release, entries),
         "code": job.code,
+        "states": job.model_key,
         "tables": list(job.tables),
         "seconds": round(seconds, 3),
     }

@@ -14,6 +14,7 @@ from visbehavior.cohort.packing import pack
 from visbehavior.cohort.query import Cohort, open_cohort
 from visbehavior.cohort.session_rows import read_session_rows
 from visbehavior.cohort.staging import DONE, compute_digest, pack_tables
+from visbehavior.cohort.state_model import StateModel, read_model
 from visbehavior.cohort.store import read_session_records
 from visbehavior.errors import BadValue, CorruptFile, VisBehaviorError, brief_repr
 from visbehavior.progress import progress_bar
@@ -77,8 +78,9 @@ def check_cohort(
         known = sorted(cache._release.select_session_files(records, {}))
         chosen = sorted(random.Random(int(seed)).sample(known, min(int(sessions), len(known))))
         files = cache._release.select_session_files(chosen, None)
+        model = read_model(Path(cohort.location))
         results = {
-            number: _compare(cohort, cache._release, files[number], records[number])
+            number: _compare(cohort, cache._release, files[number], records[number], model)
             for number in progress_bar(progress, chosen, unit="session", leave=False)
         }
     index = pd.Index(list(results), name=SESSION_ID.name, dtype="int64")
@@ -93,11 +95,13 @@ def _check_digest(cohort: Cohort, records: dict[int, Record]) -> None:
         )
 
 
-def _compare(cohort: Cohort, release: Release, entries: Sequence[FileEntry], record: Record) -> str:
+def _compare(
+    cohort: Cohort, release: Release, entries: Sequence[FileEntry], record: Record, model: StateModel | None
+) -> str:
     """Return "equal", or what differs between a session's file and its rows in the store."""
     number, tables = record["id"], record["tables"]
     try:
-        rows, values = read_session_rows(release.open_reader(entries), tables)
+        rows, values = read_session_rows(release.open_reader(entries), tables, model)
         packed = pack_tables(rows)
         different = [name for name in tables if packed[name] != _pack_stored(cohort, name, number)]
         stored = cohort.table("sessions", METRIC_NAMES, f"{SESSION_ID.name} = {number}")

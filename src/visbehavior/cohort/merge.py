@@ -13,6 +13,7 @@ from visbehavior.cohort.parts import PlannedPart, plan_parts, write_footers, wri
 from visbehavior.cohort.query import open_cohort
 from visbehavior.cohort.sessions_table import make_sessions
 from visbehavior.cohort.staging import DONE, compute_digest, read_staged_records, remove_staged
+from visbehavior.cohort.state_model import StateModel
 from visbehavior.cohort.store import Description, Part, read_description, write_description, write_session_records
 from visbehavior.errors import BadValue, VisBehaviorError
 from visbehavior.progress import progress_bar
@@ -23,13 +24,19 @@ from visbehavior.store.records import Record
 
 @dataclass(frozen=True)
 class Job:
-    """Folder, release and tables of a build. It is sent to workers with each call, so it is small."""
+    """Folder, release, tables and states of a build. It is sent to workers with each call, so it is small."""
 
     folder: Path
     release: Release
     tables: tuple[str, ...]
     code: str
     dataset: str
+    model: StateModel | None = None
+
+    @property
+    def model_key(self) -> str:
+        """Identify the states; "" without them."""
+        return "" if self.model is None else self.model.key
 
 
 def merge(engine: Engine, job: Job, release: Release, records: Mapping[int, Record], progress: bool) -> None:

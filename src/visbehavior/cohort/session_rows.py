@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from visbehavior.analysis.eye_tracking import checked_blink_options
 from visbehavior.analysis.licking import compute_lick_bouts
+from visbehavior.cohort.model_rows import MODEL_TABLES, compute_model_rows
+from visbehavior.cohort.state_model import StateModel
 from visbehavior.errors import BadValue, VisBehaviorWarning
 from visbehavior.reader import SessionReader
 from visbehavior.schema import session as schema
@@ -27,7 +29,9 @@ Rows = dict[str, pd.DataFrame]
 _SAMPLES = {"running_speed": schema.RUNNING_SPEED, "eye_tracking": schema.EYE_TRACKING}
 
 
-def read_session_rows(reader: SessionReader, tables: Collection[str]) -> tuple[Rows, dict[str, Any]]:
+def read_session_rows(
+    reader: SessionReader, tables: Collection[str], model: StateModel | None = None
+) -> tuple[Rows, dict[str, Any]]:
     """Read what a cohort store has of a session.
 
     Parameters
@@ -36,6 +40,8 @@ def read_session_rows(reader: SessionReader, tables: Collection[str]) -> tuple[R
         Supplies the tables of the session.
     tables : collection of str
         Names of tables in `visbehavior.schema.cohort.ROW_TABLES`.
+    model : StateModel or None
+        Parameters of the states in the table ``states``.
 
     Returns
     -------
@@ -52,6 +58,9 @@ def read_session_rows(reader: SessionReader, tables: Collection[str]) -> tuple[R
         warnings.simplefilter("ignore", VisBehaviorWarning)
         reader.prefetch(*flash_table_reads(reader, measured), *_table_reads(reader))
         frames = {name: read(session, measured) for name, read in _READERS.items() if name in tables}
+        if set(MODEL_TABLES) & set(tables):
+            flash_table = frames["flashes"] if "flashes" in frames else session.get_flash_table()
+            frames |= compute_model_rows(flash_table, tables, model)
         values = session.get_performance_metrics() | session.get_session_rates()
         metadata = session.metadata
     values |= {name: _plain(metadata.get(name)) for name in FILE_ENTRIES}
@@ -121,11 +130,13 @@ def reduce_rate(samples: pd.DataFrame) -> pd.DataFrame:
 
 
 def _select(table: Table, frame: pd.DataFrame, number: int, tables: Collection[str]) -> pd.DataFrame:
-    """Return the stored columns of a table, with the session and the number of the row."""
-    row = table.columns[1].name
-    columns: dict[str, Any] = {SESSION_ID.name: np.full(len(frame), number), row: frame.index.to_numpy(dtype=np.int64)}
-    for column in stored_columns(table.name, tables)[2:]:
-        columns[column.name] = frame[column.name].array if column.name in frame else [None] * len(frame)
+    """Return the stored columns of a table, with the session and, if it has several rows, their numbers."""
+    columns: dict[str, Any] = {SESSION_ID.name: np.full(len(frame), number)}
+    if table.index:
+        columns[table.index] = frame.index.to_numpy(dtype=np.int64)
+    for column in stored_columns(table.name, tables):
+        if column.name not in columns:
+            columns[column.name] = frame[column.name].array if column.name in frame else [None] * len(frame)
     return pd.DataFrame(columns)
 
 

@@ -7,6 +7,7 @@
     sessions/<key>.parquet       all sessions
     <table>/<key>.parquet        the rows of a group of sessions, sorted, in one row group
     <table>/<key>.footers        the ends of all parts of the table, compressed, so that a remote query reads them in one request
+    states.json                  parameters of the states, in a store with their table
     staging/<session>.session    rows of a session that are in no part yet
 
 A part is named by a hash of what it contains. It never changes, and its name appears when it is complete.

@@ -18,9 +18,8 @@ from visbehavior.errors import BadValue, brief_repr
 from visbehavior.models.cross_validation import cross_validate, make_folds
 from visbehavior.models.inputs import Responses, check_responses, check_seed, check_table
 from visbehavior.models.strategy import StrategyFit, find_fitted_posterior, find_posterior
+from visbehavior.schema.strategy import UNTESTED
 
-UNTESTED = "bias"
-"""Regressor without a dropout score: other regressors take over its part, and which one does is arbitrary."""
 VISUAL, TIMING = "task0", "timing1D"
 """Regressors that the strategy index compares."""
 MIN_FRACTION = 0.05

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from visbehavior.analysis.checks import get_texts
 from visbehavior.analysis.learning import (
     as_matrix,
     compute_latency_distribution,
@@ -15,11 +16,13 @@ from visbehavior.analysis.learning import (
     compute_omission_responses,
     summarize_mice,
 )
+from visbehavior.analysis.many_sessions import check_column_name
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.extras import import_extra
 from visbehavior.plots.colors import condition_color
 from visbehavior.plots.figure import add_legend, check_axes, foreground, new_figure, set_labels
 from visbehavior.schema.cohort import SESSIONS
+from visbehavior.schema.strategy import STRATEGY_COLUMNS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 _SIZE = (9.0, 5.0)
 _MOUSE_STYLE: dict[str, Any] = {"linewidth": 0.6, "alpha": 0.35, "zorder": 1}
 _BAND_ALPHA = 0.25
+_UNITS = {column.name: column.unit for column in (*SESSIONS, *STRATEGY_COLUMNS)}
 _X_LABELS = {"day": "days since the first session", "session": "session of the mouse", "stage": "stage"}
 
 
@@ -71,7 +75,7 @@ def plot_mice(values: pd.DataFrame, ax: Axes | None = None, label: str = "mean",
     known = np.isfinite(summary["mean"].to_numpy())
     mean, low, high = (summary[name].to_numpy()[known] for name in ("mean", "low", "high"))
     ax.fill_between(x[known], low, high, color=color, alpha=_BAND_ALPHA, linewidth=0, zorder=2)
-    text = f"{label} ({len(values)} mice)".replace("$", r"\$")
+    text = f"{label} ({len(values)} {'mouse' if len(values) == 1 else 'mice'})".replace("$", r"\$")
     ax.plot(x[known], mean, color=color, linewidth=2.0, zorder=3, label=text, marker="o" if known.sum() == 1 else "")
     return ax
 
@@ -94,7 +98,12 @@ def _positions(ax: Axes, values: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def plot_learning_curve(
-    sessions: pd.DataFrame, metric: str = "dprime", by: str = "day", ax: Axes | None = None
+    sessions: pd.DataFrame,
+    metric: str = "dprime",
+    by: str = "day",
+    ax: Axes | None = None,
+    *,
+    groups: str | None = None,
 ) -> Axes:
     """Plot a metric of every mouse by day, session or stage, with the mean over mice.
 
@@ -103,7 +112,9 @@ def plot_learning_curve(
     sessions : pandas.DataFrame
         As for `compute_learning_curve`.
     metric, by : str
-        As for `compute_learning_curve`.
+        As for `compute_learning_curve`. With the columns of ``strategy`` of a cohort also "strategy_index".
+    groups : str or None
+        Column of groups with a color each, such as "cre_line" or "experience_level". Sessions without a group are left out.
     ax : matplotlib.axes.Axes or None
         Axes to draw on. None: a new figure.
 
@@ -121,11 +132,31 @@ def plot_learning_curve(
         If matplotlib is not installed.
     """
     check_axes(ax)
-    curve = compute_learning_curve(sessions, metric, by)
-    ax = plot_mice(curve, ax)
-    unit = SESSIONS.by_name[metric].unit if metric in SESSIONS.by_name else ""
+    if groups is None:
+        ax = plot_mice(compute_learning_curve(sessions, metric, by), ax)
+    else:
+        ax = _plot_groups(sessions, metric, by, groups, ax)
+    unit = _UNITS.get(metric, "")
     set_labels(ax, _X_LABELS[by], f"{metric}{f' ({unit})' if unit else ''}".replace("$", r"\$"))
     add_legend(ax, ax.get_legend_handles_labels()[0])
+    return ax
+
+
+def _plot_groups(sessions: pd.DataFrame, metric: str, by: str, groups: str, ax: Axes | None) -> Axes:
+    check_column_name("groups", groups)
+    curve = compute_learning_curve(sessions, metric, by)
+    group = get_texts(sessions, groups, "sessions")
+    names = sorted({name for name in group if name})
+    if not names:
+        raise BadValue(
+            f"No session has a value of {brief_repr(groups)}; expected groups, such as cre_line.", name="groups"
+        )
+    if ax is None:
+        _, ax = new_figure(*_SIZE)
+    for number, name in enumerate(names):
+        part = compute_learning_curve(sessions[group == name], metric, by)
+        # All groups have the columns of all sessions, so that stages have the same positions.
+        plot_mice(part.reindex(columns=curve.columns), ax, name, condition_color(name, number))
     return ax
 
 

@@ -10,6 +10,7 @@ from visbehavior.schema.flashes import FLASHES as FLASH_TABLE
 from visbehavior.schema.metrics import PERFORMANCE_METRICS, ROLLING_METRICS, SESSION_RATES, Metric
 from visbehavior.schema.project import BEHAVIOR_SESSION_TABLE
 from visbehavior.schema.session import EYE_TRACKING, LICKS, METADATA, REWARDS, RUNNING_SPEED, TRIALS
+from visbehavior.schema.strategy import PROBLEM, STATE_COLUMNS, STRATEGY_COLUMNS
 
 SQL_TYPES = {
     "bool": "BOOLEAN",
@@ -62,7 +63,7 @@ def _number(name: str, meaning: str) -> Column:
 
 def _rows(name: str, summary: str, row: Column, columns: Iterable[Column]) -> Table:
     kept = tuple(column for column in columns if not column.only_2_10 and column.name != row.name)
-    return Table(name=name, summary=summary, columns=(SESSION_ID, row, *kept))
+    return Table(name=name, summary=summary, columns=(SESSION_ID, row, *kept), index=row.name)
 
 
 def _of_metric(metric: Metric) -> Column:
@@ -104,12 +105,13 @@ SESSIONS = Table(
     columns=_session_columns(),
 )
 _TRIAL = _number("trials_id", "Number of the trial.")
+_FLASH = _number(FLASH_TABLE.index, FLASH_TABLE.index_meaning.capitalize())
 ROW_TABLES = (
     _rows("trials", TRIALS.summary, _TRIAL, TRIALS),
     _rows(
         "flashes",
         FLASH_TABLE.summary,
-        _number(FLASH_TABLE.index, FLASH_TABLE.index_meaning.capitalize()),
+        _FLASH,
         (*FLASH_TABLE, *map(_last_time, EVENTS)),
     ),
     _rows("licks", LICKS.summary, _number("licks_id", "Number of the lick."), LICKS),
@@ -138,8 +140,19 @@ ROW_TABLES = (
         _number("frame", "Frame of the eye camera."),
         (EYE_TRACKING.by_name[name] for name in _EYE_COLUMNS),
     ),
+    Table(
+        name="strategy",
+        summary="Strategy of the mouse in each session, one row each: compute_strategy_regressors, fit_strategy and compute_dropout_scores.",
+        columns=(SESSION_ID, PROBLEM, *STRATEGY_COLUMNS),
+    ),
+    _rows(
+        "states",
+        "State of the mouse at each flash at which a lick bout can begin: evaluate_states.",
+        _FLASH,
+        STATE_COLUMNS,
+    ),
 )
-"""Tables with several rows for each session. A store may have some of them only."""
+"""Tables besides that of the sessions. A store may have some of them only."""
 BY_NAME = {table.name: table for table in (SESSIONS, *ROW_TABLES)}
 DEFAULT_TABLES = ("trials", "flashes", "licks", "lick_bouts", "rewards", "rolling_performance")
 
