@@ -81,6 +81,32 @@ def test_a_strong_drive_makes_reactions_faster_and_most_bouts_reactions() -> Non
     assert min(latencies[9.0]) >= MIN_CHANGE_LATENCY * 60 - 1
 
 
+def test_planted_log_odds_are_those_of_the_bouts() -> None:
+    model = make_model(bias=-2.0, timing=3.0, sensitivity=3.0)
+    started = []
+    for flash in range(4000):
+        first = model.sample_bout_start(45 * flash, (0, 1) if flash % 7 == 0 else None, 0.0)
+        started.append(first is not None)
+        if first is not None:
+            model.add_bout(first)
+    log_odds = np.array(model.log_odds)
+    possible = np.isfinite(log_odds)
+    assert not np.array(started)[~possible].any()
+    p, y = 1 / (1 + np.exp(-log_odds[possible])), np.array(started)[possible]
+    for rows in (p > 0.5, (p > 0.2) & (p <= 0.5), p <= 0.2):
+        error = np.sqrt((p * (1 - p))[rows].sum())
+        assert rows.sum() > 200
+        assert abs(y[rows].sum() - p[rows].sum()) < 4 * error
+
+
+def test_weights_are_constant_or_drift_as_planted() -> None:
+    constant = np.array(simulated_log("OPHYS_3_images_A", minutes=20).weights)
+    assert (constant == constant[0]).all()
+    steps = np.diff(simulated_log("OPHYS_3_images_A", minutes=60, weight_drift=2.0).weights, axis=0)
+    np.testing.assert_allclose(steps.std(axis=0), 2.0 * np.sqrt(0.75 / 3600), rtol=0.1)
+    assert np.abs(np.corrcoef(steps.T)[np.triu_indices(3, 1)]).max() < 0.1
+
+
 def test_lapses_are_long_and_late() -> None:
     """There are a few switches an hour, and most disengaged flashes are in the second half of the session."""
     switches, late = [], []

@@ -36,6 +36,26 @@ def test_equal_seeds_give_equal_sessions() -> None:
     assert random[0] != random[1]
 
 
+def test_the_true_running_speed_is_that_of_the_encoder() -> None:
+    raw = simulate("TRAINING_1_gratings", mouse=Mouse(running_speed=30), minutes=5, seed=1)
+    planted = raw["simulation"]["running_speed"]
+    measured = open_raw(raw).running_speed["speed"].to_numpy()
+    assert len(planted) == len(measured)
+    assert np.corrcoef(planted, measured)[0, 1] > 0.98
+    assert abs(planted.mean() - measured.mean()) < 1
+
+
+def test_drifting_weights_are_found_again_by_a_fit() -> None:
+    mouse = Mouse(engagement=4, impulsivity=1.5, weight_drift=2.5)
+    raw = simulate("OPHYS_3_images_A", mouse=mouse, minutes=60, seed=1)
+    session = open_raw(raw)
+    fitted = session.fit_strategy().weights
+    rows = fitted.index.to_numpy() - session.get_flash_table().index[0]
+    planted = raw["simulation"]["weights"]
+    for regressor, name in {"bias": "bias", "task0": "sensitivity"}.items():
+        assert np.corrcoef(fitted[regressor], planted[name][rows])[0, 1] > 0.6, name
+
+
 def test_sessions_of_a_mouse_follow_the_curriculum() -> None:
     raws = list(simulate_mouse(Mouse(mouse_id="7", age_in_days=80), minutes=1, seed=4))
     assert 21 <= len(raws) <= 120

@@ -91,12 +91,19 @@ class LickingModel:
         Frames in which the mouse started to drink a reward.
     engaged : bool
         Whether the mouse is engaged at present. It is never engaged if it does not perform or has no spout.
+    log_odds : list of float
+        Log-odds of a bout at each flash so far; NaN where no bout can start, because the mouse is licking or has no spout.
+    weights : list of tuple of float
+        Bias, timing and sensitivity at each flash so far.
     """
 
     def __init__(self, parameters: SessionParameters, rng: np.random.Generator) -> None:
         self._parameters, self._rng = parameters, rng
         self.licks: list[int] = []
         self.consumptions: list[int] = []
+        self.log_odds: list[float] = []
+        self.weights: list[tuple[float, float, float]] = []
+        self._weights = np.array([parameters.bias, parameters.timing, parameters.sensitivity])
         self._can_engage = parameters.performs and parameters.has_spout
         self.engaged = bool(rng.random() < self._engaged_probability(0, 0.0)) and self._can_engage
         self._flashes_since_bout = 0
@@ -119,6 +126,8 @@ class LickingModel:
         omitted : bool
             Whether the image is omitted.
         """
+        self._drift_weights()
+        self.log_odds.append(math.nan)
         if not self._parameters.has_spout:
             return None
         self._update_engagement(onset, volume)
@@ -127,10 +136,11 @@ class LickingModel:
             self._flashes_since_bout = 0
             return None
         self._flashes_since_bout += 1
-        log_odds = self._log_odds(omitted, after_omission)
-        latencies = [self._sample_latency()] if self._rng.random() < _logistic(log_odds) else []
+        without = self._log_odds(omitted, after_omission)
+        self.log_odds[-1] = without + self._drive(change)
+        latencies = [self._sample_latency()] if self._rng.random() < _logistic(without) else []
         if change is not None:
-            latencies += self._sample_reaction(log_odds, change)
+            latencies += self._sample_reaction(without, self.log_odds[-1])
         return onset + min(latencies) if latencies else None
 
     def add_bout(self, first: int) -> None:
@@ -183,17 +193,28 @@ class LickingModel:
         self._bout_end = self.licks[-1]
         self._flashes_since_bout = 0
 
+    def _drift_weights(self) -> None:
+        """Sample the weights at the next flash."""
+        step = self._parameters.weight_drift * math.sqrt(FLASH_SECONDS / 3600)
+        if step and self.weights:
+            self._weights = self._weights + step * self._rng.normal(size=3)
+        bias, timing, sensitivity = self._weights.tolist()
+        self.weights.append((bias, timing, sensitivity))
+
     def _log_odds(self, omitted: bool, after_omission: bool) -> float:
         """Return the log-odds of a bout without a change."""
-        parameters, flashes = self._parameters, self._flashes_since_bout
-        log_odds = parameters.bias + parameters.timing * _logistic((flashes - TIMING_MIDPOINT) / TIMING_WIDTH)
+        flashes = self._flashes_since_bout
+        bias, timing, _ = self.weights[-1]
+        log_odds = bias + timing * _logistic((flashes - TIMING_MIDPOINT) / TIMING_WIDTH)
         log_odds += REFRACTORY * (flashes == 1) + OMISSION * omitted + POST_OMISSION * after_omission
         return float(log_odds if self.engaged else log_odds + DISENGAGEMENT)
 
-    def _sample_reaction(self, without: float, change: tuple[int, int]) -> list[int]:
+    def _drive(self, change: tuple[int, int] | None) -> float:
+        """Return the increase of the log-odds by a change."""
+        return 0.0 if change is None else max(float(self.weights[-1][2] * self._parameters.visibility[change]), 0.0)
+
+    def _sample_reaction(self, without: float, log_odds: float) -> list[int]:
         """Return the latency of a reaction to a change (frames), or nothing; `without` are the log-odds without the change."""
-        drive = self._parameters.sensitivity * self._parameters.visibility[change]
-        log_odds = without + max(float(drive), 0.0)
         if self._rng.random() >= 1 - (1 - _logistic(log_odds)) / (1 - _logistic(without)):
             return []
         logarithm = CHANGE_LATENCY_SD * self._rng.normal() - LATENCY_SLOPE * (log_odds - TYPICAL_LOG_ODDS)

@@ -14,7 +14,8 @@ At each flash on which the mouse is not already licking, it starts a lick bout w
 - d: `DISENGAGEMENT` while the mouse is disengaged, else 0. Engagement follows a two-state Markov chain
   (`visbehavior.simulation.licking`).
 
-The model is based on that of Piet et al. (2024), Neuron 112, fitted to this data set. The parameters of a session are
+Within a session b, t and s are constant, or random walks if `Mouse.weight_drift` is above 0. The model is based on that of Piet et al.
+(2024), Neuron 112, fitted to this data set. The parameters of a session are
 (`sample_session_parameters`)
 
     b       = mean_b + sd_b (mouse.impulsivity + x1 + e1) - caution
@@ -78,6 +79,8 @@ class Mouse:
         Seed of the salience of each image.
     drift : tuple of float
         Slow state on the day of the session: deviations of sensitivity, impulsivity and engagement (SD) besides the traits above.
+    weight_drift : float
+        Drift of bias, timing and sensitivity within a session: standard deviation of their change in an hour (log-odds).
     """
 
     mouse_id: str = "1"
@@ -93,6 +96,7 @@ class Mouse:
     seen: tuple[str, ...] = ()
     salience_seed: int = 0
     drift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    weight_drift: float = 0.0
 
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
@@ -137,6 +141,7 @@ _RANGES = {
     "engagement": (-20, 20),
     "latency": (0.15, 0.70),
     "running_speed": (0, 200),
+    "weight_drift": (0, 20),
 }
 
 DRIFTING_TRAITS = ("sensitivity", "impulsivity", "engagement")
@@ -258,6 +263,8 @@ class SessionParameters:
         Whether the mouse performs on this day; otherwise it is never engaged.
     has_spout : bool
         Whether the lick spout is in reach; without it the mouse does not lick.
+    weight_drift : float
+        Standard deviation of the change of bias, timing and sensitivity in an hour. Above are those at the first flash.
     """
 
     bias: float
@@ -269,6 +276,7 @@ class SessionParameters:
     visibility: NDArray[np.float64]
     performs: bool = True
     has_spout: bool = True
+    weight_drift: float = 0.0
 
 
 def sample_mouse(rng: np.random.Generator, mouse_id: str = "1") -> Mouse:
@@ -336,6 +344,7 @@ def sample_session_parameters(mouse: Mouse, session_type: str, rng: np.random.Ge
         visibility=compute_visibility(mouse.salience_seed, stage.images or GRATINGS),
         performs=bool(refusal >= REFUSAL_PROBABILITY.get(stage.group, 0.0)),
         has_spout=bool(not stage.passive or spout < PASSIVE_LICKING_PROBABILITY),
+        weight_drift=float(mouse.weight_drift),
     )
 
 

@@ -82,7 +82,9 @@ def simulate(
     dict
         Content of a camstim pickle of the change detection task (`visbehavior.schema.stimulus_pickle`). ``["simulation"]`` has the
         ground truth: the mouse, the parameters of the model in this session (``["drivers"]``, log-odds) and those that all
-        sessions share (``["model"]``), and whether the mouse was engaged at each flash.
+        sessions share (``["model"]``); and at each flash whether the mouse was engaged (``["engaged"]``), the log-odds of a lick
+        bout (``["log_odds"]``, NaN during a bout), and bias, timing and sensitivity (``["weights"]``). ``["running_speed"]`` is
+        the true speed at each stimulus frame (cm/s).
 
     Raises
     ------
@@ -106,10 +108,10 @@ def simulate(
     minutes = min(minutes, stage.max_minutes)
     stage = replace(stage, has_movie=stage.has_movie and minutes >= MIN_MINUTES_WITH_MOVIE)
     log = _run_session(stage, LickingModel(parameters, rng), minutes, rng)
-    values = _record(stage, log, parameters, minutes, rng)
+    values, speed = _record(stage, log, parameters, minutes, rng)
     session_uuid = _make_uuid((mouse.mouse_id, stage.name, start, float(minutes), images), rng)
     values |= _session_values(stage, mouse, start, float(values[pickle.INTERVALS].sum()), session_uuid, images)
-    values[GROUND_TRUTH] = _ground_truth(mouse, parameters, log)
+    values[GROUND_TRUTH] = _ground_truth(mouse, parameters, log) | {"running_speed": speed}
     return rig.nest(values, rig.stimulus_name(stage))
 
 
@@ -241,8 +243,8 @@ def _run_session(stage: Stage, licking: LickingModel, minutes: float, rng: np.ra
 
 def _record(
     stage: Stage, log: SessionLog, parameters: SessionParameters, minutes: float, rng: np.random.Generator
-) -> rig.Values:
-    """Return the values of the pickle that the rig records during a session."""
+) -> tuple[rig.Values, NDArray[np.float64]]:
+    """Return the values of the pickle that the rig records during a session, and the true running speed at each frame."""
     task_start, movie = (rig.GRAY_FRAMES, rig.MOVIE_FRAMES) if stage.has_movie else (0, 0)
     intervals = rig.sample_frame_intervals(task_start + log.n_frames + movie + 1, rng)
     times = np.concatenate([[0.0], np.cumsum(intervals)]) / 1000
@@ -251,7 +253,7 @@ def _record(
         times, licks, rewards, _engaged_frames(log, task_start, len(times)), parameters.running_speed, rng
     )
     encoder = simulate_encoder(times, speed, rng)
-    return rig.behavior_values(stage, log, minutes, rig.SessionClock(times, task_start), intervals, encoder)
+    return rig.behavior_values(stage, log, minutes, rig.SessionClock(times, task_start), intervals, encoder), speed
 
 
 def _engaged_frames(log: SessionLog, task_start: int, count: int) -> NDArray[np.bool_]:
@@ -308,11 +310,13 @@ def _mouse_session_data(mouse: Mouse) -> dict[str, Any]:
 
 
 def _ground_truth(mouse: Mouse, parameters: SessionParameters, log: SessionLog) -> dict[str, Any]:
-    """Return what is planted: the mouse, the parameters of the session, the constants of the model and the engagement."""
+    """Return the mouse, the parameters of the session, the constants of the model, and what happened at each flash."""
     return {
         "mouse": asdict(mouse) | {"seen": list(mouse.seen)},
         "drivers": asdict(parameters),
         "model": dict(MODEL_CONSTANTS),
         "flash_frames": np.array([frame for frame, _ in log.flashes]),
         "engaged": np.array(log.engaged),
+        "log_odds": np.array(log.log_odds),
+        "weights": dict(zip(("bias", "timing", "sensitivity"), np.array(log.weights).T, strict=True)),
     }

@@ -101,6 +101,10 @@ class SessionLog:
         Frame and image of each selection: the first image, and each change.
     engaged : list of bool
         Whether the mouse was engaged at each flash.
+    log_odds : list of float
+        Log-odds of a lick bout at each flash; NaN where none can start.
+    weights : list of tuple of float
+        Bias, timing and sensitivity at each flash.
     licks : list of int
         Frames of the licks.
     consumptions : list of int
@@ -114,6 +118,8 @@ class SessionLog:
     omissions: list[int] = field(default_factory=list)
     selections: list[tuple[int, int]] = field(default_factory=list)
     engaged: list[bool] = field(default_factory=list)
+    log_odds: list[float] = field(default_factory=list)
+    weights: list[tuple[float, float, float]] = field(default_factory=list)
     licks: list[int] = field(default_factory=list)
     consumptions: list[int] = field(default_factory=list)
     n_frames: int = 0
@@ -139,6 +145,7 @@ def run_task(stage: Stage, licking: LickingModel, minutes: float, rng: np.random
         Events of the session. A lick bout may continue after the last trial; these licks are left out.
     """
     log = _Task(stage, licking, rng).run(round(minutes * 60 * FRAME_RATE))
+    log.log_odds, log.weights = licking.log_odds, licking.weights
     log.licks = [frame for frame in licking.licks if frame < log.n_frames]
     log.consumptions = [frame for frame in licking.consumptions if frame < log.n_frames]
     return log
