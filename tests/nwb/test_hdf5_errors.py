@@ -8,7 +8,7 @@ import pytest
 
 from visbehavior.errors import BadValue, CorruptFile, NotFound
 from visbehavior.nwb.hdf5_errors import H5PY_ERRORS, damage, hdf5_errors
-from visbehavior.store.remote_file import NotHere
+from visbehavior.store.not_here import NotHere
 
 
 @pytest.fixture

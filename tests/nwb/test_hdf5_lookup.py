@@ -20,7 +20,8 @@ from visbehavior.errors import MissingData
 from visbehavior.nwb.hdf5 import Hdf5File
 from visbehavior.nwb.hdf5_lookup import ObjectLookup
 from visbehavior.store.coalesce import BLOCK
-from visbehavior.store.remote_file import NotHere, RemoteFile
+from visbehavior.store.not_here import NotHere
+from visbehavior.store.remote_file import RemoteFile
 
 NAMES = st.lists(
     st.text(st.characters(max_codepoint=127, exclude_characters="/.\0"), min_size=1), max_size=60, unique=True

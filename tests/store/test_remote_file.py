@@ -41,7 +41,7 @@ from tests.store.remote_files import (
 )
 from visbehavior.errors import NotFound
 from visbehavior.store.coalesce import BLOCK, STREAM_MAX_BLOCKS, STREAM_MAX_GAP, coalesce_blocks
-from visbehavior.store.remote_file import NotHere
+from visbehavior.store.not_here import NotHere
 
 TIMEOUT = 120
 

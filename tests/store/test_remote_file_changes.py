@@ -40,9 +40,9 @@ from visbehavior.errors import ChangedFile, TransferFailed
 from visbehavior.store import remote_object as remote_object_module
 from visbehavior.store.coalesce import BLOCK
 from visbehavior.store.download import download_files
+from visbehavior.store.not_here import NotHere
 from visbehavior.store.os_files import open_binary
 from visbehavior.store.partial_file import PartialFile
-from visbehavior.store.remote_file import NotHere
 from visbehavior.store.remote_object import RemoteObject
 
 TIMEOUT = 120

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from numpy.typing import NDArray
 
@@ -37,8 +37,11 @@ from visbehavior.nwb.memory_map import map_array
 from visbehavior.nwb.open_file import OpenFile
 from visbehavior.progress import progress_bar
 from visbehavior.schema.session import METADATA_GROUP, METADATA_TYPES, TASK_PARAMETERS
-from visbehavior.store.remote_file import NotHere, RemoteFile
-from visbehavior.store.remote_object import RemoteObject
+from visbehavior.store.not_here import NotHere
+
+if TYPE_CHECKING:
+    from visbehavior.store.remote_file import RemoteFile
+    from visbehavior.store.remote_object import RemoteObject
 
 LARGE_DOWNLOAD = 24_000_000
 """Size of a batch that is announced to the user (bytes)."""
@@ -82,8 +85,8 @@ class NwbFile:
         self, source: str | os.PathLike[str] | RemoteObject, read_ahead: Callable[[], object] | None = None
     ) -> None:
         self._read_ahead = read_ahead
-        self._remote = source if isinstance(source, RemoteObject) else None
-        self.path = source.location if isinstance(source, RemoteObject) else _absolute(source)
+        self._remote = _as_remote(source)
+        self.path = _absolute(source) if self._remote is None else self._remote.location
         self._start()
         if self._remote is None:
             self._check()
@@ -272,6 +275,15 @@ def _ignoring_damage(read: Callable[[], object], _: OpenFile) -> None:
     """Call a function. Damage is reported when the damaged part is requested."""
     with suppress(VisBehaviorError):
         read()
+
+
+def _as_remote(source: Any) -> RemoteObject | None:
+    """Return the source if it is a remote file. For a path the network is not imported."""
+    if isinstance(source, (str, os.PathLike)):
+        return None
+    from visbehavior.store.remote_object import RemoteObject
+
+    return source if isinstance(source, RemoteObject) else None
 
 
 def _absolute(path: Any) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -24,7 +24,9 @@ from visbehavior.nwb.hdf5_errors import DOWNLOAD_AGAIN, H5PY_ERRORS, damage, hdf
 from visbehavior.nwb.hdf5_lookup import ObjectLookup, open_at
 from visbehavior.nwb.hdf5_open import ByteSource, DiskFile, open_local, open_remote, request_heaps, request_values
 from visbehavior.nwb.open_file import Extent, OpenFile
-from visbehavior.store.remote_file import RemoteFile
+
+if TYPE_CHECKING:
+    from visbehavior.store.remote_file import RemoteFile
 
 _MAX_COMPRESSION = 1032
 """Largest compression ratio of deflate. A chunk that claims to be larger is damaged."""
@@ -64,7 +66,7 @@ class Hdf5File(OpenFile):
     path : str
         The file; for a remote file its URL, used in messages.
     remote : RemoteFile or None
-        The downloaded part of a remote file. Reads of other bytes raise `visbehavior.store.remote_file.NotHere`.
+        The downloaded part of a remote file. Reads of other bytes raise `visbehavior.store.not_here.NotHere`.
     """
 
     def __init__(self, path: str, remote: RemoteFile | None = None) -> None:

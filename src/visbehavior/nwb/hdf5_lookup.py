@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import struct
 import threading
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 import numpy as np
 from h5py import h5a, h5f, h5p, h5r, h5s, h5t
 
-from visbehavior.store.remote_file import RemoteFile
+if TYPE_CHECKING:
+    from visbehavior.store.remote_file import RemoteFile
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 """First bytes of an HDF5 file."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from h5py import h5d, h5f, h5fd, h5p
 
 from visbehavior.store.os_files import open_binary, read_at
-from visbehavior.store.remote_file import RemoteFile
+
+if TYPE_CHECKING:
+    from visbehavior.store.remote_file import RemoteFile
 
 _MIN_HEAP_SIZE = 4096
 """Smallest size of an HDF5 global heap collection (bytes). Texts refer to theirs by its address."""
@@ -63,7 +65,7 @@ def open_local(path: str) -> h5f.FileID:
 
 
 def open_remote(remote: RemoteFile) -> h5f.FileID:
-    """Open a partially downloaded file. Reads of missing bytes raise `visbehavior.store.remote_file.NotHere`."""
+    """Open a partially downloaded file. Reads of missing bytes raise `visbehavior.store.not_here.NotHere`."""
     access = _access()
     access.set_fileobj_driver(h5fd.fileobj_driver, remote)
     return h5f.open(b"remote", h5f.ACC_RDONLY, fapl=access)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from operator import methodcaller
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -39,7 +39,9 @@ from visbehavior.schema.session import (
     TASK_PARAMETERS,
     TRIALS,
 )
-from visbehavior.store.remote_object import RemoteObject
+
+if TYPE_CHECKING:
+    from visbehavior.store.remote_object import RemoteObject
 
 _READERS: Mapping[str, Callable[..., dict[str, Any]]] = MappingProxyType(
     {

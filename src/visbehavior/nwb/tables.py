@@ -7,8 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from operator import methodcaller
-from typing import Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,9 @@ from visbehavior.reader import NOTHING, every_column
 from visbehavior.schema.columns import Column, Table
 from visbehavior.schema.ragged import Ragged
 from visbehavior.schema.session import METADATA_GROUP, METADATA_TYPES
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 _INTERNAL_COLUMNS = {"tags", "timeseries"}
 """NWB's own columns of intervals; `timeseries` holds object references, which are better not read (h5py#2395)."""
@@ -212,6 +214,8 @@ def _datetime(value: Any) -> datetime:
 
 
 def _uuid(value: Any) -> UUID | None:
+    from uuid import UUID
+
     return None if value == "None" else UUID(value)
 
 

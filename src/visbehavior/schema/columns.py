@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
+
+from visbehavior.schema.wrapping import wrap
 
 if TYPE_CHECKING:
     import numpy as np
@@ -186,7 +187,7 @@ class Table:
             lines += ["", f"    {column.name} : {DTYPES[column.dtype]}{', ' + column.unit if column.unit else ''}"]
             lines.append(_indented(column.meaning + _note_on_2_10(column), 8))
         if self.notes:
-            lines += ["", "Notes", "-----", fill(self.notes, 100)]
+            lines += ["", "Notes", "-----", wrap(self.notes, 100)]
         return "\n".join(lines) + "\n"
 
 
@@ -202,7 +203,7 @@ def _sample(dtype: str, rows: int, rng: np.random.Generator) -> Any:
 
 
 def _indented(text: str, spaces: int = 4) -> str:
-    return fill(text, 100, initial_indent=" " * spaces, subsequent_indent=" " * spaces)
+    return wrap(text, 100, " " * spaces)
 
 
 def _note_on_2_10(column: Column) -> str:

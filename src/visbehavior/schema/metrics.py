@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from textwrap import fill
 from typing import Any, TypeVar
+
+from visbehavior.schema.wrapping import wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -172,4 +173,4 @@ def lists_metrics(*metrics: Metric) -> Callable[[F], F]:
 def _entry(metric: Metric, indent: str) -> str:
     unit = f" ({metric.unit})" if metric.unit else ""
     text = f"{metric.name}{unit}: {metric.meaning} {metric.formula[0].upper()}{metric.formula[1:]}."
-    return fill(text, 116, initial_indent=f"{indent}- ", subsequent_indent=f"{indent}  ")
+    return wrap(text, 116, f"{indent}- ", f"{indent}  ")

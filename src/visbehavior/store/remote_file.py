@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from visbehavior.store.coalesce import BLOCK, Span, blocks_containing
+from visbehavior.store.not_here import NotHere
 from visbehavior.store.os_files import inode_of, open_binary, read_at
 from visbehavior.store.source import ObjectInfo
 
@@ -27,10 +28,6 @@ _LARGE_FILE = 2_000_000_000
 _HEADER_WINDOW = 3
 _HEADER_READ = 512
 _BEFORE_HEADER = 16 << 10
-
-
-class NotHere(Exception):
-    """Bytes are not cached. The file object noted them for the next fetch. Internal: users never see it."""
 
 
 class RemoteFile:
