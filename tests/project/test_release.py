@@ -58,6 +58,29 @@ def test_table_is_read_once(cache: Cache, server: FaultServer) -> None:
     assert server.requests == []
 
 
+def test_a_table_takes_one_request_for_the_whole_object(cache: Cache, server: FaultServer) -> None:
+    server.reset()
+    cache.get_ophys_cells_table()
+    assert [(request.method, request.range) for request in server.requests] == [("GET", None)]
+
+
+def test_an_empty_cache_downloads_the_tables_of_a_session_together(cache: Cache, server: FaultServer) -> None:
+    server.reset()
+    cache.get_behavior_session(12)
+    assert sorted(
+        (request.method, pathlib.PurePath(request.key).stem, request.range) for request in server.requests
+    ) == [
+        ("GET", "behavior_session_table", None),
+        ("GET", "ophys_experiment_table", None),
+    ]
+
+
+def test_a_table_that_arrives_damaged_is_downloaded_again(cache: Cache, server: FaultServer, bucket: Bucket) -> None:
+    server.faults = [Fault("corrupt", key="*ophys_cells_table.csv", times=1)]
+    assert len(cache.get_ophys_cells_table()) == 2
+    assert len([request for request in server.requests if request.key.endswith("ophys_cells_table.csv")]) > 1
+
+
 @pytest.mark.parametrize(("number", "file_id"), [(11, "1941"), (13, "1942"), (12, "0")])
 def test_session_is_streamed(cache: Cache, server: FaultServer, bucket: Bucket, number: int, file_id: str) -> None:
     session = cache.get_behavior_session(number)

@@ -29,6 +29,8 @@ class DataSet:
         Whether the columns of its tables are returned in the order of the CSV files, not in declared order.
     mark_kind : function
         Returns rows of the session table with one more column: whether a session has more than behavior.
+    tables_of_files : tuple of Table
+        Tables that `find_file_ids` may read.
     find_file_ids : function
         Returns the file ids of a behavior session of the table, any of which contains its data, best first.
     explain_unknown_id : function
@@ -39,5 +41,6 @@ class DataSet:
     session_table: Table
     stored_order: bool
     mark_kind: Callable[[pd.DataFrame], pd.DataFrame]
+    tables_of_files: tuple[Table, ...]
     find_file_ids: Callable[[int, ReadTable], list[Any]]
     explain_unknown_id: Callable[[int, str, ReadTable], str]

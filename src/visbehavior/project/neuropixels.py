@@ -82,6 +82,7 @@ DATA_SET = DataSet(
     session_table=BEHAVIOR_SESSIONS,
     stored_order=True,
     mark_kind=mark_kind,
+    tables_of_files=(BEHAVIOR_SESSIONS, ECEPHYS_SESSIONS),
     find_file_ids=find_file_ids,
     explain_unknown_id=explain_unknown_id,
 )

@@ -47,6 +47,7 @@ DATA_SET = DataSet(
     session_table=BEHAVIOR_SESSION_TABLE,
     stored_order=False,
     mark_kind=mark_kind,
+    tables_of_files=(BEHAVIOR_SESSION_TABLE, OPHYS_EXPERIMENT_TABLE),
     find_file_ids=find_file_ids,
     explain_unknown_id=explain_unknown_id,
 )

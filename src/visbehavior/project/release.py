@@ -22,7 +22,7 @@ from visbehavior.schema.columns import Table
 from visbehavior.schema.project import OPHYS_EXPERIMENT_TABLE
 from visbehavior.store.download import JOBS, download_files
 from visbehavior.store.os_files import size_and_mtime
-from visbehavior.store.remote_object import RemoteObject
+from visbehavior.store.remote_object import RemoteObject, fetch_small_objects
 from visbehavior.store.verified import hash_file, read_file
 
 
@@ -85,6 +85,13 @@ class Release:
         """Return the table of behavior sessions."""
         return self.table(self.data_set.session_table)
 
+    def fetch_tables(self, tables: Iterable[Table]) -> None:
+        """Download those of some tables that are not cached, all at once."""
+        named = [self._manifest.tables.get(table.name) for table in tables if table.name not in self._tables]
+        absent = [entry for entry in named if entry is not None and self.is_absent(entry)]
+        if self._files.source is not None and absent:
+            fetch_small_objects([self._files.remote_object(self._manifest, entry) for entry in absent])
+
     def find(self, entry: FileEntry) -> Path | None:
         """Return the path of a complete file; None if it is not cached."""
         return self._files.find(self._manifest, entry)
@@ -101,6 +108,8 @@ class Release:
         NotFound
             If there is no such session, or the release has no file for it.
         """
+        if self.data_set.session_table.name not in self._tables:
+            self.fetch_tables(self.data_set.tables_of_files)
         if behavior_session_id not in self.session_table().index:
             raise self._unknown_id(behavior_session_id, "behavior_session_id")
         file_ids = self.data_set.find_file_ids(behavior_session_id, self.table)
@@ -262,6 +271,7 @@ class Release:
                 f"Release {self.version} has no {table.name}; it has {', '.join(self._manifest.tables)}.",
                 name=table.name,
             )
+        self.fetch_tables([table])
         path = self.download([entry])[0]
         if self._files.source is None and hash_file(path) != entry.file_hash:
             self._warn_damaged(path, "used as it is")

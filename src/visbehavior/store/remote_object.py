@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
@@ -11,7 +12,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from pathlib import Path
 from typing import Any
 
-from visbehavior.errors import ChangedFile, CorruptFile, NotCached, NotFound, TransferFailed
+from visbehavior.atomic import atomic_write
+from visbehavior.errors import ChangedFile, CorruptFile, NotCached, NotFound, TransferFailed, VisBehaviorError
 from visbehavior.interrupts import iterate_completed
 from visbehavior.store.coalesce import BLOCK, STREAM_MAX_BLOCKS, STREAM_MAX_GAP, Span, coalesce_blocks
 from visbehavior.store.os_files import size_and_mtime
@@ -146,6 +148,22 @@ class RemoteObject:
             self.partial.discard()
         return info
 
+    def fetch_small(self) -> int:
+        """Download a small object in one request if its hash is as expected; return the number of bytes, 0 if it is not kept.
+
+        Raises the errors of the source, and those of writing the file.
+        """
+        if self.partial.load() is not None:
+            return 0
+        content = self.source.read_small(self.key, version=self.version)
+        if hashlib.blake2b(content).hexdigest() != self.file_hash:
+            return 0
+        self.partial.make_folder()
+        with atomic_write(self.final, needed=len(content)) as path:
+            path.write_bytes(content)
+        self.verified.record(self.final, self.file_hash)
+        return len(content)
+
     def open(self) -> RemoteFile:
         """Return a file object that reads the cached blocks."""
         return RemoteFile(self, self.start())
@@ -244,6 +262,30 @@ class RemoteObject:
                 path=str(self.final),
                 url=self.location,
             ) from error
+
+
+def fetch_small_objects(remotes: Iterable[RemoteObject]) -> None:
+    """Download small objects at once, one request each.
+
+    Whatever fails is left to `visbehavior.store.download`, which tries again block by block, and says what is wrong.
+
+    Raises
+    ------
+    NotCached
+        If the source cannot be reached.
+    """
+    futures = [_submit(_try_to_fetch, remote) for remote in remotes]
+    _wait_for_all(futures, lambda received: None)
+
+
+def _try_to_fetch(remote: RemoteObject) -> int:
+    try:
+        with remote._offline_as_not_cached():
+            return remote.fetch_small()
+    except NotCached:
+        raise
+    except VisBehaviorError:
+        return 0
 
 
 class DownloadCancelled(Exception):

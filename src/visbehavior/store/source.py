@@ -192,11 +192,11 @@ class ObjectSource:
                     return info
         raise AssertionError
 
-    def read_small(self, key: str) -> bytes:
+    def read_small(self, key: str, version: str | None = None) -> bytes:
         """Return a complete small object, such as a manifest. Raises the same errors as `read`."""
 
         def read_all() -> bytes:
-            info, chunks = self.stream(key)
+            info, chunks = self.stream(key, version=version)
             if info.size > MAX_LISTING:
                 raise TransferFailed(f"{key} of {self} has {info.size:,} bytes; expected a small file.", key=key)
             return b"".join(chunks)
