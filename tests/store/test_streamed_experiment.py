@@ -5,16 +5,18 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
 from tests.faultserver import FaultServer
 from tests.imagingfiles import make_plane, write_plane
-from tests.store.objects import put, remote_object, sent_bytes
+from tests.store.objects import put, remote_object, requested_blocks
 from visbehavior import BehaviorOphysExperiment
 from visbehavior.nwb.reader import NwbReader
 from visbehavior.schema.imaging import IMAGING_TABLES
+from visbehavior.store.coalesce import BLOCK
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,21 @@ def test_a_streamed_table_equals_the_local_one(
         pd.testing.assert_frame_equal(mine, expected)
 
 
-def test_images_and_cells_need_no_trace(streamed: BehaviorOphysExperiment, server: FaultServer) -> None:
-    size = pathlib.Path(server.folder / server.requests[0].key).stat().st_size
+def test_images_and_cells_need_no_trace(
+    streamed: BehaviorOphysExperiment, local: BehaviorOphysExperiment, server: FaultServer
+) -> None:
     _ = streamed.max_projection, streamed.cell_specimen_table, streamed.metadata
-    assert sent_bytes(server) < size / 5
+    requested = requested_blocks(server)
+    traces = [block for block in trace_blocks(local.source.location) if block in requested]
+    assert len(traces) < len(requested) / 4
+
+
+def trace_blocks(path: str) -> set[int]:
+    """Return the blocks that contain only contiguous traces."""
+    blocks: set[int] = set()
+    with h5py.File(path) as file:
+        for name in ("dff", "demixed_trace", "neuropil_trace", "corrected_fluorescence"):
+            dataset = file[f"processing/ophys/{name}/traces/data"]
+            first = dataset.id.get_offset()
+            blocks.update(range(-(-first // BLOCK), (first + dataset.id.get_storage_size()) // BLOCK))
+    return blocks

@@ -153,6 +153,28 @@ def test_each_attribute_alone(
             assert not session_server.requests
 
 
+def test_two_reads_do_not_look_ahead_and_later_ones_do(newer: FaultServer, cache: pathlib.Path) -> None:
+    with blocks_of_size(2048):
+        session = session_of(newer, cache)
+        calls = 0
+        look = session._reader._locate_tables
+
+        def count() -> None:
+            nonlocal calls
+            calls += 1
+            look()
+
+        session._reader._file._read_ahead = count
+        _ = session.trials, session.rewards
+        assert not calls
+        _ = session.licks
+        assert calls
+        _ = session.running_speed, session.stimulus_presentations, session.metadata
+        before = calls
+        _ = session.raw_running_speed
+        assert calls == before, "once everything is found, nothing is looked for"
+
+
 @given(data=st.data())
 @settings(max_examples=5)
 @pytest.mark.parametrize("size", [BLOCK, 2048])

@@ -58,6 +58,9 @@ _METHODS = {
 }
 """Kind of file in a bucket: method of the project cache that streams it."""
 
+_LOOK_AHEAD_TABLES = 3
+"""Tables that were read of a remote file when reads begin to look ahead."""
+
 T = TypeVar("T")
 Piece: TypeAlias = Callable[[OpenFile], Any]
 
@@ -72,8 +75,8 @@ class NwbFile:
     source : str, os.PathLike or RemoteObject
         The file. A remote file is not accessed before something is read.
     read_ahead : function or None
-        Reads what most users need of a remote file. It joins the second batch of downloads: who reads two tables reads
-        more, and one batch then locates all of them.
+        Reads what most users need of a remote file. It joins the downloads from the third table on: who reads three tables
+        reads more.
 
     Raises
     ------
@@ -95,7 +98,8 @@ class NwbFile:
         self._thread = threading.local()
         self._identity: tuple[Any, ...] | None = None
         self._has_warned = False
-        self._batches = 0
+        self._tables: set[str] = set()
+        self._has_looked_ahead = False
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "_remote": self._remote, "_read_ahead": self._read_ahead}
@@ -133,17 +137,14 @@ class NwbFile:
         """
         is_nested = getattr(self._thread, "is_reading", False)
         values: dict[str, T] = {}
-        pending = pieces
         with self.opened() as file:
-            while not self._run(file, pending, values):
+            while not self._run(file, pieces, values):
                 remote = getattr(file, "remote", None)
                 if is_nested or remote is None:
                     raise NotHere
-                if pending is pieces:
-                    pending = {**pieces, **self._read_ahead_piece()}
-                    self._run(file, pending, values)
+                self._look_ahead(file)
                 self._download(remote)
-        return {name: values[name] for name in pieces}
+        return values
 
     def read_one(self, piece: Callable[[OpenFile], T]) -> T:
         """Return the value of one piece."""
@@ -162,11 +163,16 @@ class NwbFile:
         if self.local_path is None:
             self.read({str(i): partial(_ignoring_file, read) for i, read in enumerate(reads)})
 
-    def _read_ahead_piece(self) -> dict[str, Callable[[OpenFile], Any]]:
-        self._batches += 1
-        if self._batches != 2 or self._read_ahead is None:
-            return {}
-        return {"read ahead": partial(_ignoring_damage, self._read_ahead)}
+    def note_table(self, name: str) -> None:
+        """Note that a table is read, unless another read reads it too: from the third table on, reads look ahead."""
+        if not getattr(self._thread, "is_reading", False):
+            self._tables.add(name)
+
+    def _look_ahead(self, file: OpenFile) -> None:
+        """Add to a batch what later reads need. A read does not wait for it: it continues with the batches of the next reads."""
+        if self._read_ahead is not None and len(self._tables) >= _LOOK_AHEAD_TABLES and not self._has_looked_ahead:
+            piece = partial(_ignoring_damage, self._read_ahead)
+            self._has_looked_ahead = self._run(file, {"": piece}, {})
 
     def _run(self, file: OpenFile, pieces: Mapping[str, Callable[[OpenFile], T]], values: dict[str, T]) -> bool:
         """Run the pieces without a value as far as bytes are cached; return True if all have a value."""

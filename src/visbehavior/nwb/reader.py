@@ -119,6 +119,7 @@ class NwbReader:
         self, table: Table, wanted: Callable[[str], bool] = every_column, known: Mapping[str, Any] = NOTHING
     ) -> dict[str, Any]:
         """Read the columns of a table or the entries of a dictionary: see `visbehavior.reader.SessionReader`."""
+        self._file.note_table(table.name)
         special = _READERS.get(table.name)
         if special is not None:
             return special(self._file, wanted, known)
