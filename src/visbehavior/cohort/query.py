@@ -24,7 +24,7 @@ from visbehavior.cohort.store import (
     parse_folder,
     read_description,
 )
-from visbehavior.cohort.views import find_session, select_files
+from visbehavior.cohort.views import find_session, find_single_session, select_files
 from visbehavior.errors import BadValue, CorruptFile, MissingData, NotFound, brief_repr, did_you_mean
 from visbehavior.extras import import_extra
 from visbehavior.schema.cohort import BY_NAME, table_columns
@@ -149,6 +149,11 @@ class Cohort:
             If a part of the store is damaged or missing.
         """
         text = query.lower() if isinstance(query, str) else ""
+        single = find_single_session(text, self.tables)
+        if single is not None:
+            # The part of a single session is known. DuckDB would open all parts to find it.
+            name, session = single
+            return self._run(f"WITH {quote_name(name)} AS ({self._select(name, session)})\n{query}", format, [])
         return self._run(query, format, [name for name in self.tables if name in text] or self.tables)
 
     def _run(self, query: str, format: str, views: Iterable[str]) -> Any:
@@ -203,7 +208,6 @@ class Cohort:
         condition = "" if where is None else f" WHERE ({where}\n)"
         order = ", ".join(quote_name(column.name) for column in declared[: 1 if name == SESSIONS_TABLE else 2])
         session = find_session(where)
-        # The part of a single session is known. DuckDB would open all parts to find it.
         source, views = (quote_name(name), [name]) if session is None else (f"({self._select(name, session)})", [])
         return self._run(f"SELECT {listed or 'NULL'} FROM {source}{condition} ORDER BY {order}", format, views)
 

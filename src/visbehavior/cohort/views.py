@@ -9,6 +9,11 @@ from visbehavior.cohort.database import quote_name, quote_text
 from visbehavior.schema.cohort import DERIVED, SESSION_ID, sql_type, table_columns
 
 _ONE_SESSION = re.compile(rf"\s*{SESSION_ID.name}\s*=\s*(\d{{1,18}})\s*(and\b(.*))?", re.IGNORECASE | re.DOTALL)
+_ONE_TABLE = re.compile(
+    r"\s*select\b[^;]*?\bfrom\s+(?P<table>\w+)\s+where\b(?P<where>[^;]*?)(\b(group|order)\s+by\b[^;]*|\blimit\b[^;]*)?;?\s*",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(r"\b(select|from|union|intersect|except|with)\b", re.IGNORECASE)
 _OR = re.compile(r"\bor\b|--|/\*", re.IGNORECASE)
 
 
@@ -34,6 +39,15 @@ def select_files(name: str, tables: Sequence[str], paths: Sequence[str]) -> str:
         for column in columns
     )
     return f"SELECT {selected} FROM read_parquet([{', '.join(map(quote_text, paths))}])"
+
+
+def find_single_session(query: str, names: Sequence[str]) -> tuple[str, int] | None:
+    """Return the table and the session of a query of one table whose condition is a session; None for any other query."""
+    match = _ONE_TABLE.fullmatch(query)
+    if match is None or match["table"].lower() not in names or len(_CLAUSE.findall(query)) != 2:
+        return None
+    session = find_session(match["where"])
+    return None if session is None else (match["table"].lower(), session)
 
 
 def find_session(where: str | None) -> int | None:
