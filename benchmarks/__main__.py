@@ -18,6 +18,8 @@ from benchmarks.environments import GOLDEN, ORACLE
 REAL = GOLDEN / "v1.1" / "behavior_session_891635659.nwb.xz"
 # How many times faster than AllenSDK.
 TARGETS = {"import": 30, "open_trials_metrics": 400, "open_every_attribute": 40, "metrics_in_memory": 200}
+# How many times as long as a reader by hand at most (`floor.py`).
+FLOOR_TARGETS = {"first_call": 1.15, "open_trials_metrics": 1.25, "metrics": 1.4, "open_every_attribute": 1.25}
 MANY = 1000
 
 
@@ -28,10 +30,13 @@ def main() -> None:
         path = full_length_session(pathlib.Path(folder))
         ours = figures(pathlib.Path(sys.executable), "visbehavior", path)
         bare = figures(pathlib.Path(sys.executable), "h5py", path)
+        floor = figures(pathlib.Path(sys.executable), "floor", path)
         allensdk = (
             figures(ORACLE, "allensdk", path) if ORACLE.exists() and path.suffix == ".nwb" and REAL.exists() else {}
         )
         report(ours, bare, allensdk)
+        report_floors(ours, floor)
+        commands(path)
         many_sessions(path)
         responses.measure(pathlib.Path(folder), path, GOLDEN)
         raw.measure(pathlib.Path(folder), GOLDEN, ORACLE)
@@ -62,11 +67,37 @@ def figures(python: pathlib.Path, who: str, path: pathlib.Path) -> dict[str, flo
     """The median over three processes of each figure, so that one slow moment of the machine does not decide."""
     runs = []
     for _ in range(1 if who == "allensdk" else 3):
-        command = [python, pathlib.Path(__file__).with_name("child.py"), who, path]
-        runs.append(
-            json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
-        )
+        script = pathlib.Path(__file__).with_name("floor.py" if who == "floor" else "child.py")
+        command = [python, script, path] if who == "floor" else [python, script, who, path]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=with_bytecode())
+        runs.append(json.loads(done.stdout.splitlines()[-1]))
     return {name: sorted(run[name] for run in runs)[len(runs) // 2] for name in runs[0]}
+
+
+def with_bytecode() -> dict[str, str]:
+    """Return an environment in which modules are compiled once, not in every process."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def report_floors(ours: dict[str, float], floor: dict[str, float]) -> None:
+    print(f"\n{'':24}{'here, ms':>10}{'by hand, ms':>14}{'ratio':>8}{'target':>8}")
+    for name, target in FLOOR_TARGETS.items():
+        ratio = ours[name] / floor[name]
+        print(f"{name:24}{ours[name] * 1e3:10.2f}{floor[name] * 1e3:14.2f}{ratio:8.2f}{target:8}")
+
+
+def commands(path: pathlib.Path) -> None:
+    """Time ``visbehavior show``, and Python with pandas and h5py, which is most of it."""
+    shown = [sys.executable, "-m", "visbehavior", "show", str(path)]
+    bare = [sys.executable, "-c", "import pandas, h5py"]
+    spent = [min(time_command(command) for _ in range(4)) for command in (shown, bare)]
+    print(f"visbehavior show FILE: {spent[0]:.2f} s, target 0.25; importing pandas and h5py alone: {spent[1]:.2f} s")
+
+
+def time_command(command: list[str]) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, capture_output=True, check=True, env=with_bytecode())
+    return time.perf_counter() - started
 
 
 def report(ours: dict[str, float], bare: dict[str, float], allensdk: dict[str, float]) -> None:

@@ -4,7 +4,6 @@ Usage: ``python child.py visbehavior|allensdk|h5py FILE``. numpy, pandas and h5p
 """
 
 import json
-import statistics
 import sys
 import time
 import warnings
@@ -13,19 +12,10 @@ import h5py
 import numpy
 import pandas
 from child_memory import peak_mb
+from child_timing import seconds
 
 warnings.simplefilter("ignore")
 who, path = sys.argv[1:3]
-
-
-def seconds(function, repeats):
-    """Median time of a call; the first one is not counted."""
-    times = []
-    for _ in range(repeats + 1):
-        started = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times[1:])
 
 
 def load():
@@ -76,10 +66,12 @@ def time_sessions():
     if who == "allensdk":
         figures["import"] = figures["import_session"]
     repeats = 20 if who == "visbehavior" else 3
-    before = peak_mb()
+    before, started = peak_mb(), time.perf_counter()
     session = reader.from_nwb_path(path)
     _ = session.trials
     figures["memory_open_trials_mb"] = peak_mb() - before
+    session.get_performance_metrics()
+    figures["first_call"] = time.perf_counter() - started
     size = table_bytes(every_attribute(session))
     figures["memory_every_attribute_mb"] = peak_mb() - before
     figures["tables_mb"] = size / 2**20
@@ -90,6 +82,7 @@ def time_sessions():
         session.get_performance_metrics()
 
     figures["open_trials_metrics"] = seconds(open_trials_metrics, repeats)
+    figures["metrics"] = seconds(lambda: reader.from_nwb_path(path).get_performance_metrics(), repeats)
     figures["open_every_attribute"] = seconds(lambda: every_attribute(reader.from_nwb_path(path)), repeats)
     figures["metrics_in_memory"] = seconds(metrics_in_memory(session), repeats)
     return figures

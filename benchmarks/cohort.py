@@ -18,8 +18,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import network
+from benchmarks.environments import ORACLE, PEERS
 
 SESSIONS = 4782 + 3424
+COMPARED = 24
 MICE = 163
 SESSION_TYPES = (
     "TRAINING_0_gratings_autorewards_15min",
@@ -60,6 +62,7 @@ def measure(folder: pathlib.Path, golden: pathlib.Path, sessions: int = SESSIONS
     repeat(store, large, sessions)
     print(f"  a store of {sessions:,} of them, repeated: {time.process_time() - begin:.0f} s of CPU time to write")
     report(large)
+    compare(bucket, large)
     over_link(golden, bucket, large)
 
 
@@ -211,6 +214,30 @@ def report(large: pathlib.Path) -> None:
             print(
                 f"  {name:30} first {seconds[0] * 1e3:7.0f} ms, then {np.median(seconds[1:]) * 1e3:6.0f} ms, limit {limit * 1e3:.0f} ms"
             )
+
+
+def compare(bucket: pathlib.Path, large: pathlib.Path) -> None:
+    """Read the trials of 24 sessions from a store, and as others read them: file by file."""
+    from visbehavior import open_cohort
+
+    paths = sorted(map(str, bucket.rglob("*.nwb")))
+    with open_cohort(large) as cohort:
+        trials = f"SELECT * FROM trials WHERE behavior_session_id < {COMPARED}"
+        cohort.sql(trials)
+        begin = time.perf_counter()
+        rows = len(cohort.sql(trials))
+        ours = time.perf_counter() - begin
+    print(f"  trials of {COMPARED} sessions ({rows:,} rows) by SQL: {ours * 1e3:.0f} ms")
+    script = pathlib.Path(__file__).with_name("cohort_child.py")
+    for who, python, target in (("allensdk", ORACLE, 200), ("lazynwb", PEERS, None)):
+        if not python.exists():
+            print(f"  {who} was not timed: `make oracle peers` makes its environment.")
+            continue
+        command = [python, "-W", "ignore", script, who, *(paths * COMPARED)[:COMPARED]]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        theirs = json.loads(done.stdout.splitlines()[-1])["seconds"]
+        said = f", target {target}" if target else ""
+        print(f"  {who}, file by file: {theirs:.1f} s, ratio {theirs / ours:.0f}{said}")
 
 
 def over_link(golden: pathlib.Path, bucket: pathlib.Path, large: pathlib.Path) -> None:

@@ -18,7 +18,9 @@ LATENCY, BANDWIDTH = 0.05, 12.5e6
 MOUSE = "445002"
 # Question: greatest number of requests, MB, seconds.
 LIMITS = {
+    "first": (None, None, 0.65),
     "metrics": (8, 1.5, 0.5),
+    "trials and rewards": (12, None, 0.45),
     "attributes": (None, 25, 2),
     "attributes again": (1, 0.1, None),
     "mouse": (None, 40, 3),
@@ -43,7 +45,16 @@ def measure(folder: pathlib.Path, golden: pathlib.Path) -> None:
     print(f"\nOver a link of {LATENCY * 1e3:.0f} ms a request and {BANDWIDTH / 1e6} MB/s a connection:")
     print(f"{'':20}{'requests':>10}{'MB':>9}{'s':>8}{'added MB':>10}   limits: requests, MB, s")
     with link(tools, bucket) as endpoint:
-        for question in ("on demand", "metrics", "attributes", "attributes again", "mouse", "reopen"):
+        for question in (
+            "on demand",
+            "first",
+            "metrics",
+            "trials and rewards",
+            "attributes",
+            "attributes again",
+            "mouse",
+            "reopen",
+        ):
             report(question, ask(question, endpoint, folder))
         whole(ask("whole", endpoint, folder), big.stat().st_size)
     with link(tools, full) as endpoint:
@@ -79,8 +90,9 @@ def ask(question: str, endpoint: str, folder: pathlib.Path) -> dict[str, float]:
 
 def report(question: str, found: dict[str, float]) -> None:
     limits = ", ".join("-" if limit is None else str(limit) for limit in LIMITS.get(question, ()))
+    disk = f"   cache {found['disk_mb']:.1f} MB" if question == "mouse" else ""
     figures = f"{found['requests']:10.0f}{found['megabytes']:9.2f}{found['seconds']:8.2f}{found['memory_mb']:10.0f}"
-    print(f"{question:20}{figures}   {limits}")
+    print(f"{question:20}{figures}   {limits}{disk}")
 
 
 def whole(found: dict[str, float], size: int) -> None:

@@ -5,6 +5,7 @@ Usage: ``python network_child.py QUESTION CACHE``, the bucket at AWS_ENDPOINT_UR
 
 import json
 import os
+import pathlib
 import shutil
 import sys
 import time
@@ -98,14 +99,28 @@ def on_demand(source, key):
         ]
 
 
+def first_imaging(mouse):
+    return mouse.index[mouse["has_imaging"]][0]
+
+
+def trials_and_rewards(session):
+    return session.trials, session.rewards
+
+
+def disk_mb():
+    """What the cache takes on the disk: its files are sparse."""
+    return sum(path.stat().st_blocks * 512 for path in pathlib.Path(folder).rglob("*")) / 1e6
+
+
 def question_of(cache, mouse):
-    imaging = mouse.index[mouse["has_imaging"]][0]
+    imaging = first_imaging(mouse)
     if question == "on demand":
         return lambda: on_demand(
             cache._files.source, f"visual-behavior-ophys/{cache._release.session_file(imaging).path}"
         )
     return {
         "metrics": lambda: cache.get_behavior_session(imaging).get_performance_metrics(),
+        "trials and rewards": lambda: trials_and_rewards(cache.get_behavior_session(imaging)),
         "attributes": lambda: attributes(cache.get_behavior_session(imaging)),
         "attributes again": lambda: attributes(cache.get_behavior_session(imaging)),
         "mouse": lambda: cache.get_performance_table(mouse.index),
@@ -120,6 +135,13 @@ def main():
         cache = opened()
         read_tables(cache)
         source, requests, received = cache._files.source, 0, 0
+    elif question == "first":
+        imaging = first_imaging(ready(cold=False)[1])
+        shutil.rmtree(folder)
+        before, started = peak_mb(), time.perf_counter()
+        cache = opened()
+        cache.get_behavior_session(imaging).get_performance_metrics()
+        source, requests, received = cache._files.source, 0, 0
     else:
         cache, mouse = ready(cold=question not in ("attributes again",))
         call, source = question_of(cache, mouse), cache._files.source
@@ -128,7 +150,7 @@ def main():
         call()
     seconds = time.perf_counter() - started
     figures = {"requests": source.requests - requests, "megabytes": (source.bytes - received) / 1e6}
-    print(json.dumps({**figures, "seconds": seconds, "memory_mb": peak_mb() - before}))
+    print(json.dumps({**figures, "seconds": seconds, "memory_mb": peak_mb() - before, "disk_mb": disk_mb()}))
 
 
 main()
