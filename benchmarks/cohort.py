@@ -148,7 +148,7 @@ def repeat(store: pathlib.Path, large: pathlib.Path, count: int) -> None:
     from visbehavior import open_cohort
     from visbehavior.cohort.parts import SESSIONS_PER_PART, inspect_file, write_footers, write_rows
     from visbehavior.cohort.store import Description, Part, write_description
-    from visbehavior.schema.cohort import stored_columns
+    from visbehavior.schema.cohort import file_columns, stored_columns
 
     rng = np.random.default_rng(0)
     with open_cohort(store) as source:
@@ -166,7 +166,7 @@ def repeat(store: pathlib.Path, large: pathlib.Path, count: int) -> None:
         ids = tuple(range(first, min(first + SESSIONS_PER_PART, count)))
         shifts, files = rng.uniform(0, 10, len(ids)), {}
         for name in tables:
-            columns = stored_columns(name, tables)
+            columns = file_columns(name, tables)
             times = [c.name for c in columns if c.unit == "s" and c.name not in ("trial_length", "response_latency")]
             frames = [
                 shifted(rows[name][numbers[i % len(numbers)]], i, times, shift)

@@ -27,7 +27,7 @@ from visbehavior import (
     open_cohort,
 )
 from visbehavior.analysis.licking import compute_lick_bouts
-from visbehavior.schema.cohort import ROW_TABLES, SESSIONS, stored_columns
+from visbehavior.schema.cohort import BY_NAME, ROW_TABLES, SESSIONS, file_columns, stored_columns
 
 Cache = VisualBehaviorOphysProjectCache
 
@@ -138,12 +138,12 @@ def test_files_have_the_declared_schema_and_meanings(store: pathlib.Path) -> Non
     names = [table.name for table in ROW_TABLES]
     for name in ("sessions", *names):
         path = next((store / name).glob("*.parquet"))
-        columns = stored_columns(name, names)
+        columns = stored_columns(name, names) if name == "sessions" else file_columns(name, names)
         described = duckdb.sql(f"DESCRIBE SELECT * FROM '{path}'").fetchall()
         assert [row[0] for row in described] == [column.name for column in columns]
         metadata = duckdb.sql(f"SELECT decode(value) FROM parquet_kv_metadata('{path}')").fetchall()
         assert columns[-1].meaning.split("`")[0] in metadata[0][0]
-        order = [column.name for column in columns[: 1 if name == "sessions" else 2]]
+        order = ["behavior_session_id", *filter(None, [BY_NAME[name].index])]
         rows = duckdb.sql(f"SELECT {', '.join(order)} FROM '{path}'").fetchall()
         assert rows == sorted(rows)
         groups = duckdb.sql(f"SELECT count(DISTINCT row_group_id) FROM parquet_metadata('{path}')").fetchall()

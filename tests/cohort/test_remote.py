@@ -59,3 +59,13 @@ def test_damaged_ends_are_reported(folder: pathlib.Path, damage: str) -> None:
         with pytest.raises(CorruptFile, match="is missing or damaged"):
             parts.read(path, parts.files[path].size - 8, parts.files[path].size)
         assert len(parts.failures) == 1
+
+
+def test_small_reads_near_each_other_are_one_request(folder: pathlib.Path) -> None:
+    with FaultServer(folder.parent) as server:
+        parts = open_parts(server, folder)
+        path = next(path for path in parts.files if path.startswith("trials/"))
+        content = (folder / path).read_bytes()
+        for start in (4, 300, 100, 1000):
+            assert parts.read(path, start, start + 50) == content[start : start + 50]
+        assert len(server.requests) == 1

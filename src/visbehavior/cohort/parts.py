@@ -19,7 +19,7 @@ from visbehavior.cohort.database import connect, quote_name, quote_text
 from visbehavior.cohort.staging import hash_session, read_staged_table
 from visbehavior.cohort.store import SESSIONS_TABLE, Description, Part, PartFile, describe_columns, hash_bytes
 from visbehavior.extras import import_extra
-from visbehavior.schema.cohort import SESSION_ID, sql_type, stored_columns
+from visbehavior.schema.cohort import SESSION_ID, file_columns, sql_type, stored_columns
 from visbehavior.schema.columns import Column
 from visbehavior.store.records import Record
 from visbehavior.store.verified import read_file
@@ -116,7 +116,7 @@ def write_part(folder: Path, part: PlannedPart, tables: Sequence[str]) -> Part:
         path = folder / name / f"{part.key}.parquet"
         if not path.exists():
             make_folder(path.parent)
-            columns = stored_columns(name, tables)
+            columns = file_columns(name, tables)
             write_rows(path, columns, _read_rows(folder, part, name))
         files[name] = inspect_file(folder, path)
     return Part(part.key, part.ids, files)

@@ -19,6 +19,8 @@ from visbehavior.store.source import ObjectSource
 PROTOCOL = "cohort"
 _LARGEST = 1 << 30
 """Bytes of the largest file with the ends of parts."""
+_WINDOW = 12 << 10
+"""Bytes of a small read. Narrow columns are together at the beginning of a part, so that one request reads several."""
 # Parts never change under their names.
 _CREATED = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -44,6 +46,7 @@ class RemoteParts:
         # Bounded, because many requests of one query can fail with the same error.
         self.failures: deque[VisBehaviorError] = deque(maxlen=100)
         self._ends: dict[str, bytes] = {}
+        self._windows: dict[str, tuple[int, bytes]] = {}
         self._table_locks = {name: threading.Lock() for name in description.footers}
 
     def read(self, path: str, start: int, stop: int) -> bytes:
@@ -53,7 +56,13 @@ class RemoteParts:
         start_of_end = file.size - file.end
         if start >= start_of_end and path.partition("/")[0] in self._description.footers:
             return self._end(path)[start - start_of_end : stop - start_of_end]
-        return self._fetch(path, start, stop)
+        if stop - start >= _WINDOW:
+            return self._fetch(path, start, stop)
+        first, content = self._windows.get(path, (0, b""))
+        if not first <= start <= stop <= first + len(content):
+            first, content = start, self._fetch(path, start, max(stop, min(start + _WINDOW, start_of_end)))
+            self._windows[path] = first, content
+        return content[start - first : stop - first]
 
     def _end(self, path: str) -> bytes:
         table = path.partition("/")[0]
