@@ -29,6 +29,7 @@ from visbehavior.cohort import build, parts
 from visbehavior.cohort.staging import read_staged_records
 from visbehavior.cohort.store import STAGING
 from visbehavior.project.manifest import PROJECT
+from visbehavior.publish.serve import serve_bucket
 from visbehavior.store.locks import BUILD_LOCK
 
 Cache = VisualBehaviorOphysProjectCache
@@ -56,12 +57,32 @@ def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     read: list[str] = []
     original = build.read_session_rows
 
-    def record(reader: object, tables: object) -> object:
+    def record(reader: object, *arguments: object) -> object:
         read.append(reader.location)  # type: ignore[attr-defined]
-        return original(reader, tables)  # type: ignore[arg-type]
+        return original(reader, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(build, "read_session_rows", record)
     return read
+
+
+def test_downloaded_and_streamed_sessions_are_built_together(
+    release_folder: pathlib.Path,
+    ids: list[int],
+    store: pathlib.Path,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = count_reads(monkeypatch)
+    with serve_bucket(release_folder) as endpoint:
+        remote = Cache.from_s3_cache(tmp_path / "cache", endpoint=endpoint)
+        downloaded = ids[1::2]
+        for number in downloaded:
+            remote.download(number)
+        status = build_cohort(remote, tmp_path / "store")
+    assert status["status"].tolist() == ["done"] * 6
+    assert sum(location.startswith("http") for location in read) == len(ids) - len(downloaded)
+    with open_cohort(tmp_path / "store") as found, open_cohort(store) as expected:
+        assert found.table("trials").equals(expected.table("trials"))
 
 
 def test_a_second_build_reads_nothing(cache: Cache, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

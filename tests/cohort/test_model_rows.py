@@ -12,6 +12,7 @@ from visbehavior.models.strategy_record import compute_strategy_record
 from visbehavior.schema.strategy import STRATEGY_COLUMNS
 
 
+@pytest.mark.filterwarnings("ignore:The weight of")
 def test_every_session_has_a_strategy_or_the_reason_for_none(
     cohort: Cohort, cache: VisualBehaviorOphysProjectCache, ids: list[int]
 ) -> None:
@@ -34,6 +35,7 @@ def test_a_session_that_cannot_be_fitted_has_no_states(cohort: Cohort, cache: Vi
     assert with_states.equals(fitted)
 
 
+@pytest.mark.filterwarnings("ignore:The weight of")
 def test_a_record_has_the_declared_columns(cache: VisualBehaviorOphysProjectCache, ids: list[int]) -> None:
     types = cache.get_behavior_session_table()["session_type"]
     number = next(number for number in ids if types[number] == "OPHYS_1_images_A")

@@ -230,19 +230,13 @@ def _without_removed(known: Mapping[int, Record], present: set[int], dataset: st
 def _read_sessions(
     engine: Engine, job: Job, work: Work, progress: bool, cache: ProjectCache
 ) -> Iterator[tuple[int, Record]]:
-    """Read sessions and stage their rows, and yield their records."""
-    streamed = any(job.release.find(entry) is None for _, entries in work[:1] for entry in entries)
-    most = CONCURRENT_SESSIONS if streamed else _SESSIONS_PER_CALL
-    # Several calls for each worker, so that all end at about the same time.
-    size = max(1, min(most, len(work) // (4 * engine.workers)))
-    calls = [(job, work[start : start + size], streamed) for start in range(0, len(work), size)]
+    """Read sessions and stage their rows, and yield their records. Those that are streamed wait for the network together."""
+    remote = {number for number, entries in work if all(map(job.release.is_absent, entries))}
+    groups = {is_remote: [item for item in work if (item[0] in remote) == is_remote] for is_remote in (False, True)}
+    calls = [call for is_remote, group in groups.items() for call in _divide(job, group, engine, is_remote)]
     with progress_bar(progress, total=len(work), unit="session", desc="Reading", leave=False) as bar:
-        if streamed and engine.in_process:
-            for record in stage_streamed(job, work):
-                bar.set_postfix_str(f"{cache.traffic.bytes / 1e6:,.0f} MB", refresh=False)
-                bar.update()
-                yield record["id"], record
-            return
+        if engine.in_process:
+            calls = [call for call in calls if not call[2]]
         for position, result in engine.run(stage_sessions, calls):
             batch = calls[position][1]
             records = (
@@ -252,6 +246,17 @@ def _read_sessions(
             )
             bar.update(len(batch))
             yield from ((record["id"], record) for record in records)
+        for record in stage_streamed(job, groups[True]) if engine.in_process else ():
+            bar.set_postfix_str(f"{cache.traffic.bytes / 1e6:,.0f} MB", refresh=False)
+            bar.update()
+            yield record["id"], record
+
+
+def _divide(job: Job, work: Work, engine: Engine, streamed: bool) -> list[tuple[Job, Work, bool]]:
+    """Return the calls of `stage_sessions`: several for each worker, so that all end at about the same time."""
+    most = CONCURRENT_SESSIONS if streamed else _SESSIONS_PER_CALL
+    size = max(1, min(most, len(work) // (4 * engine.workers)))
+    return [(job, work[start : start + size], streamed) for start in range(0, len(work), size)]
 
 
 def stage_sessions(job: Job, work: Work, streamed: bool = False) -> list[Record]:
