@@ -18,5 +18,5 @@ def test_cached_and_used_releases_are_marked() -> None:
 def test_releases_are_compared() -> None:
     done = run("versions", "--compare", "1.0.1", "1.1.0")
     assert done.stdout.startswith(
-        "From release 1.0.1 to 1.1.0:\n1 files added:\n  project_metadata/ophys_cells_table.csv\n"
+        "From release 1.0.1 to 1.1.0:\n1 file added:\n  project_metadata/ophys_cells_table.csv\n"
     )

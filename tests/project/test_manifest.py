@@ -85,9 +85,9 @@ def test_changes_between_releases_are_described() -> None:
     moved = parse_manifest(
         make_manifest(url=f"{BUCKET}/behavior_sessions/behavior_session_2.nwb", version="1.3.0"), "c"
     )
-    assert "1 files changed:\n  behavior_sessions/behavior_session_1.nwb" in describe_changes(older, changed)
+    assert "1 file changed:\n  behavior_sessions/behavior_session_1.nwb" in describe_changes(older, changed)
     text = describe_changes(older, moved)
     assert text.startswith(
-        "From release 1.1.0 to 1.3.0:\n1 files added:\n  behavior_sessions/behavior_session_2.nwb\n1 files removed:"
+        "From release 1.1.0 to 1.3.0:\n1 file added:\n  behavior_sessions/behavior_session_2.nwb\n1 file removed:"
     )
     assert text.endswith("0 files changed")

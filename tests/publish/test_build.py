@@ -72,7 +72,7 @@ def test_second_build_adds_a_version_and_changes_no_file(
     assert (len(old.get_behavior_session_table()), len(new.get_behavior_session_table())) == (8, 9)
     kept = new.get_behavior_session_table().loc[old.get_behavior_session_table().index]
     assert kept["file_id"].tolist() == old.get_behavior_session_table()["file_id"].tolist()
-    assert "1 files added" in new.compare_manifests(*reversed(new.list_manifest_file_names()))
+    assert "1 file added" in new.compare_manifests(*reversed(new.list_manifest_file_names()))
 
 
 def test_version_must_be_higher(release: pathlib.Path, pickles: list[dict[str, Any]], tmp_path: pathlib.Path) -> None:

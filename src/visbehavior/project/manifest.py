@@ -192,7 +192,7 @@ def describe_changes(older: Manifest, newer: Manifest) -> str:
     }
     lines = [f"From release {older.version} to {newer.version}:"]
     for change, paths in changes.items():
-        lines.append(f"{len(paths)} files {change}" + (":" if paths else ""))
+        lines.append(f"{len(paths)} {'file' if len(paths) == 1 else 'files'} {change}" + (":" if paths else ""))
         lines += [f"  {path}" for path in paths]
     return "\n".join(lines)
 
