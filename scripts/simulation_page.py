@@ -32,7 +32,7 @@ QUARTILES = (0.25, 0.5, 0.75)
 SESSIONS_PER_GROUP = 300
 SESSIONS_PER_MOUSE = 20
 ENGAGEMENT_SESSIONS = 40
-MICE, TEST_MICE = 107, 20
+MICE, TEST_MICE = 107, 40
 NOVELTY_MICE, TEST_NOVELTY_MICE = 400, 100
 """Simulated mice of the page and of the test."""
 RANGE_FACTOR = 1.5
@@ -48,7 +48,7 @@ SESSION_TYPES = {
     "OPHYS_passive": "OPHYS_5_images_B_passive",
 }
 COUNT_NAMES = figures.COUNTS
-PUBLISHED_MOUSE = Mouse(impulsivity=1.3, timing=3.2, sensitivity=-0.5, engagement=5, latency=0.39, running_speed=0.02)
+PUBLISHED_MOUSE = Mouse(impulsivity=1.3, timing=3.2, sensitivity=-0.5, engagement=5, latency=0.42, running_speed=0.02)
 """Parameters similar to the mouse of the published raw file, which is engaged throughout and does not run."""
 
 TEMPLATE = HERE / "simulation_template.md"

@@ -71,9 +71,11 @@ def test_written_plane_is_equal(experiment: BehaviorOphysExperiment, tmp_path: p
     assert read.metadata == experiment.metadata
 
 
-def test_planted_tuning_to_changes_is_found_in_the_traces(session: BehaviorSession) -> None:
+def test_planted_tuning_to_changes_is_found_in_the_traces() -> None:
+    # Long enough for more than a hundred changes: with few, the result depends on the seed.
+    session = BehaviorSession.from_json({"behavior_stimulus_file": simulate("OPHYS_1_images_A", minutes=29, seed=11)})
     plane = simulate_imaging(
-        session, cells=60, seed=5, parameters=ImagingParameters(height=64, width=64, driven_rate=4.0)
+        session, cells=90, seed=5, parameters=ImagingParameters(height=64, width=64, driven_rate=4.0)
     )
     changes = session.trials.loc[session.trials["go"], "change_time"]
     response = compute_event_triggered(plane.ophys_timestamps, plane.traces("dff").values.T, changes, (-0.5, 1.0))
@@ -85,7 +87,7 @@ def test_planted_tuning_to_changes_is_found_in_the_traces(session: BehaviorSessi
     difference = (late - early).values
     assert tuned.sum() >= 3
     assert (difference[tuned] > 0.1).all()
-    assert np.abs(difference[untuned]).max(initial=0) < 0.1
+    assert np.abs(difference[untuned]).max(initial=0) < 0.05
 
 
 @pytest.mark.parametrize(

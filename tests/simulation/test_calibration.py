@@ -61,7 +61,7 @@ def test_days_and_mice_are_similar_to_the_published_ones(published: dict[str, An
 
 @pytest.mark.calibration
 def test_published_definitions_find_the_planted_engagement() -> None:
-    agreement, difference, floor = simulation_page.engagement_results(sessions=8)
+    agreement, difference, floor = simulation_page.engagement_results(sessions=24)
     assert difference == pytest.approx(np.mean(simulation_figures.PRINTED_DIFFERENCES), abs=0.15)
     assert floor < 0.05
     for engaged, disengaged in agreement.values():

@@ -64,11 +64,11 @@ class Criterion(NamedTuple):
 
 ADVANCEMENT = {
     "TRAINING_0": Criterion(-np.inf, 1.0),
-    "TRAINING_1": Criterion(0.85, 0.55, 2),
+    "TRAINING_1": Criterion(1.15, 0.6, 2),
     "TRAINING_2": Criterion(0.5, 0.75),
     "TRAINING_3": Criterion(-np.inf, 1.0, 3),
     "TRAINING_4": Criterion(0.6, 0.6),
-    "TRAINING_5": Criterion(0.8, 0.09, 2),
+    "TRAINING_5": Criterion(0.85, 0.09, 2),
 }
 """Condition to advance from each stage of training."""
 MAX_STAGE_SESSIONS = 45

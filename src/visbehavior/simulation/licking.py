@@ -52,7 +52,7 @@ REWARDED_LICKS, REWARDED_LICKS_SD = 17.0, 3.0
 """Licks of a bout with a reward, normal: mean and standard deviation."""
 MIN_REWARDED_LICKS = 3
 
-CHANGE_LATENCY_SD = 0.20
+CHANGE_LATENCY_SD = 0.24
 """Standard deviation of the logarithm of the latency of a reaction to a change."""
 LATENCY_SLOPE, TYPICAL_LOG_ODDS = 0.05, 3.0
 """Decrease of the logarithm of that latency for each unit of the log-odds of licking above typical ones."""

@@ -91,7 +91,7 @@ class Mouse:
     impulsivity: float = 0.0
     timing: float = 3.2
     engagement: float = 0.0
-    latency: float = 0.39
+    latency: float = 0.42
     running_speed: float = 25.0
     seen: tuple[str, ...] = ()
     salience_seed: int = 0
@@ -157,7 +157,7 @@ RUNNING_SPEED = 25.0, 12.0
 """Mean and standard deviation of the running speed over mice (cm/s); assumed."""
 MIN_RUNNING_SPEED, MAX_RUNNING_SPEED, RESTING_SPEED = 12.5, 60.0, 0.1
 """Range of the running speed, and speed of the mice that would be slower, one in seven, which rest (cm/s)."""
-LINE_SENSITIVITY = {"Vip-IRES-Cre": -0.6, "Sst-IRES-Cre": -0.9, "Slc17a7-IRES2-Cre": 0.64}
+LINE_SENSITIVITY = {"Vip-IRES-Cre": -1.0, "Sst-IRES-Cre": -1.4, "Slc17a7-IRES2-Cre": 1.0}
 """Deviation of the sensitivity to images by Cre line (SD)."""
 
 
@@ -187,9 +187,9 @@ STAGE_PARAMETERS: Mapping[str, StageParameters] = MappingProxyType(
         "TRAINING_2": StageParameters((-2.8, 0.55), (2.9, 1.3), (2.0, 3.0)),
         "TRAINING_3": StageParameters((-3.3, 0.75), (3.15, 1.1), (1.9, 1.9)),
         "TRAINING_4": StageParameters((-2.7, 0.75), (3.15, 1.0), (3.3, 4.5)),
-        "TRAINING_5": StageParameters((-3.8, 0.8), (3.45, 1.1), (1.6, 2.1)),
-        "OPHYS_active": StageParameters((-3.5, 0.55), (3.0, 1.5), (0.75, 2.6)),
-        "OPHYS_passive": StageParameters((-3.5, 0.55), (3.0, 1.5), (0.75, 2.6)),
+        "TRAINING_5": StageParameters((-3.8, 0.8), (3.8, 1.1), (1.6, 2.1)),
+        "OPHYS_active": StageParameters((-3.5, 0.55), (2.95, 1.5), (0.75, 2.6)),
+        "OPHYS_passive": StageParameters((-3.5, 0.55), (2.95, 1.5), (0.75, 2.6)),
     }
 )
 """Parameters of each stage, fitted to the trial outcomes of the published sessions (docs/simulation.md)."""
@@ -199,7 +199,7 @@ TRAIT_VARIANCE, DRIFT_VARIANCE, DAILY_VARIANCE = 0.10, 0.85, 0.05
 DRIFT_CORRELATION = 0.80
 """Correlation of the slow state from one session to the next."""
 
-DISENGAGEMENT = -8.0
+DISENGAGEMENT = -10.0
 """Change of the log-odds of licking while the mouse is disengaged."""
 TIMING_MIDPOINT, TIMING_WIDTH = 3.5, 1.2
 """Flashes since the last bout at half of the timing term, and the width of its sigmoid (flashes)."""
@@ -215,9 +215,9 @@ TYPICAL_VOLUME = 0.7
 """Mean reward volume of a session (mL)."""
 LEARNING_SESSIONS = 3.0
 """Time constant of learning (sessions with the same kind of stimulus)."""
-LEARNING_GAIN = {"gratings": 2.4, "images": 0.2}
+LEARNING_GAIN = {"gratings": 3.4, "images": 0.2}
 """Total increase of the sensitivity by learning (log-odds)."""
-NOVELTY_CAUTION, NOVELTY_SENSITIVITY = 0.40, 0.40
+NOVELTY_CAUTION, NOVELTY_SENSITIVITY = 0.65, 0.80
 """Decrease of the bias, and increase of the sensitivity, for an image set that was novel on the same day (log-odds)."""
 SALIENCE_SD, PAIR_SD = 0.25, 0.25
 """Standard deviation of the visibility over the images that appear, and over pairs with the same image."""
@@ -300,7 +300,7 @@ def sample_mouse(rng: np.random.Generator, mouse_id: str = "1") -> Mouse:
         impulsivity=float(traits[1]),
         timing=float(np.clip(rng.normal(3.2, 0.6), 0, 6)),
         engagement=float(traits[2]),
-        latency=float(np.clip(rng.normal(0.39, 0.03), 0.3, 0.5)),
+        latency=float(np.clip(rng.normal(0.42, 0.03), 0.3, 0.5)),
         running_speed=_sample_running_speed(rng),
         salience_seed=int(rng.integers(2**32)),
         drift=(float(drift[0]), float(drift[1]), float(drift[2])),
