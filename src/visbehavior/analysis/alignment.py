@@ -284,9 +284,22 @@ def _problems(events: Floats, missing: NDArray[np.bool_], in_gap: NDArray[np.boo
 def _gather(samples: NDArray[Any], positions: Positions) -> NDArray[Any]:
     """Return the samples at the positions, interpolated where the positions have weights."""
     left, weight, missing = positions
-    aligned = samples[left] if weight is None else _weighted(samples, left, weight)
+    aligned = _windows(samples, left) if weight is None else _weighted(samples, left, weight)
     if missing.any():
         aligned[missing] = np.nan
+    return aligned
+
+
+def _windows(samples: NDArray[Any], left: NDArray[np.intp]) -> NDArray[Any]:
+    """Return the samples at consecutive positions. A window is copied faster than its samples one by one."""
+    count = left.shape[1]
+    if len(samples) < count:
+        return samples[left]
+    windows = np.moveaxis(np.lib.stride_tricks.sliding_window_view(samples, count, axis=0), -1, 1)
+    aligned: NDArray[Any] = windows[np.minimum(left[:, 0], len(samples) - count)]
+    # At the ends of the recording positions are cut.
+    is_cut = left[:, -1] - left[:, 0] < count - 1
+    aligned[is_cut] = samples[left[is_cut]]
     return aligned
 
 
