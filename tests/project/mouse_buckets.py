@@ -128,10 +128,12 @@ def make_tutorial_bucket(folder: pathlib.Path) -> Bucket:
     return make_bucket(folder, "1.1.0", days)
 
 
-def make_tutorial_release(folder: pathlib.Path, engagement: float = 1.0, seed: int = 1) -> pathlib.Path:
+def make_tutorial_release(
+    folder: pathlib.Path, engagement: float = 1.0, seed: int = 1, minutes: float = TUTORIAL_MINUTES
+) -> pathlib.Path:
     """Build a release like that of ``visbehavior demo`` with a mouse, from its first day on."""
     young = replace(TUTORIAL_MOUSE, seen=(), engagement=engagement)
-    build_release(simulate_mouse(young, sessions=SESSION_TYPES, minutes=TUTORIAL_MINUTES, seed=seed), folder)
+    build_release(simulate_mouse(young, sessions=SESSION_TYPES, minutes=minutes, seed=seed), folder)
     return folder
 
 
