@@ -262,7 +262,9 @@ def over_link(golden: pathlib.Path, bucket: pathlib.Path, large: pathlib.Path) -
 def stream(endpoint: str, store: str) -> dict[str, float]:
     from visbehavior import VisualBehaviorOphysProjectCache, build_cohort
 
-    cache = VisualBehaviorOphysProjectCache.from_s3_cache(pathlib.Path(store).with_name("cohort_cache"), endpoint=endpoint)
+    cache = VisualBehaviorOphysProjectCache.from_s3_cache(
+        pathlib.Path(store).with_name("cohort_cache"), endpoint=endpoint
+    )
     count, before = len(cache.get_behavior_session_table()), cache.traffic
     begin = time.perf_counter()
     build_cohort(cache, store)
