@@ -11,15 +11,16 @@ import pandas as pd
 
 from visbehavior import BehaviorSession, Mouse, compute_recovery, simulate
 
-SENSITIVITY = (-0.5, 0.5, 2.0, 0.5)
-"""Sensitivity of four mice; four more have the same and lick more. All are engaged."""
+MICE = ((0.5, 3.2), (2.0, 3.2), (0.5, 0.5), (2.0, 0.5))
+"""Sensitivity and timing of four mice; four more have the same and lick more. All are engaged."""
 MINUTES = (15, 60)
 SIMULATED_MICE = 8
 
 
 def flash_table(seed: int, minutes: int) -> pd.DataFrame:
     """Return the flash table of a mouse that is simulated once, cut to its first minutes."""
-    mouse = Mouse(sensitivity=SENSITIVITY[seed % 4], impulsivity=-0.5 + seed // 4, engagement=3)
+    sensitivity, timing = MICE[seed % 4]
+    mouse = Mouse(sensitivity=sensitivity, timing=timing, impulsivity=seed // 4, engagement=3)
     session = BehaviorSession.from_json(
         {"behavior_stimulus_file": simulate("OPHYS_3_images_A", mouse=mouse, minutes=60, seed=seed + 1)}
     )
