@@ -373,6 +373,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "metric": "dprime",
         "by": "day",
         "ax": i.axes(),
+        "groups": "stage",
     },
     "plot_latency_distribution": lambda i: {
         "trials": i.tables_of_mice["trials"],
@@ -475,7 +476,7 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "folds": 2,
         "seed": 0,
     },
-    "compute_dropout_scores": lambda i: {**i.regressors, "folds": None, "seed": 0},
+    "compute_dropout_scores": lambda i: {**i.regressors, "fit": i.strategy, "folds": None, "seed": 0},
     "compute_recovery": lambda i: {
         "source": make_flash_table(1, flashes=130, licks=60)[list(USED_COLUMNS)],
         "mice": 2,
@@ -487,7 +488,14 @@ VALID: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "weights": i.strategy.weights,
         "engaged": i.regressors["y"],
     },
-    "cross_validate_strategy": lambda i: {**i.regressors, "heldout": "next", "folds": 3, "seed": 0, "sigma": 0.1},
+    "cross_validate_strategy": lambda i: {
+        **i.regressors,
+        "fit": None,
+        "heldout": "next",
+        "folds": 3,
+        "seed": 0,
+        "sigma": 0.1,
+    },
     "evaluate_states": lambda i: {
         **i.regressors,
         "initial": i.states.initial,

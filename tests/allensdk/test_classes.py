@@ -181,7 +181,7 @@ def test_calls_of_2023(tmp_path: pathlib.Path) -> None:
     values = run_cells(cells, "2.16", tmp_path)
     names = [f"visual-behavior-ophys_project_manifest_v{version}.json" for version in ("1.0.1", "1.1.0")]
     assert values[:5] == ["2.16.2", names[1], names, names[0], True]
-    assert "1 files changed" in str(values[5])
+    assert "1 file changed" in str(values[5])
     assert values[6:9] == [names, [837658854, 848613406, 838515247], "(1, 2, 2)"]
     assert "trials" in values[9]  # type: ignore[operator]
     assert values[10]["columns"] == ["unwarped", "warped"]  # type: ignore[index]

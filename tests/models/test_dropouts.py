@@ -46,9 +46,9 @@ def test_a_fit_that_is_passed_is_not_computed_again(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("fit", "message"),
     [
-        (fit_strategy(X[["bias"]], Y), "fit has other regressors or flashes than X"),
-        (fit_strategy(X.iloc[1:], Y.iloc[1:]), "fit has other regressors or flashes than X"),
-        ("fit", "fit is 'fit'; expected the result of fit_strategy, or None"),
+        (fit_strategy(X[["bias"]], Y), "fit has other flashes or regressors than X"),
+        (fit_strategy(X.iloc[1:], Y.iloc[1:]), "fit has other flashes or regressors than X"),
+        ("fit", "fit is 'fit'; expected what fit_strategy returned for X and y"),
     ],
 )
 def test_fit_of_something_else_raises(fit: object, message: str) -> None:

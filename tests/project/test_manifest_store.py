@@ -64,7 +64,7 @@ def test_releases_are_kept_side_by_side(server: FaultServer, bucket: Bucket, tmp
     newer = cache.get_behavior_session(13, download=True)
     assert (older.source.release, newer.source.release) == ("1.0.1", "1.1.0")
     assert newer.source.file_hash == digest(bucket.content("1942"))
-    assert "1 files changed:\n  behavior_sessions/behavior_session_13.nwb" in cache.compare_manifests(*MANIFESTS)
+    assert "1 file changed:\n  behavior_sessions/behavior_session_13.nwb" in cache.compare_manifests(*MANIFESTS)
 
 
 def test_last_used_release_is_opened_with_a_warning(server: FaultServer, tmp_path: pathlib.Path) -> None:

@@ -185,15 +185,21 @@ def find_posterior(responses: Responses, sigma: Any) -> Posterior:
 
 def find_fitted_posterior(responses: Responses, fit: StrategyFit | None) -> Posterior:
     """Return the weights of a fit of these responses; if there is none, those at the sigmas with the greatest evidence."""
-    if fit is None:
-        return find_posterior(responses, None)
+    return find_posterior(responses, None) if fit is None else reuse_fit(responses, fit)
+
+
+def reuse_fit(responses: Responses, fit: StrategyFit) -> Posterior:
+    """Return the weights at the sigmas of a fit; BadValue if it is not one of these responses."""
     if not isinstance(fit, StrategyFit):
-        raise BadValue(f"fit is {brief_repr(fit)}; expected the result of fit_strategy, or None.", name="fit")
-    if not (fit.weights.columns.equals(responses.names) and fit.weights.index.equals(responses.flashes)):
-        raise BadValue(
-            "fit has other regressors or flashes than X; expected the result of fit_strategy(X, y).", name="fit"
-        )
-    return find_weights(make_walk(responses.x, responses.y), fit.sigma.to_numpy(), fit.weights.to_numpy())
+        raise BadValue(f"fit is {brief_repr(fit)}; expected what fit_strategy returned for X and y.", name="fit")
+    weights = fit.weights
+    if not (
+        isinstance(weights, pd.DataFrame)
+        and weights.columns.equals(responses.names)
+        and weights.index.equals(responses.flashes)
+    ):
+        raise BadValue("fit has other flashes or regressors than X; expected the fit of X and y.", name="fit")
+    return find_posterior(responses, fit.sigma)
 
 
 def make_fit(responses: Responses, posterior: Posterior) -> StrategyFit:
