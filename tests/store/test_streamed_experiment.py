@@ -12,7 +12,7 @@ import pytest
 
 from tests.faultserver import FaultServer
 from tests.imagingfiles import make_plane, write_plane
-from tests.store.objects import put, remote_object, requested_blocks
+from tests.store.objects import put, remote_object, requested_blocks, sent_bytes
 from visbehavior import BehaviorOphysExperiment
 from visbehavior.nwb.reader import NwbReader
 from visbehavior.schema.imaging import IMAGING_TABLES
@@ -56,6 +56,7 @@ def test_images_and_cells_need_no_trace(
     requested = requested_blocks(server)
     traces = [block for block in trace_blocks(local.source.location) if block in requested]
     assert len(traces) < len(requested) / 4
+    assert sent_bytes(server) < pathlib.Path(local.source.location).stat().st_size / 5
 
 
 def trace_blocks(path: str) -> set[int]:

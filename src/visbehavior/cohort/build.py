@@ -86,8 +86,8 @@ def build_cohort(
     tables : iterable of str
         Tables besides ``sessions``: "trials", "flashes", "licks", "lick_bouts", "rewards", "rolling_performance", "running_speed",
         "eye_tracking", "strategy", "states". The last four are not among the default ones. Running speed and eye tracking are
-        most of a file's bytes; with them the flash table has its means of running speed and pupil width. A strategy takes seconds
-        a session. The states are fitted once, to 32 random sessions, and kept in the store.
+        most of a file's bytes; with them the flash table has its means of running speed and pupil width. A strategy takes about
+        a second. The states are fitted once, to 32 random sessions of the first build, and kept in the store.
     executor : concurrent.futures.Executor or None
         Runs the work elsewhere, such as ``dask.distributed.Client(...).get_executor()`` on a cluster. Its workers must reach the
         folder `path`, and the cache folder or the bucket.
@@ -231,12 +231,14 @@ def _read_sessions(
     engine: Engine, job: Job, work: Work, progress: bool, cache: ProjectCache
 ) -> Iterator[tuple[int, Record]]:
     """Read sessions and stage their rows, and yield their records. Those that are streamed wait for the network together."""
-    remote = {number for number, entries in work if all(map(job.release.is_absent, entries))}
-    groups = {is_remote: [item for item in work if (item[0] in remote) == is_remote] for is_remote in (False, True)}
-    calls = [call for is_remote, group in groups.items() for call in _divide(job, group, engine, is_remote)]
+    cached: Work = []
+    absent: Work = []
+    for number, entries in work:
+        (absent if all(map(job.release.is_absent, entries)) else cached).append((number, entries))
+    calls = _divide(job, cached, engine, streamed=False)
+    if not engine.in_process:
+        calls += _divide(job, absent, engine, streamed=True)
     with progress_bar(progress, total=len(work), unit="session", desc="Reading", leave=False) as bar:
-        if engine.in_process:
-            calls = [call for call in calls if not call[2]]
         for position, result in engine.run(stage_sessions, calls):
             batch = calls[position][1]
             records = (
@@ -246,7 +248,7 @@ def _read_sessions(
             )
             bar.update(len(batch))
             yield from ((record["id"], record) for record in records)
-        for record in stage_streamed(job, groups[True]) if engine.in_process else ():
+        for record in stage_streamed(job, absent) if engine.in_process else ():
             bar.set_postfix_str(f"{cache.traffic.bytes / 1e6:,.0f} MB", refresh=False)
             bar.update()
             yield record["id"], record

@@ -43,8 +43,8 @@ def select_files(name: str, tables: Sequence[str], paths: Sequence[str]) -> str:
 
 def find_single_session(query: str, names: Sequence[str]) -> tuple[str, int] | None:
     """Return the table and the session of a query of one table whose condition is a session; None for any other query."""
-    match = _ONE_TABLE.fullmatch(query)
-    if match is None or match["table"].lower() not in names or len(_CLAUSE.findall(query)) != 2:
+    match = _ONE_TABLE.fullmatch(query) if len(_CLAUSE.findall(query)) == 2 else None
+    if match is None or match["table"].lower() not in names:
         return None
     session = find_session(match["where"])
     return None if session is None else (match["table"].lower(), session)

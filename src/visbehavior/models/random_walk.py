@@ -148,7 +148,7 @@ class Posterior:
         reverse[:-1, :, -1] = bands[-2::-1, :, -1]
         reverse[-1, :, -1] = 0
         gained = _pivots(self.factor)
-        _add_blocks(gained, bands, -1.0)
+        _subtract_blocks(gained, bands)
         prediction = gained.copy()
         diagonal = np.arange(walk.x.shape[1])
         prediction[diagonal, diagonal, 1:] += _step_precision(walk, self.sigma).T
@@ -282,15 +282,15 @@ def _factorize(bands: Floats) -> Floats:
     return np.asarray(factor)
 
 
-def _add_blocks(target: Floats, bands: Floats, sign: float = 1.0) -> None:
-    """Add the symmetric block of each flash, taken from bands, to an array of shape (regressors, regressors, flashes)."""
+def _subtract_blocks(target: Floats, bands: Floats) -> None:
+    """Subtract the symmetric block of each flash, taken from bands, from an array of shape (regressors, regressors, flashes)."""
     count = bands.shape[1]
     for below in range(count):
         for row in range(below, count):
-            part = sign * bands[:, row - below, below]
-            target[row, row - below] += part
+            part = bands[:, row - below, below]
+            target[row, row - below] -= part
             if below:
-                target[row - below, row] += part
+                target[row - below, row] -= part
 
 
 def _pivots(factor: Floats) -> Floats:

@@ -59,7 +59,7 @@ _METHODS = {
 """Kind of file in a bucket: method of the project cache that streams it."""
 
 _LOOK_AHEAD_TABLES = 3
-"""Tables that were read of a remote file when reads begin to look ahead."""
+"""Tables of behavior that were read of a remote file when reads begin to look ahead."""
 
 T = TypeVar("T")
 Piece: TypeAlias = Callable[[OpenFile], Any]
@@ -164,7 +164,7 @@ class NwbFile:
             self.read({str(i): partial(_ignoring_file, read) for i, read in enumerate(reads)})
 
     def note_table(self, name: str) -> None:
-        """Note that a table is read, unless another read reads it too: from the third table on, reads look ahead."""
+        """Note that a table of behavior is read, unless another read reads it: from the third one on, reads look ahead."""
         if not getattr(self._thread, "is_reading", False):
             self._tables.add(name)
 

@@ -33,6 +33,7 @@ from visbehavior.schema.session import (
     RAW_RUNNING_SPEED,
     REWARDS,
     RUNNING_SPEED,
+    SESSION_TABLES,
     STIMULUS_PRESENTATIONS,
     STIMULUS_TEMPLATES,
     STIMULUS_TIMESTAMPS,
@@ -119,7 +120,8 @@ class NwbReader:
         self, table: Table, wanted: Callable[[str], bool] = every_column, known: Mapping[str, Any] = NOTHING
     ) -> dict[str, Any]:
         """Read the columns of a table or the entries of a dictionary: see `visbehavior.reader.SessionReader`."""
-        self._file.note_table(table.name)
+        if table in SESSION_TABLES:
+            self._file.note_table(table.name)
         special = _READERS.get(table.name)
         if special is not None:
             return special(self._file, wanted, known)
