@@ -9,15 +9,19 @@ import random
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.pool import Pool
 
 import numpy as np
 
+from benchmarks.child_memory import peak_mb
 from benchmarks.environments import PEERS
 
 SESSIONS, STATES = 256, 3
 DAYS, RELEASE = 200, 4782
 """Sessions that are analyzed, and sessions of the data set."""
-MIN_SECONDS = 1e-3
+MICE = 8
+TARGET_MEMORY_MB, TARGET_STATES_MINUTES = 500, 30
 TARGET_FIT, TARGET_RATIO, TARGET_FIXED, TARGET_SEARCHED, TARGET_ITERATION = 0.5, 60, 2, 4, 1
 
 
@@ -45,8 +49,10 @@ def measure(folder: pathlib.Path) -> None:
         f"the same, and ten searched folds of the whole model: {fit + fixed + searched:.2f} s, target {TARGET_SEARCHED}"
     )
     compare(folder, X.to_numpy(), y.to_numpy(), list(X), fit)
-    measure_states([(X, y)] * SESSIONS)
-    measure_days()
+    measure_iteration([(X, y)] * SESSIONS)
+    with multiprocessing.get_context("spawn").Pool() as pool:
+        sessions = measure_days(pool)
+        measure_states(pool, sessions)
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -70,18 +76,30 @@ def compare(folder: pathlib.Path, x: np.ndarray, y: np.ndarray, names: list[str]
     print(f"psytrack 2.0.2, fit and bands: {theirs:.1f} s CPU, {theirs / fit:.0f} times as long, target {TARGET_RATIO}")
 
 
-def measure_days() -> None:
+@dataclass(frozen=True)
+class Analysis:
+    """The CPU seconds of the fit and of the full analysis of a session, and what was fitted: None where that is not possible."""
+
+    mouse: int
+    fit: float
+    whole: float
+    memory_mb: float
+    regressors: tuple[object, object] | None
+
+
+def measure_days(pool: Pool) -> list[Analysis]:
     """Fit sessions of simulated mice, of every stage as in the data set, on all cores."""
-    plan = [session for seed in range(8) for session in simulation_plan(seed)]
+    plan = [(mouse, session) for mouse in range(MICE) for session in simulation_plan(mouse)]
     random.Random(0).shuffle(plan)
-    with multiprocessing.Pool() as pool:
-        spent = np.array(pool.map(analyze, plan[:DAYS], chunksize=1))
-    fit, whole = spent.sum(axis=0) * RELEASE / DAYS / 2 / 60
-    fitted = int((spent[:, 0] > MIN_SECONDS).sum())
+    done = pool.starmap(analyze, plan[:DAYS], chunksize=1)
+    fit, whole = np.array([(one.fit, one.whole) for one in done]).sum(axis=0) * RELEASE / DAYS / 2 / 60
+    fitted = [one for one in done if one.regressors is not None]
     print(
-        f"{DAYS} sessions of all stages, {fitted} of which can be fitted: as many minutes for {RELEASE:,} sessions on 2 cores: "
-        f"fits {fit:.1f}, target 15; full analyses with fixed folds {whole:.1f}, target 60"
+        f"{DAYS} sessions of all stages, {len(fitted)} of which can be fitted: as many minutes for {RELEASE:,} sessions on 2 cores: "
+        f"fits {fit:.1f}, target 15; full analyses with fixed folds {whole:.1f}, target 60; "
+        f"memory of a worker {max(one.memory_mb for one in done):.0f} MB, target {TARGET_MEMORY_MB}"
     )
+    return fitted
 
 
 def simulation_plan(seed: int) -> list[Callable[[], dict[str, object]]]:
@@ -90,8 +108,7 @@ def simulation_plan(seed: int) -> list[Callable[[], dict[str, object]]]:
     return plan_sessions(seed=seed)
 
 
-def analyze(simulate_session: Callable[[], dict[str, object]]) -> tuple[float, float]:
-    """Return the CPU time of a fit, and of a full analysis, of a session; nearly 0 for one that cannot be fitted."""
+def analyze(mouse: int, simulate_session: Callable[[], dict[str, object]]) -> Analysis:
     from visbehavior import BadValue, BehaviorSession, compute_strategy_regressors, fit_strategy
 
     flashes = BehaviorSession.from_json({"behavior_stimulus_file": simulate_session()}).get_flash_table()
@@ -100,10 +117,11 @@ def analyze(simulate_session: Callable[[], dict[str, object]]) -> tuple[float, f
         regressors = compute_strategy_regressors(flashes)
         fit = fit_strategy(regressors.X, regressors.y)
     except BadValue:
-        return 0.0, time.process_time() - started
+        return Analysis(mouse, 0.0, time.process_time() - started, peak_mb(), None)
     fitted = time.process_time()
     analyze_fit(regressors.X, regressors.y, fit)
-    return fitted - started, time.process_time() - started
+    whole = time.process_time() - started
+    return Analysis(mouse, fitted - started, whole, peak_mb(), (regressors.X, regressors.y))
 
 
 def analyze_fit(X: object, y: object, fit: object) -> None:
@@ -115,7 +133,39 @@ def analyze_fit(X: object, y: object, fit: object) -> None:
         cross_validate_strategy(x, y, sigma=fit.sigma[list(x)])
 
 
-def measure_states(sessions: list[tuple[object, object]]) -> None:
+def measure_states(pool: Pool, fitted: list[Analysis]) -> None:
+    """Fit states to the sessions of all mice together, and from there to those of each mouse, a mouse at a time."""
+    with_omissions = [one for one in fitted if "omissions" in one.regressors[0]]
+    pooled, pooled_seconds, pooled_mb = pool.apply(fit_pooled, [[one.regressors for one in with_omissions]])
+    mice = [[one.regressors for one in with_omissions if one.mouse == mouse] for mouse in range(MICE)]
+    done = pool.starmap(fit_mouse, [(mouse, pooled) for mouse in mice], chunksize=1)
+    spent, memory = sum(seconds for seconds, _ in done), max(pooled_mb, *(mb for _, mb in done))
+    # As if all sessions of the data set had omissions.
+    minutes = (pooled_seconds + spent * RELEASE / len(with_omissions) / 2) / 60
+    print(
+        f"{STATES} states: fitted to {len(with_omissions)} sessions in {pooled_seconds:.0f} s CPU, and from there to each of {MICE} mice in "
+        f"{spent:.0f} s; for {RELEASE:,} sessions on 2 cores {minutes:.1f} minutes, target {TARGET_STATES_MINUTES}; "
+        f"memory {memory:.0f} MB, target {TARGET_MEMORY_MB}"
+    )
+
+
+def fit_pooled(sessions: list[tuple[object, object]]) -> tuple[object, float, float]:
+    return fit_and_time(sessions, None)
+
+
+def fit_mouse(sessions: list[tuple[object, object]], pooled: object) -> tuple[float, float]:
+    return fit_and_time(sessions, pooled)[1:]
+
+
+def fit_and_time(sessions: list[tuple[object, object]], start: object) -> tuple[object, float, float]:
+    from visbehavior import fit_states
+
+    started = time.process_time()
+    fit = fit_states(sessions, STATES, start=start)
+    return fit, time.process_time() - started, peak_mb()
+
+
+def measure_iteration(sessions: list[tuple[object, object]]) -> None:
     from visbehavior.models.state_em import pack_sessions, run_em, spread_states
     from visbehavior.models.state_inputs import check_sessions
 

@@ -43,14 +43,15 @@ def dense_precision(sigma: Floats, spans: Floats, flashes: int) -> Floats:
     return precision
 
 
-def dense_fit(x: Floats, y: Floats, spans: Floats, sigma: Floats) -> dict[str, Any]:
-    """Return weights, bands and evidence by plain Newton steps with full matrices."""
-    flashes, count = x.shape
-    prior = dense_precision(sigma, spans, flashes)
-    design = np.zeros((flashes, flashes * count))
+def dense_fit(x: Floats, y: Floats, spans: Floats, sigma: Floats, held: int = 1) -> dict[str, Any]:
+    """Return weights, bands and evidence by plain Newton steps with full matrices. `held` flashes in a row share weights."""
+    (flashes, count), steps = x.shape, len(spans) + 1
+    prior = dense_precision(sigma, spans, steps)
+    design = np.zeros((flashes, steps * count))
     for flash in range(flashes):
-        design[flash, flash * count : (flash + 1) * count] = x[flash]
-    w = np.zeros(flashes * count)
+        step = flash // held
+        design[flash, step * count : (step + 1) * count] = x[flash]
+    w = np.zeros(steps * count)
     for _ in range(30):
         p = 1 / (1 + np.exp(-design @ w))
         hessian = prior + design.T @ np.diag(p * (1 - p)) @ design
@@ -61,8 +62,8 @@ def dense_fit(x: Floats, y: Floats, spans: Floats, sigma: Floats) -> dict[str, A
     log_determinants = np.linalg.slogdet(prior)[1] - np.linalg.slogdet(hessian)[1]
     covariance = np.linalg.inv(hessian)
     return {
-        "weights": w.reshape(flashes, count),
-        "bands": np.sqrt(np.diag(covariance)).reshape(flashes, count),
+        "weights": w.reshape(steps, count),
+        "bands": np.sqrt(np.diag(covariance)).reshape(steps, count),
         "covariance": covariance,
         "log_likelihood": log_likelihood,
         "evidence": log_likelihood - 0.5 * w @ prior @ w + 0.5 * log_determinants,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.models.sessions import dense_fit, make_session
-from visbehavior.models.random_walk import Walk, find_weights, make_walk
+from visbehavior.models.random_walk import Walk, coarsen, find_weights, make_walk
 
 SIGMA = np.array([0.2, 0.01, 0.05, 1.0])
 
@@ -70,3 +70,30 @@ def test_one_regressor_and_two_flashes_are_enough() -> None:
     walk = make_walk(np.ones((2, 1)), np.array([0.0, 1.0]))
     expected = dense_fit(walk.x, walk.y, walk.spans, np.array([0.5]))
     np.testing.assert_allclose(find_weights(walk, np.array([0.5])).weights, expected["weights"], rtol=1e-8)
+
+
+@pytest.mark.parametrize("flashes", [40, 43])
+def test_weights_bands_and_evidence_of_a_coarse_walk_equal_those_of_full_matrices(flashes: int) -> None:
+    walk = walk_with_gaps(5, flashes)
+    times = np.append(0, walk.spans.cumsum())
+    spans = np.diff([times[first : first + 4].mean() for first in range(0, flashes, 4)])
+    expected = dense_fit(walk.x, walk.y, spans, SIGMA, held=4)
+    found = find_weights(coarsen(walk, 4), SIGMA)
+    np.testing.assert_allclose(found.weights, expected["weights"], rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found.bands, expected["bands"], rtol=1e-6)
+    filled_up = -flashes % 4 * np.log(2)
+    assert found.log_likelihood == pytest.approx(expected["log_likelihood"] - filled_up, abs=1e-5)
+    assert found.log_evidence == pytest.approx(expected["evidence"] - filled_up, abs=1e-5)
+
+
+def test_gradient_of_a_coarse_walk_is_that_of_finite_differences() -> None:
+    walk = coarsen(walk_with_gaps(6, 101), 4)
+    gradient = find_weights(walk, SIGMA).gradient
+    for regressor, step in enumerate(1e-4 * np.eye(len(SIGMA))):
+        above, below = (find_weights(walk, SIGMA * np.exp(sign * step)).log_evidence for sign in (1, -1))
+        assert gradient[regressor] == pytest.approx((above - below) / 2e-4, abs=1e-4)
+
+
+def test_steps_of_a_coarse_walk_span_the_flashes_between_their_centers() -> None:
+    walk = make_walk(np.ones((7, 1)), np.array([0.0, 1, 0, 1, 0, 1, 0]))
+    np.testing.assert_array_equal(coarsen(walk, 3).spans, [3, 2])

@@ -11,7 +11,17 @@ import pytest
 from tests.models.sessions import make_session
 from visbehavior import VisBehaviorWarning
 from visbehavior.models.random_walk import Walk, find_weights, make_walk
-from visbehavior.models.sigma_search import SIGMA_LIMITS, find_best_sigma, find_sigma
+from visbehavior.models.sigma_search import (
+    FIRST_SIGMA,
+    SECOND_SIGMA,
+    SIGMA_LIMITS,
+    find_best_sigma,
+    find_sigma,
+    find_sigma_from,
+)
+
+TOLERANCE = 0.01
+"""Where the evidence is flat, two searches end at sigmas far apart, with evidences this close."""
 
 
 def walk_of(seed: int, regressors: int, flashes: int = 400) -> Walk:
@@ -32,9 +42,22 @@ def test_gradient_vanishes_where_the_search_ends_or_sigma_is_at_a_limit(seed: in
         assert abs(slope) < 0.1 or (sigma <= SIGMA_LIMITS[0] and slope < 0)
 
 
-def test_best_of_several_starts_is_not_below_one_start() -> None:
-    walk = walk_of(5, 4)
-    assert find_best_sigma(walk, pd.Index(list("abcd"))).log_evidence >= find_sigma(walk).log_evidence
+@pytest.mark.parametrize("seed", range(5, 10))
+def test_best_of_several_starts_is_that_of_searches_over_all_steps(seed: int) -> None:
+    """The search begins with fewer steps of the weights, and must not miss a maximum because of it."""
+    walk = walk_of(seed, 4)
+    starts = [np.full(4, FIRST_SIGMA), np.full(4, SECOND_SIGMA)]
+    slow = max(find_sigma(walk, start).log_evidence for start in starts)
+    assert find_best_sigma(walk, pd.Index(list("abcd"))).log_evidence >= slow - TOLERANCE
+
+
+def test_a_maximum_that_fewer_steps_rank_lower_is_found() -> None:
+    """Which of two maxima is greater can depend on how often the weights step."""
+    X, y = make_session(11, 800)
+    walk = make_walk(X.to_numpy()[:, :2], np.roll(y.to_numpy(), 1))
+    starts = [np.array([8.0, 1e-3]), np.array([1e-3, 1e-3])]
+    slow = max(find_sigma(walk, start).log_evidence for start in starts)
+    assert find_sigma_from(walk, starts).log_evidence >= slow - TOLERANCE
 
 
 def test_sigmas_stay_within_the_limits() -> None:

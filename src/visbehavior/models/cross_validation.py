@@ -166,7 +166,7 @@ def _train(responses: Responses, fold: NDArray[np.int64], held: int, whole: Post
     start = whole.weights[rows]
     if not search:
         return find_weights(walk, whole.sigma, start)
-    return find_sigma_from(walk, [whole.sigma, np.full(len(whole.sigma), FIRST_SIGMA)], start)
+    return find_sigma_from(walk, [whole.sigma, np.full(len(whole.sigma), FIRST_SIGMA)])
 
 
 def _held_out_weights(posterior: Posterior, fold: NDArray[np.int64], held: int, heldout: str) -> Floats:

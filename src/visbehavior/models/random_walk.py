@@ -42,26 +42,52 @@ class Walk:
     y : numpy.ndarray
         Responses, float64, 0 or 1, shape (flashes,).
     spans : numpy.ndarray
-        Flashes from each flash to the next, float64, shape (flashes - 1,); 1 if none is left out between them.
+        Flashes from each step of the weights to the next, float64, shape (steps - 1,); 1 if none is left out between them.
+    held : int
+        Flashes in a row that share their weights. The number of flashes is `held` times the number of steps.
     """
 
     x: Floats
     y: Floats
     spans: Floats
+    held: int = 1
+
+    @cached_property
+    def by_step(self) -> Floats:
+        """Regressors, shape (steps, held, regressors)."""
+        return self.x.reshape(-1, self.held, self.x.shape[1])
 
     @cached_property
     def products(self) -> Floats:
-        """Products of pairs of regressors as bands, shape (flashes, regressors, regressors + 1)."""
+        """Products of pairs of regressors as bands, shape (steps, held, regressors * (regressors + 1))."""
         flashes, count = self.x.shape
         products = np.zeros((flashes, count, count + 1))
         for below in range(count):
             products[:, : count - below, below] = self.x[:, : count - below] * self.x[:, below:]
-        return products
+        return products.reshape(-1, self.held, count * (count + 1))
+
+    def log_odds(self, weights: Floats) -> Floats:
+        """Return the log-odds of a response at each flash, shape (flashes,)."""
+        return np.asarray(np.einsum("tmk,tk->tm", self.by_step, weights).ravel())
+
+    def pool(self, factors: Floats, values: Floats) -> Floats:
+        """Multiply values by a factor for each flash, and return the sum over the flashes of each step."""
+        return np.asarray(np.einsum("tm,tmk->tk", factors.reshape(-1, self.held), values))
 
 
 def make_walk(x: Floats, y: Floats) -> Walk:
     """Return a walk without gaps."""
     return Walk(np.ascontiguousarray(x), y.astype(np.float64), np.ones(len(x) - 1))
+
+
+def coarsen(walk: Walk, held: int) -> Walk:
+    """Return a walk whose weights step only once in `held` flashes: a good guess at its sigmas in a fraction of the time."""
+    first = np.arange(0, len(walk.x), held)
+    times = np.append(0, walk.spans.cumsum())
+    centers = np.add.reduceat(times, first) / np.diff(first, append=len(walk.x))
+    # Flashes that fill up the last step have no regressors: they add a constant to the log-likelihood.
+    missing = len(first) * held - len(walk.x)
+    return Walk(np.pad(walk.x, ((0, missing), (0, 0))), np.pad(walk.y, (0, missing)), np.diff(centers), held)
 
 
 @dataclass(frozen=True)
@@ -87,7 +113,7 @@ class Posterior:
     @cached_property
     def log_likelihood(self) -> float:
         """Log-likelihood of the responses given the most probable weights."""
-        return log_likelihood(linear_predictor(self.walk.x, self.weights), self.walk.y)
+        return log_likelihood(self.walk.log_odds(self.weights), self.walk.y)
 
     @cached_property
     def log_evidence(self) -> float:
@@ -120,9 +146,10 @@ class Posterior:
         variance_lost = (np.diagonal(prediction) - explained) / precision
         explicit = (steps**2 * precision - variance_lost).sum(axis=0)
         # The curvature also changes because the most probable weights move with sigma.
-        p = logistic(linear_predictor(walk.x, weights))
-        variance = np.einsum("tk,kjt,tj->t", walk.x, self.covariances, walk.x)
-        pull = walk.x * (variance * p * (1 - p) * (1 - 2 * p))[:, None]
+        p = logistic(walk.log_odds(weights))
+        x = np.moveaxis(walk.by_step, 2, 0)
+        variance = np.einsum("ktm,kjt,jtm->tm", x, self.covariances, x).ravel()
+        pull = walk.pool(variance * p * (1 - p) * (1 - 2 * p), walk.by_step)
         moved = (np.diff(solve(self.factor, pull), axis=0) * steps * precision).sum(axis=0)
         return np.asarray(explicit - moved)
 
@@ -150,7 +177,7 @@ class Posterior:
         gained = _pivots(self.factor)
         _subtract_blocks(gained, bands)
         prediction = gained.copy()
-        diagonal = np.arange(walk.x.shape[1])
+        diagonal = np.arange(len(self.sigma))
         prediction[diagonal, diagonal, 1:] += _step_precision(walk, self.sigma).T
         gained += _pivots(_factorize(reverse))[..., ::-1]
         return gained, prediction
@@ -173,7 +200,7 @@ def find_weights(walk: Walk, sigma: Floats, start: Floats | None = None) -> Post
         If the weights do not converge.
     """
     precision = _step_precision(walk, sigma)
-    weights = np.zeros(walk.x.shape) if start is None else start
+    weights = np.zeros((len(walk.spans) + 1, len(sigma))) if start is None else start
     value = _log_posterior(walk, precision, weights)
     for _ in range(_MAX_NEWTON_STEPS):
         gradient = _log_posterior_gradient(walk, precision, weights)
@@ -215,15 +242,21 @@ def logistic(log_odds: Floats) -> Floats:
     return 0.5 + 0.5 * np.tanh(0.5 * log_odds)
 
 
+def softplus(log_odds: Floats) -> Floats:
+    """Return ``log(1 + exp(log_odds))``, five times as fast as numpy's logaddexp and as exact."""
+    return np.maximum(log_odds, 0) + np.log1p(np.exp(-np.abs(log_odds)))
+
+
 def log_likelihood(log_odds: Floats, y: Floats) -> float:
     """Return the log-likelihood of responses (0 or 1) with given log-odds."""
-    return float((y * log_odds - np.logaddexp(0, log_odds)).sum())
+    return float((y * log_odds - softplus(log_odds)).sum())
 
 
 def curvature(walk: Walk, weights: Floats) -> Floats:
     """Return the negative Hessian of the log-likelihood as bands, shape (flashes, regressors, regressors + 1)."""
-    p = logistic(linear_predictor(walk.x, weights))
-    return walk.products * (p * (1 - p))[:, None, None]
+    p = logistic(walk.log_odds(weights))
+    steps, count = weights.shape
+    return walk.pool(p * (1 - p), walk.products).reshape(steps, count, count + 1)
 
 
 def solve(factor: Floats, values: Floats) -> Floats:
@@ -238,8 +271,7 @@ def _step_precision(walk: Walk, sigma: Floats) -> Floats:
 
 
 def _log_posterior(walk: Walk, precision: Floats, weights: Floats) -> float:
-    log_odds = linear_predictor(walk.x, weights)
-    return log_likelihood(log_odds, walk.y) - 0.5 * _prior_quadratic(weights, precision)
+    return log_likelihood(walk.log_odds(weights), walk.y) - 0.5 * _prior_quadratic(weights, precision)
 
 
 def _prior_quadratic(weights: Floats, precision: Floats) -> float:
@@ -248,8 +280,8 @@ def _prior_quadratic(weights: Floats, precision: Floats) -> float:
 
 
 def _log_posterior_gradient(walk: Walk, precision: Floats, weights: Floats) -> Floats:
-    residual = walk.y - logistic(linear_predictor(walk.x, weights))
-    gradient = walk.x * residual[:, None]
+    residual = walk.y - logistic(walk.log_odds(weights))
+    gradient = walk.pool(residual, walk.by_step)
     gradient[0] -= weights[0] / FIRST_WEIGHT_SD**2
     pull = np.diff(weights, axis=0) * precision
     gradient[:-1] += pull

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from visbehavior.models.inputs import Responses
-from visbehavior.models.random_walk import Floats, logistic
+from visbehavior.models.random_walk import Floats, logistic, softplus
 from visbehavior.models.state_space import Packing, Passes, pack, run_passes
 from visbehavior.models.weighted_logistic import improve_weights
 
@@ -55,7 +55,7 @@ class PackedSessions:
     def log_likelihoods(self, weights: Floats) -> Floats:
         """Return the log-likelihood of each response in each state, shape (rows, states)."""
         log_odds = self.x @ weights.T
-        return -np.logaddexp(0, np.where(self.y[:, None] > 0, -log_odds, log_odds))
+        return -softplus(np.where(self.y[:, None] > 0, -log_odds, log_odds))
 
 
 def pack_sessions(sessions: list[Responses]) -> PackedSessions:

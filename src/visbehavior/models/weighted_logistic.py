@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from visbehavior.models.random_walk import Floats, logistic
+from visbehavior.models.random_walk import Floats, logistic, softplus
 
 WEIGHT_SD = 10.0
 """Standard deviation of the normal prior of each weight (log-odds)."""
@@ -40,5 +40,5 @@ def improve_weights(x: Floats, y: Floats, shares: Floats, weights: Floats) -> Fl
 
 
 def _log_posterior(log_odds: Floats, y: Floats, shares: Floats, weights: Floats) -> float:
-    log_likelihood = shares @ (y * log_odds - np.logaddexp(0, log_odds))
+    log_likelihood = shares @ (y * log_odds - softplus(log_odds))
     return float(log_likelihood - 0.5 * (weights @ weights) / WEIGHT_SD**2)
