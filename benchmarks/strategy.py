@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import pathlib
 import random
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.pool import Pool
+from unittest import mock
 
 import numpy as np
 
@@ -25,8 +27,18 @@ TARGET_MEMORY_MB, TARGET_STATES_MINUTES = 500, 30
 TARGET_FIT, TARGET_RATIO, TARGET_FIXED, TARGET_SEARCHED, TARGET_ITERATION = 0.5, 60, 2, 4, 1
 
 
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
 def measure(folder: pathlib.Path) -> None:
-    """Print the seconds of a fit, of a full analysis, and of an iteration of states over many sessions."""
+    """Print the seconds of a fit, of a full analysis, and of states, in processes of one thread each."""
+    # The processes read the environment when they begin.
+    with mock.patch.dict(os.environ, ONE_THREAD), multiprocessing.get_context("spawn").Pool() as pool:
+        pool.apply(measure_session, [folder])
+        measure_states(pool, measure_days(pool))
+
+
+def measure_session(folder: pathlib.Path) -> None:
     from visbehavior import (
         BehaviorSession,
         compute_strategy_regressors,
@@ -50,9 +62,6 @@ def measure(folder: pathlib.Path) -> None:
     )
     compare(folder, X.to_numpy(), y.to_numpy(), list(X), fit)
     measure_iteration([(X, y)] * SESSIONS)
-    with multiprocessing.get_context("spawn").Pool() as pool:
-        sessions = measure_days(pool)
-        measure_states(pool, sessions)
 
 
 def seconds(call: Callable[[], object]) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 from tests.models.test_states import SESSIONS
 from visbehavior.models.state_em import Parameters, find_start, order_states, pack_sessions, run, run_em
 from visbehavior.models.state_inputs import check_sessions
+from visbehavior.models.weighted_logistic import improve_weights
 
 PACKED = pack_sessions(check_sessions(SESSIONS))
 
@@ -35,5 +36,21 @@ def test_order_of_states_does_not_change_the_likelihood() -> None:
 
 def test_sessions_keep_their_responses_when_packed() -> None:
     for rows, (x, y) in zip(PACKED.packing.rows, SESSIONS, strict=True):
-        np.testing.assert_array_equal(PACKED.x[rows], x)
-        np.testing.assert_array_equal(PACKED.y[rows], y)
+        np.testing.assert_array_equal(PACKED.x[PACKED.kind[rows]], x)
+        np.testing.assert_array_equal(PACKED.y[PACKED.kind[rows]], y)
+
+
+def test_kinds_are_all_different_and_count_the_flashes() -> None:
+    kinds = np.column_stack([PACKED.x, PACKED.y])
+    rows = np.concatenate([np.column_stack([x, y]) for x, y in SESSIONS])
+    expected, counts = np.unique(rows, axis=0, return_counts=True)
+    order = np.lexsort(kinds.T[::-1])
+    np.testing.assert_array_equal(kinds[order], expected)
+    np.testing.assert_array_equal(PACKED.count()[order], counts)
+
+
+def test_sums_over_kinds_are_those_over_flashes() -> None:
+    weights, shares = np.array([-0.5, 1.0]), np.random.default_rng(0).random(len(PACKED.kind))
+    x, y = PACKED.x[PACKED.kind], PACKED.y[PACKED.kind]
+    expected = improve_weights(x, y, shares, weights)
+    np.testing.assert_allclose(improve_weights(PACKED.x, PACKED.y, PACKED.count(shares), weights), expected, rtol=1e-12)

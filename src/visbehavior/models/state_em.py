@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from visbehavior.models.inputs import Responses
 from visbehavior.models.random_walk import Floats, logistic, softplus
@@ -45,27 +47,58 @@ class Parameters:
 
 @dataclass(frozen=True)
 class PackedSessions:
-    """Sessions as one table of packed rows."""
+    """Sessions as one table of packed rows.
+
+    Flashes with the same regressors and response are of one kind. A session has 100 or so, so that all that does not
+    depend on the order of the flashes is computed by kind.
+
+    Parameters
+    ----------
+    sessions : list of Responses
+    packing : Packing
+    kind : numpy.ndarray
+        Kind of each row.
+    x : numpy.ndarray
+        Regressors of each kind, shape (kinds, regressors).
+    y : numpy.ndarray
+        Response of each kind, shape (kinds,).
+    """
 
     sessions: list[Responses]
     packing: Packing
+    kind: NDArray[np.int64]
     x: Floats
     y: Floats
 
     def log_likelihoods(self, weights: Floats) -> Floats:
         """Return the log-likelihood of each response in each state, shape (rows, states)."""
         log_odds = self.x @ weights.T
-        return -softplus(np.where(self.y[:, None] > 0, -log_odds, log_odds))
+        by_kind = -softplus(np.where(self.y[:, None] > 0, -log_odds, log_odds))
+        return np.asarray(by_kind.take(self.kind, axis=0))
+
+    def count(self, shares: Floats | None = None) -> Floats:
+        """Return how many flashes are of each kind, or the sum of the shares of their rows, shape (kinds,)."""
+        return np.bincount(self.kind, shares, minlength=len(self.y)).astype(np.float64)
 
 
 def pack_sessions(sessions: list[Responses]) -> PackedSessions:
     """Return sessions, which have the same regressors, as one table."""
     packing = pack([len(session.x) for session in sessions])
-    rows = np.concatenate(packing.rows)
-    x, y = np.empty((len(rows), len(sessions[0].names))), np.empty(len(rows))
-    x[rows] = np.concatenate([session.x for session in sessions])
-    y[rows] = np.concatenate([session.y for session in sessions])
-    return PackedSessions(sessions, packing, x, y)
+    x = np.concatenate([session.x for session in sessions])
+    y = np.concatenate([session.y for session in sessions]).astype(np.float64)
+    kind, first = _find_kinds(x, y)
+    packed_kind = np.empty_like(kind)
+    packed_kind[np.concatenate(packing.rows)] = kind
+    return PackedSessions(sessions, packing, packed_kind, x[first], y[first])
+
+
+def _find_kinds(x: Floats, y: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the kind of each flash, and the first flash of each kind."""
+    kind = pd.factorize(y)[0]
+    for column in x.T:
+        value = pd.factorize(column)[0]
+        kind = pd.factorize(kind * (value.max() + 1) + value)[0]
+    return kind, np.unique(kind, return_index=True)[1]
 
 
 def run(packed: PackedSessions, parameters: Parameters) -> Passes:
@@ -77,10 +110,10 @@ def run(packed: PackedSessions, parameters: Parameters) -> Passes:
 def find_start(packed: PackedSessions, n_states: int, seed: int) -> Parameters:
     """Run EM for a few iterations from random starts, and return the best parameters."""
     rng = np.random.default_rng(seed)
-    everything = np.ones(len(packed.y))
+    counts = packed.count()
     common = np.zeros(packed.x.shape[1])
     for _ in range(_SHORT_RUN):
-        common = improve_weights(packed.x, packed.y, everything, common)
+        common = improve_weights(packed.x, packed.y, counts, common)
     starts = [spread_states(common, n_states, rng) for _ in range(_STARTS if n_states > 1 else 1)]
     runs = [run_em(packed, start, _SHORT_RUN)[0] for start in starts]
     return max(runs, key=lambda parameters: run(packed, parameters).log_likelihood)
@@ -112,7 +145,7 @@ def _maximize(packed: PackedSessions, parameters: Parameters, passes: Passes) ->
     totals = passes.transitions.sum(axis=1, keepdims=True)
     transition = np.where(totals > 0, passes.transitions / np.where(totals > 0, totals, 1), parameters.transition)
     weights = [
-        improve_weights(packed.x, packed.y, np.ascontiguousarray(shares), weights)
+        improve_weights(packed.x, packed.y, packed.count(shares), weights)
         for shares, weights in zip(passes.smoothed.T, parameters.weights, strict=True)
     ]
     return Parameters(first / first.sum(), transition / transition.sum(axis=1, keepdims=True), np.array(weights))
@@ -120,7 +153,7 @@ def _maximize(packed: PackedSessions, parameters: Parameters, passes: Passes) ->
 
 def order_states(packed: PackedSessions, parameters: Parameters) -> Parameters:
     """Order states by the mean probability of a response over all flashes, the greatest first."""
-    order = np.argsort(-logistic(packed.x @ parameters.weights.T).mean(axis=0), kind="stable")
+    order = np.argsort(-packed.count() @ logistic(packed.x @ parameters.weights.T), kind="stable")
     return replace(
         parameters,
         initial=parameters.initial[order],

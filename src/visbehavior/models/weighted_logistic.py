@@ -21,7 +21,7 @@ def improve_weights(x: Floats, y: Floats, shares: Floats, weights: Floats) -> Fl
     y : numpy.ndarray
         Responses, 0 or 1, shape (rows,).
     shares : numpy.ndarray
-        How much each response counts, 0 to 1, shape (rows,).
+        How much each response counts, 0 or more, shape (rows,).
     weights : numpy.ndarray
         Weights to improve, shape (regressors,).
     """
