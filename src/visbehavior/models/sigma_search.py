@@ -25,8 +25,6 @@ UNDETERMINED_SIGMA = 16.0
 """The responses do not determine a weight with a greater sigma: each step can turn a certain response into a certain absence."""
 _HELD = 8
 """Flashes that share their weights at first. It is 8 times fewer steps, and the sigmas are near those of all steps."""
-_SAME = 1e-2
-"""Searches that end with evidences this close ended at the same maximum."""
 _PROMISING = 2.0
 """A maximum of the first search is searched further if its evidence is within this of the best."""
 _MAX_STEP = 1.0
@@ -56,21 +54,26 @@ def find_best_sigma(walk: Walk, names: pd.Index) -> Posterior:
 def find_sigma_from(walk: Walk, starts: list[Floats]) -> Posterior:
     """Search from each of several sigmas, first with weights that step rarely, and return the result with the greatest evidence."""
     coarse = coarsen(walk, _HELD)
-    guesses = [_guess(walk, _climb(find_weights(coarse, start), enough=_ENOUGH_AT_FIRST)) for start in starts]
-    guesses.sort(key=lambda guess: -guess[0].log_evidence)
-    best = _climb(*guesses[0])[0]
-    for place, (posterior, inverse) in enumerate(guesses[1:]):
-        is_new = all(abs(posterior.log_evidence - other.log_evidence) > _SAME for other, _ in guesses[: place + 1])
-        if is_new and posterior.log_evidence > best.log_evidence - _PROMISING:
-            best = max(best, _climb(posterior, inverse)[0], key=lambda found: found.log_evidence)
+    found = [_climb(find_weights(coarse, start), enough=_ENOUGH_AT_FIRST) for start in starts]
+    found.sort(key=lambda result: -result[0].log_evidence)
+    best: Posterior | None = None
+    for place, (guess, inverse) in enumerate(found):
+        if any(_leads_to(guess, better) for better, _ in found[:place]):
+            continue
+        weights = np.repeat(guess.weights, _HELD, axis=0)[: len(walk.x)]
+        posterior = find_weights(walk, guess.sigma, weights)
+        if best is None or posterior.log_evidence > best.log_evidence - _PROMISING:
+            posterior = _climb(posterior, inverse)[0]
+            best = posterior if best is None or posterior.log_evidence > best.log_evidence else best
+    assert best is not None
     return best
 
 
-def _guess(walk: Walk, coarse: tuple[Posterior, Floats]) -> tuple[Posterior, Floats]:
-    """Return the weights of a walk at the sigmas that were found for a coarse one, and the curvature found there."""
-    posterior, inverse = coarse
-    weights = np.repeat(posterior.weights, posterior.walk.held, axis=0)[: len(walk.x)]
-    return find_weights(walk, posterior.sigma, weights), inverse
+def _leads_to(posterior: Posterior, better: Posterior) -> bool:
+    """Return whether the evidence does not sag halfway to sigmas with a greater one: both searches ended below one maximum."""
+    sigma = np.sqrt(posterior.sigma * better.sigma)
+    middle = find_weights(better.walk, sigma, better.predict_weights(sigma))
+    return middle.log_evidence >= (posterior.log_evidence + better.log_evidence) / 2
 
 
 def find_sigma(
