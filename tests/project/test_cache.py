@@ -22,6 +22,7 @@ from tests.project.synthetic_release import (
     Bucket,
     cached_path,
     digest,
+    make_bucket_tree,
     make_release,
     open_cache,
     open_offline,
@@ -112,6 +113,21 @@ def test_local_cache_writes_nothing(tmp_path: pathlib.Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
     for path in before:
         path.chmod(0o755)
+
+
+def test_bucket_tree_is_never_written_to(tmp_path: pathlib.Path) -> None:
+    """What is computed from its files, and which of them were verified, is kept in the user's cache folder."""
+    tree = make_bucket_tree(tmp_path)
+
+    def describe() -> dict[pathlib.Path, tuple[int, int]]:
+        return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in tree.rglob("*")}
+
+    before = describe()
+    cache = Cache.from_local_cache(tree, use_static_cache=True)
+    assert len(cache.get_performance_table([11])) == 1
+    assert len(cache.get_trials([11])) == 40
+    assert (cache.verify()["state"] == "complete").any()
+    assert describe() == before
 
 
 def test_pickled_cache_can_be_used(cache: Cache, server: FaultServer) -> None:
