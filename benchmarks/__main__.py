@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from benchmarks import cohort, imaging, network, raw, responses, simulation, strategy
+from benchmarks import cohort, imaging, network, raw, responses, simulation, strategy, writing
 from benchmarks.environments import GOLDEN, ORACLE
 
 REAL = GOLDEN / "v1.1" / "behavior_session_891635659.nwb.xz"
@@ -38,6 +38,7 @@ def main() -> None:
         report_floors(ours, floor)
         commands(path)
         many_sessions(path)
+        writing.measure(pathlib.Path(folder), path)
         responses.measure(pathlib.Path(folder), path, GOLDEN)
         raw.measure(pathlib.Path(folder), GOLDEN, ORACLE)
         strategy.measure(pathlib.Path(folder))
