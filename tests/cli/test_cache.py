@@ -33,6 +33,19 @@ def test_size_is_that_of_the_files(filled: pathlib.Path) -> None:
     assert last.endswith(f": {len(rows)} files, {total / 1e6:,.1f} MB")
 
 
+@pytest.mark.parametrize("command", ["ls", "size", "prune"])
+def test_cached_files_are_shown_without_a_network(filled: pathlib.Path, command: str) -> None:
+    done = run("cache", command, "--endpoint", "http://127.0.0.1:9")
+    assert done.returncode == 0
+    assert "newer releases" not in done.stderr
+
+
+def test_missing_cache_folder_is_named(tmp_path: pathlib.Path) -> None:
+    done = run("cache", "size", "--cache-dir", str(tmp_path / "none"))
+    assert done.returncode != 0
+    assert f"There is no folder {tmp_path / 'none'}" in done.stderr
+
+
 def test_partial_files_are_removed_on_request(filled: pathlib.Path) -> None:
     before = sorted(path.name for path in filled.rglob("*"))
     done = run("cache", "prune")
@@ -40,7 +53,7 @@ def test_partial_files_are_removed_on_request(filled: pathlib.Path) -> None:
     assert "would be removed. Remove them with --yes." in done.stderr
     assert sorted(path.name for path in filled.rglob("*")) == before
     done = run("cache", "prune", "--yes")
-    assert done.stderr.startswith("1 files, ")
+    assert done.stderr.startswith("1 file, ")
     assert not list(filled.rglob("*.blocks*"))
     assert list(filled.rglob("behavior_session_table.csv"))
     assert run("show", "837658854").returncode == 0

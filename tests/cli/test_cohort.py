@@ -32,7 +32,7 @@ def test_build_adds_the_sessions_of_a_mouse(store: pathlib.Path) -> None:
 
 def test_build_reads_unchanged_sessions_only_once(invoke: Invoke, store: pathlib.Path) -> None:
     _, _, err = invoke("cohort", "build", store, "--ids", MOUSE_SESSIONS[0], "--tables", "trials,licks")
-    assert err.startswith("1 sessions: 0 done, 1 unchanged, 0 failed")
+    assert err.startswith("1 session: 0 done, 1 unchanged, 0 failed")
 
 
 def test_failed_sessions_are_reported(invoke: Invoke, public_data: FaultServer, tmp_path: pathlib.Path) -> None:
@@ -48,7 +48,7 @@ def test_failed_sessions_are_reported(invoke: Invoke, public_data: FaultServer, 
     status, _, err = invoke("cohort", "status", tmp_path / "store")
     assert status == 0
     assert f"Error: Session {MOUSE_SESSIONS[0]}: " in err
-    assert err.endswith("1 sessions could not be read. The next build tries them again.\n")
+    assert err.endswith("1 session could not be read. The next build tries them again.\n")
 
 
 def test_shards_are_completed(invoke: Invoke, tmp_path: pathlib.Path) -> None:

@@ -63,5 +63,5 @@ def test_damaged_stores_are_reported(cache: Cache, copied: pathlib.Path) -> None
     records.write_bytes(content)
     part = next((copied / "licks").glob("*.parquet"))
     part.write_bytes(part.read_bytes()[:-1] + b"x")
-    with pytest.raises(CorruptFile, match="1 parts of the cohort"):
+    with pytest.raises(CorruptFile, match=r"has 1 damaged or missing part, such as licks"):
         check_cohort(cache, copied)

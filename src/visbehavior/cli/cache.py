@@ -7,11 +7,12 @@ import click
 from visbehavior.cli.cache_options import CacheOptions, cache_options
 from visbehavior.cli.common import Group, print_message, report_errors
 from visbehavior.cli.table_output import columns_option, format_option, write_table
+from visbehavior.wording import count_text
 
 
 @click.group(cls=Group)
 def cache() -> None:
-    """List, measure and remove cached files.
+    """List, measure and remove cached files, without a network.
 
     \b
     Example:
@@ -31,10 +32,10 @@ def ls(table_format: str, columns: str | None, cache: CacheOptions) -> None:
     Example:
       visbehavior cache ls
     """
-    contents = cache.open().list_cached_files()
+    contents = cache.open_folder().list_cached_files()
     if len(contents):
         write_table(contents, table_format, columns)
-    print_message(f"{len(contents):,} files, {_megabytes(contents['size'].sum())}.")
+    print_message(f"{count_text(len(contents), 'file')}, {_megabytes(contents['size'].sum())}.")
 
 
 @cache.command()
@@ -47,11 +48,11 @@ def size(cache: CacheOptions) -> None:
     Example:
       visbehavior cache size
     """
-    opened = cache.open()
+    opened = cache.open_folder()
     contents = opened.list_cached_files()
     for (release, state), sizes in contents.groupby(["release", "state"])["size"]:
-        click.echo(f"release {release}, {state}: {len(sizes):,} files, {_megabytes(sizes.sum())}")
-    click.echo(f"{opened.cache_dir}: {len(contents):,} files, {_megabytes(contents['size'].sum())}")
+        click.echo(f"release {release}, {state}: {count_text(len(sizes), 'file')}, {_megabytes(sizes.sum())}")
+    click.echo(f"{opened.cache_dir}: {count_text(len(contents), 'file')}, {_megabytes(contents['size'].sum())}")
 
 
 @cache.command()
@@ -67,11 +68,11 @@ def prune(other_releases: bool, yes: bool, cache: CacheOptions) -> None:
       visbehavior cache prune
       visbehavior cache prune --other-releases --yes
     """
-    removed = cache.open().prune(partial=True, other_releases=other_releases, dry_run=not yes)
+    removed = cache.open_folder().prune(partial=True, other_releases=other_releases, dry_run=not yes)
     for path in removed.index:
         click.echo(path)
     done = "removed" if yes else "would be removed. Remove them with --yes"
-    print_message(f"{len(removed):,} files, {_megabytes(removed['size'].sum())}, {done}.")
+    print_message(f"{count_text(len(removed), 'file')}, {_megabytes(removed['size'].sum())}, {done}.")
 
 
 def _megabytes(size: int) -> str:

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from visbehavior.cli.common import PATH, F
-from visbehavior.settings import BUCKET, CACHE_DIR_VARIABLE, DEFAULT_ALLENSDK_VERSION, NEUROPIXELS_BUCKET
+from visbehavior.settings import (
+    BUCKET,
+    CACHE_DIR_VARIABLE,
+    DEFAULT_ALLENSDK_VERSION,
+    NEUROPIXELS_BUCKET,
+    default_cache_dir,
+)
 
 if TYPE_CHECKING:
     from visbehavior.project.cache import VisualBehaviorOphysProjectCache
@@ -78,6 +84,12 @@ class CacheOptions:
                 endpoint=self._endpoint,
             )
         return self._caches[allensdk_version]
+
+    def open_folder(self) -> ProjectCache:
+        """Return the cache folder opened without a network, for what concerns cached files only."""
+        _check_not_a_folder(self._bucket)
+        folder = self._cache_dir or default_cache_dir(self._bucket or BUCKETS[self.project])
+        return cache_class(self.project).from_local_cache(folder, version=self._version)
 
     def open_ophys(self, allensdk_version: str = DEFAULT_ALLENSDK_VERSION) -> VisualBehaviorOphysProjectCache:
         """Return the cache, which must be of the data set with imaging planes."""

@@ -15,6 +15,7 @@ from visbehavior.cli.cache_options import CacheOptions, cache_options
 from visbehavior.cli.common import PATH, print_message, report_errors
 from visbehavior.cli.table_output import format_option, write_table
 from visbehavior.schema.cohort import DEFAULT_TABLES, ROW_TABLES
+from visbehavior.wording import count_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,7 +132,7 @@ def _parse_shard(text: str) -> tuple[int, int]:
 def _report(status: pd.DataFrame, suffix: str) -> None:
     counts = status["status"].value_counts()
     listed = ", ".join(f"{counts.get(name, 0):,} {name}" for name in ("done", "unchanged", "failed"))
-    print_message(f"{len(status):,} sessions: {listed}{suffix}.")
+    print_message(f"{count_text(len(status), 'session')}: {listed}{suffix}.")
     failed = status.loc[status["status"] == "failed", "error"]
     for number, error in failed.head(_LISTED_FAILURES).items():
         print_message(f"Error: Session {number}: {error}")
@@ -171,7 +172,7 @@ def _print_failures(records: dict[int, dict[str, Any]]) -> None:
     for number, error in list(failed.items())[:_LISTED_FAILURES]:
         print_message(f"Error: Session {number}: {error}")
     if failed:
-        print_message(f"{len(failed):,} sessions could not be read. The next build tries them again.")
+        print_message(f"{count_text(len(failed), 'session')} could not be read. The next build tries them again.")
 
 
 @cohort.command()
@@ -211,7 +212,7 @@ def export(store: str, query: str, output: Path) -> None:
 
     with open_cohort(store) as opened:
         count = write_result(opened, query, output)
-    print_message(f"Wrote {count:,} rows to {output}")
+    print_message(f"Wrote {count_text(count, 'row')} to {output}")
 
 
 @cohort.command()

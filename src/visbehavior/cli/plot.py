@@ -13,6 +13,7 @@ from visbehavior.cli.cache_options import CacheOptions, cache_options
 from visbehavior.cli.common import NUMBER, output_option, print_message, report_errors
 from visbehavior.cli.plot_kinds import BEHAVIOR_KINDS
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION
+from visbehavior.wording import count_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,7 +104,9 @@ def save_plane(experiment: Any, kind: str, start: float | None, stop: float | No
     if kind == "plane":
         ax = plot_plane(experiment)
         _save(
-            ax, path, f"maximum projection of imaging plane {number} with {len(experiment.cell_specimen_table)} cells"
+            ax,
+            path,
+            f"maximum projection of imaging plane {number} with {count_text(len(experiment.cell_specimen_table), 'cell')}",
         )
         return
     draw: Callable[..., Axes] = plot_traces if kind == "traces" else plot_population

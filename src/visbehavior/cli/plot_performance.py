@@ -13,6 +13,7 @@ from visbehavior.cli.cache_options import CacheOptions, cache_options
 from visbehavior.cli.common import output_option, print_message, report_errors, version_option
 from visbehavior.cli.performance import compute_performance
 from visbehavior.cli.selection import Selection, list_sessions, selection_options
+from visbehavior.wording import count_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,4 +53,4 @@ def save_max_dprime(table: pd.DataFrame, output: Path | None) -> None:
 
     mouse_id = table["mouse_id"].iloc[0]
     path = save_figure(plot_max_dprime(table).figure, output or Path(f"mouse_{mouse_id}_max_dprime.png"))
-    print_message(f"Wrote the maximum d' of {len(table)} sessions of mouse {mouse_id}: {path}")
+    print_message(f"Wrote the maximum d' of {count_text(len(table), 'session')} of mouse {mouse_id}: {path}")

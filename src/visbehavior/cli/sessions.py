@@ -10,6 +10,7 @@ from visbehavior.cli.cache_options import CacheOptions, cache_options
 from visbehavior.cli.common import print_message, report_errors, version_option
 from visbehavior.cli.selection import Selection, selection_options
 from visbehavior.cli.table_output import columns_option, format_option, write_table
+from visbehavior.wording import count_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,7 @@ def sessions(
     if len(table):
         shown = _with_short_dates(table) if table_format == "table" and columns is None else table
         write_table(shown, table_format, columns, DISPLAYED_COLUMNS)
-    print_message(f"{len(table):,} sessions.")
+    print_message(f"{count_text(len(table), 'session')}.")
 
 
 def _with_short_dates(table: pd.DataFrame) -> pd.DataFrame:

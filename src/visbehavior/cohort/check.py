@@ -23,6 +23,7 @@ from visbehavior.project.project_cache import ProjectCache
 from visbehavior.project.release import Release
 from visbehavior.schema.cohort import METRIC_NAMES, SESSION_ID, stored_columns
 from visbehavior.store.records import Record
+from visbehavior.wording import count_text
 
 EQUAL = "equal"
 
@@ -71,8 +72,8 @@ def check_cohort(
         _check_digest(cohort, records)
         if damaged := cohort.find_damaged():
             raise CorruptFile(
-                f"{len(damaged)} parts of the cohort in {cohort.location} are damaged or missing, such as {damaged[0]}. Build the cohort again, which "
-                "writes them again.",
+                f"The cohort in {cohort.location} has {count_text(len(damaged), 'damaged or missing part')}, such as {damaged[0]}. Build the "
+                "cohort again: it writes what is missing.",
                 path=damaged[0],
             )
         known = sorted(cache._release.select_session_files(records, {}))

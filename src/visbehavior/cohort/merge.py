@@ -20,6 +20,7 @@ from visbehavior.progress import progress_bar
 from visbehavior.project.release import Release
 from visbehavior.schema.cohort import ROW_TABLES, SESSION_ID
 from visbehavior.store.records import Record
+from visbehavior.wording import count_text
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _with_tables(done: Mapping[int, Record], tables: Sequence[str]) -> dict[int,
     others = [number for number, record in done.items() if record["tables"] != list(tables)]
     if others:
         raise BadValue(
-            f"{len(others)} sessions of the store, such as {others[0]}, have other tables: {', '.join(done[others[0]]['tables'])}. "
+            f"{count_text(len(others), 'session')} of the store, such as {others[0]}, {'has' if len(others) == 1 else 'have'} other tables: {', '.join(done[others[0]]['tables'])}. "
             "Build with the same tables, or without ids, or in another folder.",
             name="tables",
         )

@@ -31,6 +31,7 @@ from visbehavior.schema.cohort import BY_NAME, table_columns
 from visbehavior.schema.columns import Column
 from visbehavior.store.address import Bucket, Folder, parse_location
 from visbehavior.store.source import ObjectSource
+from visbehavior.wording import count_text
 
 FORMATS = ("pandas", "arrow", "polars")
 _REMOTE_THREADS = 32
@@ -381,7 +382,7 @@ class CohortTable:
         return self._cohort.count(self.name)
 
     def __repr__(self) -> str:
-        return f"<table {self.name} of {len(self):,} rows: {', '.join(self.columns)}>"
+        return f"<table {self.name} of {count_text(len(self), 'row')}: {', '.join(self.columns)}>"
 
 
 def _damaged(location: str, path: str, state: str) -> CorruptFile:

@@ -22,6 +22,7 @@ from visbehavior.models.random_walk import (
 )
 from visbehavior.models.sigma_search import FIRST_SIGMA, find_sigma_from
 from visbehavior.models.strategy import StrategyFit, compute_auc, find_fitted_posterior, find_posterior
+from visbehavior.wording import count_text
 
 NOT_HELD_OUT = -1
 """Fold of the last flashes, which are left over when the flashes are divided into folds of equal size."""
@@ -53,7 +54,7 @@ class CrossValidation:
 
     def __repr__(self) -> str:
         return (
-            f"CrossValidation of {len(self.flashes)} flashes in {len(self.folds)} folds: held-out log-likelihood "
+            f"CrossValidation of {count_text(len(self.flashes), 'flash', 'flashes')} in {len(self.folds)} folds: held-out log-likelihood "
             f"{self.log_likelihood:.1f}, AUC {self.auc:.3f}"
         )
 

@@ -13,6 +13,7 @@ from visbehavior.analysis.checks import get_booleans, get_numbers
 from visbehavior.arguments import check_number, check_whole_number
 from visbehavior.errors import BadValue, brief_repr, warn
 from visbehavior.models.random_walk import Floats
+from visbehavior.wording import count_text
 
 MAX_REGRESSORS = 50
 """Largest number of regressors. The time of a fit grows with its square."""
@@ -74,7 +75,9 @@ def check_responses(X: Any, y: Any, *, warn_of_few: bool = True) -> Responses:
     responses = get_booleans({"y": y}, "y", "the responses")
     _check_responses(responses, len(x))
     if warn_of_few and len(x) < FEW_FLASHES:
-        warn(f"X has {len(x)} flashes. With fewer than {FEW_FLASHES}, the prior largely determines the weights.")
+        warn(
+            f"X has {count_text(len(x), 'flash', 'flashes')}. With fewer than {FEW_FLASHES}, the prior largely determines the weights."
+        )
     return Responses(x, responses.astype(np.float64), table.columns, table.index)
 
 
@@ -105,12 +108,14 @@ def check_table(name: str, table: Any) -> tuple[pd.DataFrame, Floats]:
 def _check_responses(responses: Any, flashes: int) -> None:
     if len(responses) != flashes:
         raise BadValue(
-            f"y has {len(responses)} responses and X has {flashes} flashes; expected one for each flash.", name="y"
+            f"y has {count_text(len(responses), 'response')} and X has {count_text(flashes, 'flash', 'flashes')}; expected one for each flash.",
+            name="y",
         )
     if not responses.any() or responses.all():
         kind = "only responses" if len(responses) and responses.all() else "no response"
         raise BadValue(
-            f"y has {kind} in {flashes} flashes; expected some of both kinds. This session cannot be fitted.", name="y"
+            f"y has {kind} in {count_text(flashes, 'flash', 'flashes')}; expected some of both kinds. This session cannot be fitted.",
+            name="y",
         )
 
 

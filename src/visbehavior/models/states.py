@@ -27,6 +27,7 @@ from visbehavior.models.state_em import (
 )
 from visbehavior.models.state_inputs import MAX_STATES, check_array, check_probabilities, check_sessions, check_shape
 from visbehavior.models.state_space import find_most_likely_states
+from visbehavior.wording import count_text
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -56,7 +57,7 @@ class StateEvaluation:
 
     def __repr__(self) -> str:
         shares = ", ".join(f"{share:.0%}" for share in self.smoothed.mean())
-        return f"StateEvaluation of {len(self.smoothed)} flashes: log-likelihood {self.log_likelihood:.1f}, occupancy {shares}"
+        return f"StateEvaluation of {count_text(len(self.smoothed), 'flash', 'flashes')}: log-likelihood {self.log_likelihood:.1f}, occupancy {shares}"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -94,7 +95,7 @@ class StateFit:
     def __repr__(self) -> str:
         end = "converged" if self.converged else "did not converge"
         return (
-            f"StateFit of {len(self.weights)} states to {len(self.sessions)} sessions: log-likelihood "
+            f"StateFit of {count_text(len(self.weights), 'state')} to {count_text(len(self.sessions), 'session')}: log-likelihood "
             f"{self.log_likelihood:.1f}, {end} in {self.iterations} iterations"
         )
 

@@ -22,6 +22,7 @@ from visbehavior.models.inputs import Responses, check_responses, check_sigma
 from visbehavior.models.random_walk import Floats, Posterior, find_weights, linear_predictor, make_walk
 from visbehavior.models.regressors import compute_strategy_regressors
 from visbehavior.models.sigma_search import find_best_sigma
+from visbehavior.wording import count_text
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -57,7 +58,7 @@ class StrategyFit:
     def __repr__(self) -> str:
         means = ", ".join(f"{name} {value:.2f}" for name, value in self.weights.mean().items())
         return (
-            f"StrategyFit of {len(self.weights)} flashes: mean weights {means}; evidence {self.evidence:.1f}, "
+            f"StrategyFit of {count_text(len(self.weights), 'flash', 'flashes')}: mean weights {means}; evidence {self.evidence:.1f}, "
             f"AUC {self.auc:.3f} in sample"
         )
 

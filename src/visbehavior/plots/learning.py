@@ -23,6 +23,7 @@ from visbehavior.plots.colors import condition_color
 from visbehavior.plots.figure import add_legend, check_axes, foreground, new_figure, set_labels
 from visbehavior.schema.cohort import SESSIONS
 from visbehavior.schema.strategy import STRATEGY_COLUMNS
+from visbehavior.wording import count_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,7 +76,7 @@ def plot_mice(values: pd.DataFrame, ax: Axes | None = None, label: str = "mean",
     known = np.isfinite(summary["mean"].to_numpy())
     mean, low, high = (summary[name].to_numpy()[known] for name in ("mean", "low", "high"))
     ax.fill_between(x[known], low, high, color=color, alpha=_BAND_ALPHA, linewidth=0, zorder=2)
-    text = f"{label} ({len(values)} {'mouse' if len(values) == 1 else 'mice'})".replace("$", r"\$")
+    text = f"{label} ({count_text(len(values), 'mouse', 'mice')})".replace("$", r"\$")
     ax.plot(x[known], mean, color=color, linewidth=2.0, zorder=3, label=text, marker="o" if known.sum() == 1 else "")
     return ax
 

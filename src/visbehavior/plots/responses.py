@@ -15,6 +15,7 @@ from visbehavior.analysis.responses import check_response, compute_confidence_ba
 from visbehavior.errors import BadValue, brief_repr
 from visbehavior.plots.colors import NEUTRAL, condition_color
 from visbehavior.plots.figure import add_legend, check_axes, foreground, new_figure, set_labels
+from visbehavior.wording import count_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -166,7 +167,7 @@ def plot_lick_raster(
 
 
 def _label(name: Any, count: int) -> str:
-    events = f"{count} event{'' if count == 1 else 's'}"
+    events = count_text(count, "event")
     return f"{_as_text(name)} ({events})" if name != "" else events
 
 

@@ -19,6 +19,7 @@ from visbehavior.errors import BadValue, brief_repr
 from visbehavior.paths import is_inside
 from visbehavior.project.projects import OPHYS, VERSION, Project
 from visbehavior.store.verified import read_file
+from visbehavior.wording import count_text
 
 PROJECT = OPHYS.name
 """Name of the data set with imaging."""
@@ -192,7 +193,7 @@ def describe_changes(older: Manifest, newer: Manifest) -> str:
     }
     lines = [f"From release {older.version} to {newer.version}:"]
     for change, paths in changes.items():
-        lines.append(f"{len(paths)} {'file' if len(paths) == 1 else 'files'} {change}" + (":" if paths else ""))
+        lines.append(f"{count_text(len(paths), 'file')} {change}" + (":" if paths else ""))
         lines += [f"  {path}" for path in paths]
     return "\n".join(lines)
 

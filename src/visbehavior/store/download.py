@@ -22,6 +22,7 @@ from visbehavior.interrupts import iterate_completed
 from visbehavior.progress import progress_bar
 from visbehavior.store.file_download import FileDownload
 from visbehavior.store.remote_object import RemoteObject
+from visbehavior.wording import count_text
 
 JOBS = 8
 """Default number of connections."""
@@ -287,7 +288,7 @@ def _check_space(files: list[FileDownload]) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DiskFull(
-            f"{len(files)} file{' needs' if len(files) == 1 else 's need'} {_format_bytes(needed)} more in {folder}, and its disk has "
+            f"{count_text(len(files), 'file')} {'needs' if len(files) == 1 else 'need'} {_format_bytes(needed)} more in {folder}, and its disk has "
             f"{_format_bytes(free)} free. Nothing was downloaded. Free some space, choose another cache_dir, or download fewer files.",
             path=str(folder),
             needed=needed,
