@@ -71,6 +71,18 @@ def test_sessions_that_are_added_later_have_the_same_states(
     assert (build_cohort(cache, tmp_path, tables=TABLES)["status"] == "unchanged").all()
 
 
+def test_sessions_without_states_are_not_fitted_again_in_every_build(
+    cache: VisualBehaviorOphysProjectCache, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = cache.get_behavior_session_table()
+    ids = table.index[table["session_type"].str.contains("gratings")][:1].tolist()
+    status = build_cohort(cache, tmp_path, ids, tables=TABLES)
+    assert status["status"].tolist() == ["done"]
+    assert read_model(tmp_path) is None
+    monkeypatch.setattr("visbehavior.cohort.state_model._sample", lambda *_: pytest.fail("sessions were read"))
+    assert build_cohort(cache, tmp_path, ids, tables=TABLES)["status"].tolist() == ["unchanged"]
+
+
 def test_sessions_are_read_again_when_the_states_change(
     cache: VisualBehaviorOphysProjectCache, ids: list[int], tmp_path: pathlib.Path
 ) -> None:
