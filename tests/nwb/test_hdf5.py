@@ -184,6 +184,16 @@ def test_text_that_is_not_utf8_is_rejected(damage_file: DamageFile) -> None:
     assert_bad_value(path, "trials", f"/{NAMES} holds text that is not UTF-8")
 
 
+def test_attribute_of_references_is_no_text(damage_file: DamageFile) -> None:
+    def damage(file: h5py.File) -> None:
+        file["general/task_parameters"].attrs["stimulus"] = file["intervals"].ref
+
+    path = damage_file(damage)
+    assert_bad_value(
+        path, "task_parameters", "/general/task_parameters@stimulus holds values of type Reference, expected text"
+    )
+
+
 @pytest.mark.parametrize(
     ("member", "data", "options", "message"),
     [

@@ -29,7 +29,7 @@ from tests.project.synthetic_release import (
     read_files,
 )
 from tests.servers import NGINX, RCLONE, moto_server, nginx, put_object, rclone
-from visbehavior import BadValue, CorruptFile, NotCached, VisBehaviorWarning
+from visbehavior import BadValue, CorruptFile, MissingExtra, NotCached, VisBehaviorWarning
 from visbehavior import VisualBehaviorOphysProjectCache as Cache
 from visbehavior.project import cache as cache_module
 from visbehavior.project import files as files_module
@@ -213,6 +213,18 @@ def test_natural_movie_is_downloaded_once(
     server.reset()
     template = cache.get_natural_movie_template(n_workers=1)
     assert list(template.index) == [0, 1]
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("library", ["PIL", "scipy"])
+def test_libraries_of_the_natural_movie_are_required_before_it_is_downloaded(
+    cache: Cache, server: FaultServer, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    for name in (library, f"{library}.Image", f"{library}.ndimage"):
+        monkeypatch.setitem(sys.modules, name, None)
+    server.reset()
+    with pytest.raises(MissingExtra, match="raw"):
+        cache.get_natural_movie_template()
     assert server.requests == []
 
 

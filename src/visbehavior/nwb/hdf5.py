@@ -388,9 +388,15 @@ def _decoded(values: NDArray[Any], where: str, path: str) -> NDArray[np.object_]
     listed = values.tolist()
     try:
         decoded = {value: value if isinstance(value, str) else value.decode() for value in set(listed)}
-    except (UnicodeDecodeError, AttributeError, TypeError) as error:
+    except UnicodeDecodeError as error:
         raise BadValue(
             f"{path}: {where} holds text that is not UTF-8 ({error}). {DOWNLOAD_AGAIN}", path=path, name=where
+        ) from error
+    except (AttributeError, TypeError) as error:
+        # Lists, or references to other objects of the file.
+        kinds = ", ".join(sorted({type(value).__name__ for value in listed}))
+        raise BadValue(
+            f"{path}: {where} holds values of type {kinds}, expected text.", path=path, name=where
         ) from error
     return np.array([decoded[value] for value in listed], dtype=object)
 

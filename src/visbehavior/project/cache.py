@@ -199,8 +199,10 @@ class VisualBehaviorOphysProjectCache(ProjectCache):
         n_workers : int or None
             Number of threads; None: one per core.
         """
-        from visbehavior.stimuli.natural_movie import compute_movie_template
+        from visbehavior.stimuli.natural_movie import compute_movie_template, import_libraries
 
         if n_workers is not None:
             check_jobs("n_workers", n_workers)
+        # Before 166 MB are downloaded.
+        import_libraries()
         return compute_movie_template(self.get_raw_natural_movie(), n_workers, progress=True)

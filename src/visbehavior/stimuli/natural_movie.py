@@ -85,7 +85,7 @@ def compute_movie_template(raw_movie: Bytes, jobs: int | None = None, progress: 
     frames of the release's size, with the limits given in `visbehavior.stimuli.warp.warp_image`.
     """
     _check_arguments(raw_movie, jobs)
-    pillow = import_extra("PIL.Image")
+    pillow = import_libraries()
     geometry = shared_geometry(jobs)
 
     def compute_frame(number: int) -> tuple[Floats, Bytes]:
@@ -99,6 +99,12 @@ def compute_movie_template(raw_movie: Bytes, jobs: int | None = None, progress: 
     finally:
         # After an interrupt, do not compute the frames that have not started.
         pool.shutdown(cancel_futures=True)
+
+
+def import_libraries() -> Any:
+    """Return Pillow; MissingExtra if it or scipy is not installed."""
+    import_extra("scipy.ndimage")
+    return import_extra("PIL.Image")
 
 
 def _check_arguments(raw_movie: Any, jobs: int | None) -> None:
