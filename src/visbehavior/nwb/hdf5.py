@@ -14,15 +14,15 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import h5py
 import numpy as np
-from h5py import h5a, h5d, h5f, h5g, h5i, h5l, h5o, h5s, h5t
+from h5py import h5a, h5d, h5f, h5g, h5i, h5l, h5o, h5s
 from numpy.typing import NDArray
 
-from visbehavior.errors import BadValue, CorruptFile, MissingData
+from visbehavior.errors import CorruptFile, MissingData
 from visbehavior.nwb.hdf5_errors import DOWNLOAD_AGAIN, H5PY_ERRORS, damage, hdf5_errors
 from visbehavior.nwb.hdf5_lookup import ObjectLookup, open_at
 from visbehavior.nwb.hdf5_open import ByteSource, DiskFile, open_local, open_remote, request_heaps, request_values
+from visbehavior.nwb.hdf5_types import StoredType, decode_text, describe_type, type_of
 from visbehavior.nwb.open_file import Extent, OpenFile
 
 if TYPE_CHECKING:
@@ -37,21 +37,13 @@ _TEXT_REFERENCE = np.dtype([("length", "<u4"), ("address", "<u8"), ("index", "<u
 """How HDF5 stores a text of variable length: its length, the address of a heap collection, and a position in it."""
 
 
-class _Type(NamedTuple):
-    """Type of a dataset: its numpy dtype, and how its text is stored if it is text."""
-
-    dtype: np.dtype[Any]
-    is_text: bool
-    is_variable: bool
-
-
 class _Dataset(NamedTuple):
     """An open dataset."""
 
     where: str
     data: h5d.DatasetID
     shape: tuple[int, ...]
-    type: _Type
+    type: StoredType
 
     @property
     def nbytes(self) -> int:
@@ -147,7 +139,7 @@ class Hdf5File(OpenFile):
             self._check_size(math.prod(attribute.shape) * attribute.dtype.itemsize, where)
             values = np.empty(attribute.shape, attribute.dtype)
             attribute.read(values)
-        flat = _decoded(values.ravel(), where, self.path) if values.dtype.kind in "OS" else values.ravel()
+        flat = decode_text(values.ravel(), where, self.path) if values.dtype.kind in "OS" else values.ravel()
         listed = flat.tolist()
         return listed[0] if values.ndim == 0 else listed
 
@@ -167,7 +159,7 @@ class Hdf5File(OpenFile):
         """Return a dataset of text as an object array of str."""
         dataset = self._dataset(group, name)
         if not dataset.type.is_text:
-            raise self.wrong(dataset.where, f"holds {_description(dataset.type)}, expected text")
+            raise self.wrong(dataset.where, f"holds {describe_type(dataset.type)}, expected text")
         self._check_ndim(dataset, ndim)
         self._check_stored(dataset)
         with hdf5_errors(self.path, dataset.where):
@@ -176,7 +168,7 @@ class Hdf5File(OpenFile):
                 self._check_references(dataset)
             values = np.empty(dataset.shape, dataset.type.dtype)
             dataset.data.read(h5s.ALL, h5s.ALL, values)
-        return _decoded(values.ravel(), dataset.where, self.path).reshape(dataset.shape)
+        return decode_text(values.ravel(), dataset.where, self.path).reshape(dataset.shape)
 
     def rows(self, group: str, name: str, start: int, stop: int) -> NDArray[Any]:
         """Return rows of a dataset of numbers with two dimensions. If they are contiguous, only their bytes are read."""
@@ -211,7 +203,7 @@ class Hdf5File(OpenFile):
     def _numeric(self, group: str, name: str, ndim: int) -> _Dataset:
         dataset = self._dataset(group, name)
         if dataset.type.dtype.kind not in _NUMBERS:
-            raise self.wrong(dataset.where, f"holds {_description(dataset.type)}, expected numbers")
+            raise self.wrong(dataset.where, f"holds {describe_type(dataset.type)}, expected numbers")
         self._check_ndim(dataset, ndim)
         return dataset
 
@@ -329,7 +321,7 @@ class Hdf5File(OpenFile):
             if data.get_offset() is None and data.get_create_plist().get_layout() == h5d.VIRTUAL:
                 # HDF5 would open the other files even to return the shape.
                 raise self.wrong(where, "is stored in another file, which is not opened")
-            dtype, shape = _type_of(data), data.shape
+            dtype, shape = type_of(data), data.shape
         if shape is None:
             raise self.wrong(where, "has no values (null dataspace)")
         return _Dataset(where, data, shape, dtype)
@@ -365,41 +357,3 @@ def _split(group: str, name: str = "") -> tuple[str, str]:
     """Return the group that directly holds a member, and the member's name in it."""
     parent, _, last = f"{group}/{name}".strip("/").rpartition("/")
     return parent, last
-
-
-_types: dict[bytes, _Type] = {}
-
-
-def _type_of(data: h5d.DatasetID) -> _Type:
-    """Return the type of a dataset. A file has a handful, and asking h5py takes half the time of reading a short column."""
-    stored = data.get_type()
-    encoded = stored.encode()
-    found = _types.get(encoded)
-    if found is None:
-        dtype = data.dtype
-        is_text = dtype.kind == "S" or h5py.check_string_dtype(dtype) is not None
-        is_variable = isinstance(stored, h5t.TypeStringID) and bool(stored.is_variable_str())
-        found = _types[encoded] = _Type(dtype, is_text, is_variable)
-    return found
-
-
-def _decoded(values: NDArray[Any], where: str, path: str) -> NDArray[np.object_]:
-    """Return bytes as str. Each distinct value is decoded once."""
-    listed = values.tolist()
-    try:
-        decoded = {value: value if isinstance(value, str) else value.decode() for value in set(listed)}
-    except UnicodeDecodeError as error:
-        raise BadValue(
-            f"{path}: {where} holds text that is not UTF-8 ({error}). {DOWNLOAD_AGAIN}", path=path, name=where
-        ) from error
-    except (AttributeError, TypeError) as error:
-        # Lists, or references to other objects of the file.
-        kinds = ", ".join(sorted({type(value).__name__ for value in listed}))
-        raise BadValue(
-            f"{path}: {where} holds values of type {kinds}, expected text.", path=path, name=where
-        ) from error
-    return np.array([decoded[value] for value in listed], dtype=object)
-
-
-def _description(kind: _Type) -> str:
-    return "text" if kind.is_text else f"values of type {kind.dtype}"
