@@ -25,6 +25,10 @@ UNDETERMINED_SIGMA = 16.0
 """The responses do not determine a weight with a greater sigma: each step can turn a certain response into a certain absence."""
 _HELD = 8
 """Flashes that share their weights at first. It is 8 times fewer steps, and the sigmas are near those of all steps."""
+_MANY = 1000
+"""Fewer flashes are searched over all steps at once, which takes little time."""
+_TOO_FAST = 0.5
+"""With a greater sigma, a weight moves by more than 1.4 log-odds within the held flashes, and the first search is no guide."""
 _PROMISING = 2.0
 """A maximum of the first search is searched further if its evidence is within this of the best."""
 _MAX_STEP = 1.0
@@ -34,7 +38,7 @@ _MAX_ITERATIONS = 100
 _MAX_HALVINGS = 12
 _ENOUGH = 1e-4
 """The search ends when the next step would raise the evidence by about half of this."""
-_ENOUGH_AT_FIRST = 1e-2
+_ENOUGH_AT_FIRST = 1e-3
 """The same for the first search, of which only the place counts."""
 
 
@@ -54,19 +58,27 @@ def find_best_sigma(walk: Walk, names: pd.Index) -> Posterior:
 def find_sigma_from(walk: Walk, starts: list[Floats]) -> Posterior:
     """Search from each of several sigmas, first with weights that step rarely, and return the result with the greatest evidence."""
     coarse = coarsen(walk, _HELD)
-    found = [_climb(find_weights(coarse, start), enough=_ENOUGH_AT_FIRST) for start in starts]
+    found = (
+        []
+        if len(walk.x) < _MANY
+        else [_climb(find_weights(coarse, start), enough=_ENOUGH_AT_FIRST) for start in starts]
+    )
+    if not found or any((guess.sigma > _TOO_FAST).any() for guess, _ in found):
+        return _best([find_sigma(walk, start) for start in starts])
     found.sort(key=lambda result: -result[0].log_evidence)
-    best: Posterior | None = None
+    maxima: list[Posterior] = []
     for place, (guess, inverse) in enumerate(found):
         if any(_leads_to(guess, better) for better, _ in found[:place]):
             continue
         weights = np.repeat(guess.weights, _HELD, axis=0)[: len(walk.x)]
         posterior = find_weights(walk, guess.sigma, weights)
-        if best is None or posterior.log_evidence > best.log_evidence - _PROMISING:
-            posterior = _climb(posterior, inverse)[0]
-            best = posterior if best is None or posterior.log_evidence > best.log_evidence else best
-    assert best is not None
-    return best
+        if all(posterior.log_evidence > maximum.log_evidence - _PROMISING for maximum in maxima):
+            maxima.append(_climb(posterior, inverse)[0])
+    return _best(maxima)
+
+
+def _best(posteriors: list[Posterior]) -> Posterior:
+    return max(posteriors, key=lambda posterior: posterior.log_evidence)
 
 
 def _leads_to(posterior: Posterior, better: Posterior) -> bool:
