@@ -55,7 +55,7 @@ def compute_wide_bands(X: pd.DataFrame, y: Any, fit: StrategyFit, *, seed: int =
     -----
     Sigmas are drawn from a normal distribution around the most probable ones, in log sigma, and weighted by evidence and
     prior (importance sampling). On planted walks of 4,300 flashes, intervals that should contain 95 % of the weights
-    contain 84 to 91 % with plain bands, and 94 to 97 % with wide ones. It takes about twice as long as the fit.
+    contain 84 to 91 % with plain bands, and 94 to 97 % with wide ones. It takes about five times as long as the fit.
     """
     check_seed(seed)
     responses = check_responses(X, y, warn_of_few=False)
