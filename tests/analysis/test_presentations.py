@@ -72,3 +72,11 @@ def test_replays_take_over_the_trials_of_the_reference(blocks: list[tuple[list[s
     add_computed_columns(columns, "trials_id".__eq__, lambda: trials)
     own = [-99 if name is None else row for row, name in enumerate(names)]
     assert columns["trials_id"].tolist() == reference.copied_to_replays(own, names, numbers, active)
+
+
+def test_omissions_are_no_changes_where_no_column_says_omitted() -> None:
+    names = np.array(["a", "a", "omitted", "a", "b", np.nan, "b"], dtype=object)
+    columns = {"image_name": names, "start_time": np.arange(7.0)}
+    add_computed_columns(columns, lambda name: False, dict)
+    assert np.flatnonzero(columns["is_change"]).tolist() == [4]
+    assert columns["flashes_since_change"].tolist() == [0, 1, 1, 2, 0, 1, 2]

@@ -71,7 +71,8 @@ def add_computed_columns(
     image_name = columns["image_name"]
     # NaN, the missing text, does not equal itself.
     is_named: NDArray[np.bool_] = np.asarray(image_name == image_name, dtype=np.bool_)
-    omitted = columns.get("omitted", np.zeros(len(image_name), dtype=np.bool_))
+    # A file may lack the column; omissions are named in all files.
+    omitted = columns.get("omitted", image_name == OMITTED)
     # Gray and movie have NaN: neither shown nor omitted.
     columns["is_change"] = compute_is_change(image_name, is_named & (omitted == 0))
     is_omitted = (omitted == 1) | (image_name == OMITTED)
