@@ -32,7 +32,7 @@ from visbehavior.errors import (
 )
 from visbehavior.nwb.hdf5 import Hdf5File
 from visbehavior.nwb.hdf5_errors import DOWNLOAD_AGAIN
-from visbehavior.nwb.hdf5_lookup import SIGNATURE
+from visbehavior.nwb.hdf5_open import SIGNATURE
 from visbehavior.nwb.memory_map import map_array
 from visbehavior.nwb.open_file import OpenFile
 from visbehavior.progress import progress_bar

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from visbehavior.errors import CorruptFile, MissingData
 from visbehavior.nwb.hdf5_errors import DOWNLOAD_AGAIN, H5PY_ERRORS, damage, hdf5_errors
-from visbehavior.nwb.hdf5_lookup import ObjectLookup, open_at
 from visbehavior.nwb.hdf5_open import ByteSource, DiskFile, open_local, open_remote, request_heaps, request_values
 from visbehavior.nwb.hdf5_types import StoredType, decode_text, describe_type, type_of
 from visbehavior.nwb.open_file import Extent, OpenFile
 
 if TYPE_CHECKING:
+    from visbehavior.nwb.hdf5_lookup import ObjectLookup
     from visbehavior.store.remote_file import RemoteFile
 
 _MAX_COMPRESSION = 1032
@@ -64,7 +64,7 @@ class Hdf5File(OpenFile):
     def __init__(self, path: str, remote: RemoteFile | None = None) -> None:
         self.path = path
         self.remote = remote
-        self._lookup = None if remote is None else ObjectLookup(remote)
+        self._lookup = None if remote is None else _make_lookup(remote)
         self._groups: dict[str, h5g.GroupID] = {}
         with hdf5_errors(path, "the file"):
             self._h5 = open_local(path) if remote is None else open_remote(remote)
@@ -304,11 +304,10 @@ class Hdf5File(OpenFile):
 
     def _group_at_address(self, group: str) -> h5g.GroupID | None:
         """Open a group of a remote file without reading the groups above it; None if HDF5 must find it."""
-        address = None if self._lookup is None else self._lookup.address(group)
-        if not address:
+        if self._lookup is None or not (address := self._lookup.address(group)):
             return None
         try:
-            opened = open_at(self._h5, address)
+            opened = self._lookup.open_at(self._h5, address)
         except H5PY_ERRORS:
             return None
         return opened if isinstance(opened, h5g.GroupID) else None
@@ -346,6 +345,13 @@ class Hdf5File(OpenFile):
             target = parent.links.get_val(name.encode()).decode()
         absolute = target.strip("/") if target.startswith("/") else f"{group}/{target}".strip("/")
         return self._open(opener, *_split(absolute), links + 1)
+
+
+def _make_lookup(remote: RemoteFile) -> ObjectLookup:
+    # Local files need none.
+    from visbehavior.nwb.hdf5_lookup import ObjectLookup
+
+    return ObjectLookup(remote)
 
 
 def _is_group(parent: h5g.GroupID, name: bytes) -> bool:

@@ -20,11 +20,11 @@ import h5py
 import numpy as np
 from h5py import h5a, h5f, h5p, h5r, h5s, h5t
 
+from visbehavior.nwb.hdf5_open import SIGNATURE
+
 if TYPE_CHECKING:
     from visbehavior.store.remote_file import RemoteFile
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
-"""First bytes of an HDF5 file."""
 # Versions 0 and 1 of the superblock, and the offset of the root group's entry in each.
 _SUPERBLOCKS = {0: 56, 1: 60}
 _ENTRY = struct.Struct("<QQI4xQQ")
@@ -85,6 +85,10 @@ class ObjectLookup:
         entry = self._entry(path)
         return None if entry is None else entry.header
 
+    def open_at(self, file: h5f.FileID, address: int) -> Any:
+        """Open the object whose header is at an address."""
+        return h5r.dereference(_scratch.reference(address), file)
+
     def _entry(self, path: str) -> _Entry | None:
         if path not in self._entries:
             try:
@@ -99,11 +103,6 @@ class ObjectLookup:
         parent, _, name = path.rpartition("/")
         group = self._entry(parent)
         return None if group is None else _member(self._file, group, name.encode())
-
-
-def open_at(file: h5f.FileID, address: int) -> Any:
-    """Open the object whose header is at an address."""
-    return h5r.dereference(_scratch.reference(address), file)
 
 
 class _Scratch(threading.local):

@@ -12,6 +12,8 @@ from visbehavior.store.os_files import open_binary, read_at
 if TYPE_CHECKING:
     from visbehavior.store.remote_file import RemoteFile
 
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+"""First bytes of an HDF5 file."""
 _MIN_HEAP_SIZE = 4096
 """Smallest size of an HDF5 global heap collection (bytes). Texts refer to theirs by its address."""
 
