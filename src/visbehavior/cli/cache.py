@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING
+
 import click
 
 from visbehavior.cli.cache_options import CacheOptions, cache_options
 from visbehavior.cli.common import Group, print_message, report_errors
 from visbehavior.cli.table_output import columns_option, format_option, write_table
+
+if TYPE_CHECKING:
+    from visbehavior.project.project_cache import ProjectCache
 from visbehavior.wording import count_text
 
 
 @click.group(cls=Group)
 def cache() -> None:
-    """List, measure and remove cached files, without a network.
+    """List, measure and remove cached files.
 
     \b
     Example:
@@ -32,7 +38,7 @@ def ls(table_format: str, columns: str | None, cache: CacheOptions) -> None:
     Example:
       visbehavior cache ls
     """
-    contents = cache.open_folder().list_cached_files()
+    contents = _open(cache).list_cached_files()
     if len(contents):
         write_table(contents, table_format, columns)
     print_message(f"{count_text(len(contents), 'file')}, {_megabytes(contents['size'].sum())}.")
@@ -48,7 +54,7 @@ def size(cache: CacheOptions) -> None:
     Example:
       visbehavior cache size
     """
-    opened = cache.open_folder()
+    opened = _open(cache)
     contents = opened.list_cached_files()
     for (release, state), sizes in contents.groupby(["release", "state"])["size"]:
         click.echo(f"release {release}, {state}: {count_text(len(sizes), 'file')}, {_megabytes(sizes.sum())}")
@@ -68,11 +74,20 @@ def prune(other_releases: bool, yes: bool, cache: CacheOptions) -> None:
       visbehavior cache prune
       visbehavior cache prune --other-releases --yes
     """
-    removed = cache.open_folder().prune(partial=True, other_releases=other_releases, dry_run=not yes)
+    removed = _open(cache).prune(partial=True, other_releases=other_releases, dry_run=not yes)
     for path in removed.index:
         click.echo(path)
     done = "removed" if yes else "would be removed. Remove them with --yes"
     print_message(f"{count_text(len(removed), 'file')}, {_megabytes(removed['size'].sum())}, {done}.")
+
+
+def _open(cache: CacheOptions) -> ProjectCache:
+    """Return the cache without using a network; end the command if nothing is cached."""
+    opened = cache.open_folder()
+    if opened is None:
+        print_message(f"0 files: there is no cache of this bucket in {cache.folder}.")
+        sys.exit(0)
+    return opened
 
 
 def _megabytes(size: int) -> str:

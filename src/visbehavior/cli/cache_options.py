@@ -85,11 +85,20 @@ class CacheOptions:
             )
         return self._caches[allensdk_version]
 
-    def open_folder(self) -> ProjectCache:
-        """Return the cache folder opened without a network, for what concerns cached files only."""
+    @property
+    def folder(self) -> Path:
+        """The cache folder."""
+        return self._cache_dir or default_cache_dir(self._bucket or BUCKETS[self.project])
+
+    def open_folder(self) -> ProjectCache | None:
+        """Return the cache opened without a network, for what concerns cached files only; None if nothing is cached."""
+        from visbehavior.errors import NotFound
+
         _check_not_a_folder(self._bucket)
-        folder = self._cache_dir or default_cache_dir(self._bucket or BUCKETS[self.project])
-        return cache_class(self.project).from_local_cache(folder, version=self._version)
+        try:
+            return cache_class(self.project).from_local_cache(self.folder, version=self._version)
+        except NotFound:
+            return None
 
     def open_ophys(self, allensdk_version: str = DEFAULT_ALLENSDK_VERSION) -> VisualBehaviorOphysProjectCache:
         """Return the cache, which must be of the data set with imaging planes."""
