@@ -9,6 +9,7 @@ import pickle
 import re
 import subprocess
 import sys
+import tomllib
 from typing import Any
 
 import pandas as pd
@@ -163,6 +164,14 @@ def test_demo_of_the_other_data_set(tmp_path: pathlib.Path) -> None:
     command = [sys.executable, "-m", "visbehavior", *next_step.split(), "--cache-dir", "cache"]
     measured = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert "EPHYS_1_images_H_5uL_reward" in measured.stdout
+
+
+def test_readme_lists_what_each_extra_installs() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", (ROOT / "README.md").read_text(), re.M)
+    assert {name for name, _ in rows} >= set(re.findall(r"\w+", extras["all"][0])) - {"visbehavior"}
+    for name, libraries in rows:
+        assert libraries.split(", ") == [re.split(r"\W", requirement)[0] for requirement in extras[name]]
 
 
 def test_citation_and_changelog_have_the_version() -> None:
