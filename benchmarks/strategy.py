@@ -25,8 +25,6 @@ DAYS, RELEASE = 200, 4782
 MICE = 8
 TARGET_MEMORY_MB, TARGET_STATES_MINUTES = 500, 30
 TARGET_FIT, TARGET_RATIO, TARGET_FIXED, TARGET_SEARCHED, TARGET_ITERATION = 0.5, 60, 2, 4, 1
-
-
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -80,7 +78,7 @@ def compare(folder: pathlib.Path, x: np.ndarray, y: np.ndarray, names: list[str]
         return
     np.savez(folder / "strategy.npz", x=x, y=y, names=names)
     child = pathlib.Path(__file__).with_name("strategy_child.py")
-    # With one thread psytrack 2.0.2 stops at a singular matrix: it may use all cores, and the time that passes is counted.
+    # psytrack 2.0.2 stops at a singular matrix with one thread. It uses all cores here, and the elapsed time is measured.
     threads = {name: value for name, value in os.environ.items() if name not in ONE_THREAD}
     command = [PEERS, child, folder / "strategy.npz"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=threads)
@@ -93,7 +91,7 @@ def compare(folder: pathlib.Path, x: np.ndarray, y: np.ndarray, names: list[str]
 
 @dataclass(frozen=True)
 class Analysis:
-    """The CPU seconds of the fit and of the full analysis of a session, and what was fitted: None where that is not possible."""
+    """CPU seconds of the fit and of the full analysis of a session, and its regressors; None if it cannot be fitted."""
 
     mouse: int
     fit: float
@@ -151,25 +149,17 @@ def analyze_fit(X: object, y: object, fit: object) -> None:
 def measure_states(pool: Pool, fitted: list[Analysis]) -> None:
     """Fit states to the sessions of all mice together, and from there to those of each mouse, a mouse at a time."""
     with_omissions = [one for one in fitted if "omissions" in one.regressors[0]]
-    pooled, pooled_seconds, pooled_mb = pool.apply(fit_pooled, [[one.regressors for one in with_omissions]])
+    pooled, pooled_seconds, pooled_mb = pool.apply(fit_and_time, [[one.regressors for one in with_omissions], None])
     mice = [[one.regressors for one in with_omissions if one.mouse == mouse] for mouse in range(MICE)]
-    done = pool.starmap(fit_mouse, [(mouse, pooled) for mouse in mice], chunksize=1)
-    spent, memory = sum(seconds for seconds, _ in done), max(pooled_mb, *(mb for _, mb in done))
-    # As if all sessions of the data set had omissions.
+    done = pool.starmap(fit_and_time, [(mouse, pooled) for mouse in mice], chunksize=1)
+    spent, memory = sum(seconds for _, seconds, _ in done), max(pooled_mb, *(mb for _, _, mb in done))
+    # This assumes that all sessions of the data set have omissions.
     minutes = (pooled_seconds + spent * RELEASE / len(with_omissions) / 2) / 60
     print(
         f"{STATES} states: fitted to {len(with_omissions)} sessions in {pooled_seconds:.0f} s CPU, and from there to each of {MICE} mice in "
         f"{spent:.0f} s; for {RELEASE:,} sessions on 2 cores {minutes:.1f} minutes, target {TARGET_STATES_MINUTES}; "
         f"memory {memory:.0f} MB, target {TARGET_MEMORY_MB}"
     )
-
-
-def fit_pooled(sessions: list[tuple[object, object]]) -> tuple[object, float, float]:
-    return fit_and_time(sessions, None)
-
-
-def fit_mouse(sessions: list[tuple[object, object]], pooled: object) -> tuple[float, float]:
-    return fit_and_time(sessions, pooled)[1:]
 
 
 def fit_and_time(sessions: list[tuple[object, object]], start: object) -> tuple[object, float, float]:

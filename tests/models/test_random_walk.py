@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.models.sessions import dense_fit, make_session
-from visbehavior.models.random_walk import Walk, coarsen, find_weights, make_walk
+from visbehavior.models.random_walk import Walk, coarsen, find_weights, make_walk, softplus
 
 SIGMA = np.array([0.2, 0.01, 0.05, 1.0])
 
@@ -92,6 +92,11 @@ def test_gradient_of_a_coarse_walk_is_that_of_finite_differences() -> None:
     for regressor, step in enumerate(1e-4 * np.eye(len(SIGMA))):
         above, below = (find_weights(walk, SIGMA * np.exp(sign * step)).log_evidence for sign in (1, -1))
         assert gradient[regressor] == pytest.approx((above - below) / 2e-4, abs=1e-4)
+
+
+@given(st.floats(-750, 750))
+def test_softplus_equals_logaddexp_of_numpy(log_odds: float) -> None:
+    np.testing.assert_allclose(softplus(np.array([log_odds])), np.logaddexp(0, log_odds), rtol=1e-15, atol=0)
 
 
 def test_steps_of_a_coarse_walk_span_the_flashes_between_their_centers() -> None:

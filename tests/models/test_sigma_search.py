@@ -21,7 +21,7 @@ from visbehavior.models.sigma_search import (
 )
 
 TOLERANCE = 0.01
-"""Where the evidence is flat, two searches end at sigmas far apart, with evidences this close."""
+"""Two searches can end at different sigmas if the evidence is flat. Their evidences then differ by less than this."""
 
 
 def walk_of(seed: int, regressors: int, flashes: int = 400) -> Walk:

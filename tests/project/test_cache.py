@@ -116,7 +116,7 @@ def test_local_cache_writes_nothing(tmp_path: pathlib.Path) -> None:
 
 
 def test_bucket_tree_is_never_written_to(tmp_path: pathlib.Path) -> None:
-    """What is computed from its files, and which of them were verified, is kept in the user's cache folder."""
+    """Results and the record of verified files are kept in the user's cache folder."""
     tree = make_bucket_tree(tmp_path)
 
     def describe() -> dict[pathlib.Path, tuple[int, int]]:

@@ -71,7 +71,7 @@ def add_computed_columns(
     image_name = columns["image_name"]
     # NaN, the missing text, does not equal itself.
     is_named: NDArray[np.bool_] = np.asarray(image_name == image_name, dtype=np.bool_)
-    # A file may lack the column; omissions are named in all files.
+    # A file may lack the column. All files name omissions in image_name.
     omitted = columns.get("omitted", image_name == OMITTED)
     # Gray and movie have NaN: neither shown nor omitted.
     columns["is_change"] = compute_is_change(image_name, is_named & (omitted == 0))

@@ -10,10 +10,10 @@ import click
 from visbehavior.cli.cache_options import CacheOptions, cache_options
 from visbehavior.cli.common import Group, print_message, report_errors
 from visbehavior.cli.table_output import columns_option, format_option, write_table
+from visbehavior.wording import count_text
 
 if TYPE_CHECKING:
     from visbehavior.project.project_cache import ProjectCache
-from visbehavior.wording import count_text
 
 
 @click.group(cls=Group)
@@ -82,7 +82,7 @@ def prune(other_releases: bool, yes: bool, cache: CacheOptions) -> None:
 
 
 def _open(cache: CacheOptions) -> ProjectCache:
-    """Return the cache without using a network; end the command if nothing is cached."""
+    """Open the cache folder without a network. If there is none, say so and end the command."""
     opened = cache.open_folder()
     if opened is None:
         print_message(f"0 files: there is no cache of this bucket in {cache.folder}.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from visbehavior.cli.common import PATH, F
+from visbehavior.errors import NotFound
 from visbehavior.settings import (
     BUCKET,
     CACHE_DIR_VARIABLE,
@@ -91,9 +92,7 @@ class CacheOptions:
         return self._cache_dir or default_cache_dir(self._bucket or BUCKETS[self.project])
 
     def open_folder(self) -> ProjectCache | None:
-        """Return the cache opened without a network, for what concerns cached files only; None if nothing is cached."""
-        from visbehavior.errors import NotFound
-
+        """Open the cache folder without a network; return None if there is no cache in it."""
         _check_not_a_folder(self._bucket)
         try:
             return cache_class(self.project).from_local_cache(self.folder, version=self._version)

@@ -135,7 +135,7 @@ def build_cohort(
     with only_build(folder / BUILD_LOCK, folder) if share is None else nullcontext():
         known = _known_records(folder)
         files, missing = _select_files(cache._release, numbers)
-        # Where nothing changed since no session had states, none has them now.
+        # If no session has changed since a build in which none had states, none has states now.
         if STATES_TABLE in wanted and not all(_is_current(known.get(n), each, job) for n, each in files.items()):
             job = replace(job, model=find_model(folder, cache._release, files, progress))
         selected = list(files) if share is None else list(files)[share[0] - 1 :: share[1]]

@@ -7,6 +7,8 @@ Neuron 109).
 
 Ordered by time, the Hessian of the log posterior is a band matrix with K bands below the diagonal, and its blocks of
 one flash are connected to the next flash only. Every function here costs time in proportion to N.
+
+Flashes in a row can share their weights (`coarsen`). Shapes then count steps of the weights instead of flashes.
 """
 
 from __future__ import annotations
@@ -81,11 +83,11 @@ def make_walk(x: Floats, y: Floats) -> Walk:
 
 
 def coarsen(walk: Walk, held: int) -> Walk:
-    """Return a walk whose weights step only once in `held` flashes: a good guess at its sigmas in a fraction of the time."""
+    """Return a walk whose weights step once in `held` flashes. Its best sigmas are similar, and found in less time."""
     first = np.arange(0, len(walk.x), held)
     times = np.append(0, walk.spans.cumsum())
     centers = np.add.reduceat(times, first) / np.diff(first, append=len(walk.x))
-    # Flashes that fill up the last step have no regressors: they add a constant to the log-likelihood.
+    # The last step is filled up with flashes whose regressors are 0. They add a constant to the log-likelihood.
     missing = len(first) * held - len(walk.x)
     return Walk(np.pad(walk.x, ((0, missing), (0, 0))), np.pad(walk.y, (0, missing)), np.diff(centers), held)
 
@@ -243,7 +245,7 @@ def logistic(log_odds: Floats) -> Floats:
 
 
 def softplus(log_odds: Floats) -> Floats:
-    """Return ``log(1 + exp(log_odds))``, five times as fast as numpy's logaddexp and as exact."""
+    """Return ``log(1 + exp(log_odds))``: numpy's ``logaddexp(0, log_odds)`` in a fifth of the time."""
     return np.maximum(log_odds, 0) + np.log1p(np.exp(-np.abs(log_odds)))
 
 

@@ -3,8 +3,9 @@
 Quasi-Newton (BFGS) in the logarithm of sigma. Steps are limited to `_MAX_STEP`, because a first step along the gradient
 would overshoot to sigmas at which the evidence is flat or has another, lower maximum.
 
-The search runs first over weights that step once in `_HELD` flashes, which costs an eighth, and then over all steps,
-from the sigmas and with the curvature found so far. Of several starts only those go on that may still win.
+There are two searches. The first one has weights that step once in `_HELD` flashes, which takes an eighth of the time.
+The second one has all steps, and begins with the sigmas and the curvature that the first one found. It is skipped for
+starts that cannot lead to the greatest evidence.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ SIGMA_LIMITS = (1e-4, 64.0)
 UNDETERMINED_SIGMA = 16.0
 """The responses do not determine a weight with a greater sigma: each step can turn a certain response into a certain absence."""
 _HELD = 8
-"""Flashes that share their weights at first. It is 8 times fewer steps, and the sigmas are near those of all steps."""
-_MANY = 1000
-"""Fewer flashes are searched over all steps at once, which takes little time."""
+"""Flashes that share their weights in the first search."""
+_MIN_FLASHES = 1000
+"""Smallest number of flashes with a first search. With fewer, a search over all steps takes little time."""
 _TOO_FAST = 0.5
-"""With a greater sigma, a weight moves by more than 1.4 log-odds within the held flashes, and the first search is no guide."""
+"""Sigma above which the first search is not used: a weight moves by more than 1.4 log-odds within the held flashes."""
 _PROMISING = 2.0
-"""A maximum of the first search is searched further if its evidence is within this of the best."""
+"""A result of the first search is ignored if its evidence is lower than the greatest one by more than this."""
 _MAX_STEP = 1.0
 _FLAT = 1e-6
 """Gradients below this are rounding errors."""
@@ -39,7 +40,7 @@ _MAX_HALVINGS = 12
 _ENOUGH = 1e-4
 """The search ends when the next step would raise the evidence by about half of this."""
 _ENOUGH_AT_FIRST = 1e-3
-"""The same for the first search, of which only the place counts."""
+"""The same for the first search, whose result is only a start."""
 
 
 def find_best_sigma(walk: Walk, names: pd.Index) -> Posterior:
@@ -56,16 +57,10 @@ def find_best_sigma(walk: Walk, names: pd.Index) -> Posterior:
 
 
 def find_sigma_from(walk: Walk, starts: list[Floats]) -> Posterior:
-    """Search from each of several sigmas, first with weights that step rarely, and return the result with the greatest evidence."""
-    coarse = coarsen(walk, _HELD)
-    found = (
-        []
-        if len(walk.x) < _MANY
-        else [_climb(find_weights(coarse, start), enough=_ENOUGH_AT_FIRST) for start in starts]
-    )
+    """Search from each of several sigmas, and return the result with the greatest evidence."""
+    found = [] if len(walk.x) < _MIN_FLASHES else _search_first(walk, starts)
     if not found or any((guess.sigma > _TOO_FAST).any() for guess, _ in found):
         return _best([find_sigma(walk, start) for start in starts])
-    found.sort(key=lambda result: -result[0].log_evidence)
     maxima: list[Posterior] = []
     for place, (guess, inverse) in enumerate(found):
         if any(_leads_to(guess, better) for better, _ in found[:place]):
@@ -77,12 +72,19 @@ def find_sigma_from(walk: Walk, starts: list[Floats]) -> Posterior:
     return _best(maxima)
 
 
+def _search_first(walk: Walk, starts: list[Floats]) -> list[tuple[Posterior, Floats]]:
+    """Search with weights that step rarely; return the results with their curvatures, the greatest evidence first."""
+    coarse = coarsen(walk, _HELD)
+    found = [_climb(find_weights(coarse, start), enough=_ENOUGH_AT_FIRST) for start in starts]
+    return sorted(found, key=lambda result: -result[0].log_evidence)
+
+
 def _best(posteriors: list[Posterior]) -> Posterior:
     return max(posteriors, key=lambda posterior: posterior.log_evidence)
 
 
 def _leads_to(posterior: Posterior, better: Posterior) -> bool:
-    """Return whether the evidence does not sag halfway to sigmas with a greater one: both searches ended below one maximum."""
+    """Return True if two searches ended near one maximum: halfway between them the evidence is at least their mean."""
     sigma = np.sqrt(posterior.sigma * better.sigma)
     middle = find_weights(better.walk, sigma, better.predict_weights(sigma))
     return middle.log_evidence >= (posterior.log_evidence + better.log_evidence) / 2

@@ -49,8 +49,8 @@ class Parameters:
 class PackedSessions:
     """Sessions as one table of packed rows.
 
-    Flashes with the same regressors and response are of one kind. A session has 100 or so, so that all that does not
-    depend on the order of the flashes is computed by kind.
+    Flashes with the same regressors and response are of one kind. A session has about 100 kinds. Values that do not
+    depend on the order of the flashes are computed once for each kind.
 
     Parameters
     ----------

@@ -348,7 +348,7 @@ class Hdf5File(OpenFile):
 
 
 def _make_lookup(remote: RemoteFile) -> ObjectLookup:
-    # Local files need none.
+    """Return the lookup of a remote file. It is imported here because local files need none."""
     from visbehavior.nwb.hdf5_lookup import ObjectLookup
 
     return ObjectLookup(remote)

@@ -85,7 +85,8 @@ class ObjectLookup:
         entry = self._entry(path)
         return None if entry is None else entry.header
 
-    def open_at(self, file: h5f.FileID, address: int) -> Any:
+    @staticmethod
+    def open_at(file: h5f.FileID, address: int) -> Any:
         """Open the object whose header is at an address."""
         return h5r.dereference(_scratch.reference(address), file)
 

@@ -47,7 +47,7 @@ def decode_text(values: NDArray[Any], where: str, path: str) -> NDArray[np.objec
             f"{path}: {where} holds text that is not UTF-8 ({error}). {DOWNLOAD_AGAIN}", path=path, name=where
         ) from error
     except (AttributeError, TypeError) as error:
-        # Lists, or references to other objects of the file.
+        # The values are lists, or references to other objects of the file.
         kinds = ", ".join(sorted({type(value).__name__ for value in listed}))
         raise BadValue(
             f"{path}: {where} holds values of type {kinds}, expected text.", path=path, name=where

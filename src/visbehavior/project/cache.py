@@ -203,6 +203,6 @@ class VisualBehaviorOphysProjectCache(ProjectCache):
 
         if n_workers is not None:
             check_jobs("n_workers", n_workers)
-        # Before 166 MB are downloaded.
+        # Raise MissingExtra before 166 MB are downloaded.
         import_libraries()
         return compute_movie_template(self.get_raw_natural_movie(), n_workers, progress=True)
