@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.pool import Pool
+from operator import attrgetter
 from unittest import mock
 
 import numpy as np
@@ -150,13 +152,14 @@ def measure_states(pool: Pool, fitted: list[Analysis]) -> None:
     """Fit states to the sessions of all mice together, and from there to those of each mouse, a mouse at a time."""
     with_omissions = [one for one in fitted if "omissions" in one.regressors[0]]
     pooled, pooled_seconds, pooled_mb = pool.apply(fit_and_time, [[one.regressors for one in with_omissions], None])
-    mice = [[one.regressors for one in with_omissions if one.mouse == mouse] for mouse in range(MICE)]
+    by_mouse = itertools.groupby(sorted(with_omissions, key=attrgetter("mouse")), attrgetter("mouse"))
+    mice = [[one.regressors for one in sessions] for _, sessions in by_mouse]
     done = pool.starmap(fit_and_time, [(mouse, pooled) for mouse in mice], chunksize=1)
     spent, memory = sum(seconds for _, seconds, _ in done), max(pooled_mb, *(mb for _, _, mb in done))
     # This assumes that all sessions of the data set have omissions.
     minutes = (pooled_seconds + spent * RELEASE / len(with_omissions) / 2) / 60
     print(
-        f"{STATES} states: fitted to {len(with_omissions)} sessions in {pooled_seconds:.0f} s CPU, and from there to each of {MICE} mice in "
+        f"{STATES} states: fitted to {len(with_omissions)} sessions in {pooled_seconds:.0f} s CPU, and from there to each of {len(mice)} mice in "
         f"{spent:.0f} s; for {RELEASE:,} sessions on 2 cores {minutes:.1f} minutes, target {TARGET_STATES_MINUTES}; "
         f"memory {memory:.0f} MB, target {TARGET_MEMORY_MB}"
     )
