@@ -12,6 +12,8 @@ import sys
 import pytest
 
 import visbehavior
+from tests.nwbfiles import write_session
+from tests.synthetic_session import make_session
 
 
 def modules_imported_by(statement: str) -> set[str]:
@@ -25,10 +27,20 @@ def test_import_loads_neither_numpy_nor_pandas() -> None:
     assert not loaded & {"numpy", "pandas", "h5py", "click", "tqdm", "importlib.metadata"}
 
 
-def test_session_needs_neither_scipy_nor_tqdm() -> None:
+def test_session_needs_neither_pandas_nor_scipy() -> None:
     loaded = modules_imported_by("import visbehavior; visbehavior.BehaviorSession")
-    assert {"numpy", "pandas", "h5py"} <= loaded
-    assert not loaded & {"scipy", "tqdm", "pynwb", "matplotlib", "click"}
+    assert {"numpy", "h5py"} <= loaded
+    assert not loaded & {"pandas", "scipy", "tqdm", "pynwb", "matplotlib", "click"}
+
+
+def test_pandas_is_imported_only_where_a_table_is_made(tmp_path: pathlib.Path) -> None:
+    path = str(write_session(tmp_path / "session.nwb", make_session()))
+    show = f"from visbehavior.cli.main import main; main(['show', {path!r}], standalone_mode=False)"
+    session = f"import visbehavior; session = visbehavior.BehaviorSession.from_nwb_path({path!r})"
+    metrics = f"{session}; session.get_performance_metrics()"
+    assert not {"pandas", "filelock"} & modules_imported_by(show)
+    assert "pandas" not in modules_imported_by(metrics)
+    assert "pandas" in modules_imported_by(f"{session}; session.trials")
 
 
 def test_public_names_can_be_imported() -> None:

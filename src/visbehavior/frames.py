@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.reader import SessionReader
 from visbehavior.schema.columns import Table
 from visbehavior.schema.ragged import Ragged
 from visbehavior.schema.session import STIMULUS_TEMPLATES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,6 +31,8 @@ def documented(table: Table) -> Callable[[F], F]:
 
 def make_frame(table: Table, columns: dict[str, Any]) -> pd.DataFrame:
     """Make a DataFrame of a table's columns. Columns of arrays become object columns of separate arrays."""
+    import pandas as pd
+
     data = {name: values.split() if isinstance(values, Ragged) else values for name, values in columns.items()}
     stored_index = data.pop(table.index, None) if table.index else None
     rows = len(next(iter(data.values()), ()))
@@ -40,6 +44,8 @@ def make_frame(table: Table, columns: dict[str, Any]) -> pd.DataFrame:
 
 def make_templates(reader: SessionReader) -> pd.DataFrame:
     """Make the table of images, a row per image."""
+    import pandas as pd
+
     columns = reader.read(STIMULUS_TEMPLATES)
     data = {column.name: pd.Series(columns[column.name], dtype=object) for column in STIMULUS_TEMPLATES}
     frame = pd.DataFrame(data)

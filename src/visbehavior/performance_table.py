@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from numbers import Integral
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from visbehavior.analysis.performance import check_threshold
 from visbehavior.arguments import as_iterable, check_failures, check_flags, check_jobs, parse_path
@@ -18,6 +16,9 @@ from visbehavior.raw.file import is_raw, read_session_data
 from visbehavior.schema.convention import parse_convention
 from visbehavior.session import BehaviorSession
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION, ENGAGED_REWARD_RATE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 INDEX = "behavior_session_id"
 SESSION_COLUMNS = ("mouse_id", "session_type", "date_of_acquisition")
@@ -108,6 +109,8 @@ def _compute_row(path: str, allensdk_version: str, threshold: float) -> dict[str
 
 
 def _make_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
     if rows:
         return pd.DataFrame(rows).set_index(INDEX)
     return pd.DataFrame(columns=[*SESSION_COLUMNS], index=pd.Index([], name=INDEX, dtype="int64"))

@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior._version import __version__
@@ -36,6 +35,8 @@ from visbehavior.settings import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from visbehavior.models.strategy import StrategyFit
 
 # The other modules that a session needs are imported when they are used: opening and reading a session takes none of them.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.analysis.performance import (
@@ -21,6 +20,9 @@ from visbehavior.reader import SessionReader
 from visbehavior.schema import session as schema
 from visbehavior.schema.columns import Table
 from visbehavior.schema.session_type import parse_session_type
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def kept_for_metrics(table: Table) -> str:
@@ -52,6 +54,8 @@ class SessionMetrics(NamedTuple):
 
     def compute_rolling(self) -> pd.DataFrame:
         """Return the rolling performance, with the index of the trials."""
+        import pandas as pd
+
         trials, options = self.trials(), (self.response_window_start(), self.is_passive())
         with naming_file(self.reader.location):
             rolling = compute_rolling_performance(trials, *options)

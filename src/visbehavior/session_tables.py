@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from visbehavior.analysis.eye_tracking import compute_eye_tracking
 from visbehavior.analysis.running import correct_polarity
 from visbehavior.errors import naming_file, warn
@@ -27,6 +25,9 @@ from visbehavior.schema.imaging import IMAGING_METADATA
 from visbehavior.schema.ragged import Ragged
 from visbehavior.session_metrics import kept_for_metrics
 from visbehavior.settings import DEFAULT_ALLENSDK_VERSION
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class SessionTables(ReadOnce):

@@ -18,6 +18,9 @@ EVENTS_FILTER_SCALE_SECONDS = 2 / 31
 EVENTS_FILTER_N_TIME_STEPS = 20
 """Defaults of AllenSDK for the smoothing of events: standard deviation (s), and length (frames)."""
 
+DOWNLOAD_JOBS = 8
+"""Connections over which files are downloaded."""
+
 BUCKET = "visual-behavior-ophys-data"
 """Public bucket of the data set."""
 

@@ -6,16 +6,18 @@ A table must be one session in order: rows of several sessions would give plausi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue, MissingData, brief_repr
 from visbehavior.schema.ragged import Ragged
 
-Columns: TypeAlias = Mapping[str, Any] | pd.DataFrame
+if TYPE_CHECKING:
+    import pandas as pd
+
+Columns: TypeAlias = "Mapping[str, Any] | pd.DataFrame"
 
 _CONVERSION_ERRORS = (ArithmeticError, TypeError, ValueError)
 _NOT_NUMBERS = "cmM"
@@ -39,10 +41,10 @@ def check_one_session(table: Columns, name: str, time_column: str) -> None:
     BadValue
         If it is not a table, a time is earlier than the time of the previous row, or an index label occurs twice.
     """
-    if not isinstance(table, (Mapping, pd.DataFrame)):
-        raise _not_a_table(table, time_column)
-    if not isinstance(table, pd.DataFrame):
+    if isinstance(table, Mapping):
         _check_lengths(table, name)
+    elif not _is_frame(table):
+        raise _not_a_table(table, time_column)
     elif not table.index.is_unique:
         label = table.index[table.index.duplicated()][0]
         raise _several_sessions(name, f"the index {brief_repr(label)} occurs more than once")
@@ -81,7 +83,7 @@ def get_numbers(table: Columns, name: str, table_name: str = "trials") -> NDArra
 def get_booleans(table: Columns, name: str, table_name: str = "trials") -> NDArray[np.bool_]:
     """Return a column as bool. Raises as `get_numbers`."""
     column = _get_column(table, name)
-    if isinstance(column, (np.ndarray, pd.Series)) and column.dtype == np.bool_ and column.ndim == 1:
+    if getattr(column, "dtype", None) == np.bool_ and column.ndim == 1:
         return np.asarray(column)
     numbers = get_numbers(table, name, table_name)
     wrong = numbers[(numbers != 0) & (numbers != 1)]
@@ -92,6 +94,8 @@ def get_booleans(table: Columns, name: str, table_name: str = "trials") -> NDArr
 
 def get_texts(table: Columns, name: str, table_name: str = "trials") -> NDArray[np.object_]:
     """Return a column of texts as objects, None where a text is missing. Raises as `get_numbers`."""
+    import pandas as pd
+
     column = _get_column(table, name)
     try:
         values = list(column)
@@ -136,8 +140,14 @@ def _check_lengths(table: Mapping[str, Any], name: str) -> None:
         )
 
 
+def _is_frame(table: Any) -> bool:
+    import pandas as pd
+
+    return isinstance(table, pd.DataFrame)
+
+
 def _get_column(table: Columns, name: str) -> Any:
-    if not isinstance(table, (Mapping, pd.DataFrame)):
+    if not isinstance(table, Mapping) and not _is_frame(table):
         raise _not_a_table(table, name)
     try:
         return table[name]

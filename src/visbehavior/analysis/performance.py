@@ -13,10 +13,9 @@ column names to arrays.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.analysis.checks import Columns, check_one_session, get_booleans, get_numbers, get_times
@@ -32,6 +31,9 @@ from visbehavior.analysis.rates import (
 from visbehavior.arguments import check_flags, check_number
 from visbehavior.schema.metrics import PERFORMANCE_METRICS, ROLLING_METRICS, SESSION_RATES, lists_metrics
 from visbehavior.settings import ENGAGED_REWARD_RATE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RESPONSE_WINDOW = (0.15, 0.75)
 """Start and end of the response window after the change (s); both ends are excluded."""
@@ -166,6 +168,8 @@ def compute_rolling_performance(
     Definition: AllenSDK 2.16, ``data_objects/trials/trials.py`` and ``dprime.py``. Auto-rewarded trials are among the
     100 trials, but count neither as go nor as catch trials.
     """
+    import pandas as pd
+
     index = trials.index if isinstance(trials, pd.DataFrame) else None
     return pd.DataFrame(_compute_rolling(trials, response_window_start, is_passive), index=index)
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.errors import BadValue
@@ -275,5 +274,7 @@ def _to_nullable(name: str, values: NDArray[Any]) -> Any:
     column = STIMULUS_PRESENTATIONS.by_name.get(name)
     if column is None or column.dtype != "boolean" or values.dtype.kind == "b":
         return values
+    import pandas as pd
+
     missing = np.isnan(values)
     return pd.arrays.BooleanArray(np.where(missing, 0, values).astype(np.bool_), missing)

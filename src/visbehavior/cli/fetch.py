@@ -10,7 +10,7 @@ from visbehavior.cli.cache_options import CacheOptions, cache_options
 from visbehavior.cli.common import print_message, report_errors
 from visbehavior.cli.selection import Selection, list_sessions, selection_options
 from visbehavior.errors import VisBehaviorError
-from visbehavior.store.download import JOBS
+from visbehavior.settings import DOWNLOAD_JOBS
 
 
 @click.command()
@@ -27,7 +27,7 @@ from visbehavior.store.download import JOBS
     "--jobs",
     metavar="N",
     type=click.IntRange(1, 64),
-    default=JOBS,
+    default=DOWNLOAD_JOBS,
     show_default=True,
     help="Number of parallel connections.",
 )

@@ -25,7 +25,7 @@ from visbehavior.schema.project import (
     OPHYS_EXPERIMENT_TABLE,
     OPHYS_SESSION_TABLE,
 )
-from visbehavior.store.download import JOBS
+from visbehavior.settings import DOWNLOAD_JOBS
 
 
 class VisualBehaviorOphysProjectCache(ProjectCache):
@@ -124,7 +124,7 @@ class VisualBehaviorOphysProjectCache(ProjectCache):
         behavior_session_ids: Ids = (),
         ophys_experiment_ids: Ids = (),
         *,
-        jobs: int = JOBS,
+        jobs: int = DOWNLOAD_JOBS,
         progress: bool = True,
         failures: dict[str, VisBehaviorError] | None = None,
     ) -> list[Path]:

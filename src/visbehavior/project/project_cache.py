@@ -21,8 +21,7 @@ from visbehavior.project.session_rows import ReadTable, read_rows
 from visbehavior.project.tables import select_mouse
 from visbehavior.schema.cohort import DEFAULT_TABLES
 from visbehavior.session import BehaviorSession
-from visbehavior.settings import ENGAGED_REWARD_RATE
-from visbehavior.store.download import JOBS
+from visbehavior.settings import DOWNLOAD_JOBS, ENGAGED_REWARD_RATE
 
 
 class ProjectCache(ReleaseCache):
@@ -120,7 +119,7 @@ class ProjectCache(ReleaseCache):
         self,
         behavior_session_ids: Ids = (),
         *,
-        jobs: int = JOBS,
+        jobs: int = DOWNLOAD_JOBS,
         progress: bool = True,
         failures: dict[str, VisBehaviorError] | None = None,
     ) -> list[Path]:

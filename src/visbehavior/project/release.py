@@ -20,7 +20,8 @@ from visbehavior.project.manifest import FileEntry, Manifest
 from visbehavior.project.tables import check_columns, read_project_table
 from visbehavior.schema.columns import Table
 from visbehavior.schema.project import OPHYS_EXPERIMENT_TABLE
-from visbehavior.store.download import JOBS, download_files
+from visbehavior.settings import DOWNLOAD_JOBS
+from visbehavior.store.download import download_files
 from visbehavior.store.os_files import size_and_mtime
 from visbehavior.store.remote_object import RemoteObject, fetch_small_objects
 from visbehavior.store.verified import hash_file, read_file
@@ -203,7 +204,7 @@ class Release:
     def download(
         self,
         entries: Sequence[FileEntry],
-        jobs: int = JOBS,
+        jobs: int = DOWNLOAD_JOBS,
         progress: bool = True,
         failures: dict[str, VisBehaviorError] | None = None,
     ) -> list[Path]:

@@ -12,6 +12,7 @@ deeply nested tuples. The scan therefore replaces the opcodes of dictionaries: t
 from __future__ import annotations
 
 import re
+from functools import cache
 
 DICTIONARY = ("visbehavior", "dict")
 """Module and name of the class that a checked pickle builds its dictionaries with."""
@@ -33,34 +34,39 @@ def _counted(code: bytes, lengths: range = range(256), last: bytes = b"") -> byt
     return re.escape(code) + b"(?:" + b"|".join(counted) + b")"
 
 
-_COMMON = re.compile(
-    b"(?:"
-    + b"|".join(
-        [
-            # Without an argument: constants, stack operations, append, REDUCE, BUILD, memoize.
-            rb"[012Nabe)R\x81\x88\x89\x92-\x94]",
-            rb"\((?!d)",
-            rb"[IL]-?\d{1,%d}L?\n" % _MAX_DIGITS,
-            rb"F[^\n]{1,%d}\n" % _MAX_FLOAT_LENGTH,
-            rb"[SV][^\n]*\n",
-            rb"[pg]\d{1,6}\n",
-            rb"c[^\n]*\n[^\n]*\n",
-            rb"[Khq\x80].",
-            rb"M..",
-            rb"[Jj].{4}",
-            rb"G.{8}",
-            rb"r..[\x00-\x0f]\x00",
-            _counted(b"U"),
-            _counted(b"C"),
-            _counted(b"\x8c"),
-            # Integers of 64 bits, with a sign byte if they are unsigned. Among longer ones, many share a hash.
-            _counted(b"\x8a", range(9)),
-            _counted(b"\x8a", range(9, 10), last=rb"[\x00\xff]"),
-        ]
+@cache
+def _common_opcodes() -> re.Pattern[bytes]:
+    """Return the pattern of runs of common opcodes. To compile it takes 10 ms, and only the rigs' files need it."""
+    return re.compile(
+        b"(?:"
+        + b"|".join(
+            [
+                # Without an argument: constants, stack operations, append, REDUCE, BUILD, memoize.
+                rb"[012Nabe)R\x81\x88\x89\x92-\x94]",
+                rb"\((?!d)",
+                rb"[IL]-?\d{1,%d}L?\n" % _MAX_DIGITS,
+                rb"F[^\n]{1,%d}\n" % _MAX_FLOAT_LENGTH,
+                rb"[SV][^\n]*\n",
+                rb"[pg]\d{1,6}\n",
+                rb"c[^\n]*\n[^\n]*\n",
+                rb"[Khq\x80].",
+                rb"M..",
+                rb"[Jj].{4}",
+                rb"G.{8}",
+                rb"r..[\x00-\x0f]\x00",
+                _counted(b"U"),
+                _counted(b"C"),
+                _counted(b"\x8c"),
+                # Integers of 64 bits, with a sign byte if they are unsigned. Among longer ones, many share a hash.
+                _counted(b"\x8a", range(9)),
+                _counted(b"\x8a", range(9, 10), last=rb"[\x00\xff]"),
+            ]
+        )
+        + b")*+",
+        re.DOTALL,
     )
-    + b")*+",
-    re.DOTALL,
-)
+
+
 _NEW_DICTIONARY = "c{}\n{}\n)R".format(*DICTIONARY).encode()
 _CHECKED_OPCODES: dict[bytes, tuple[int, bytes | None]] = {
     **dict.fromkeys((b"]", b"l", b"t", b"\x85", b"\x86", b"\x87"), (1, None)),
@@ -105,8 +111,9 @@ def check_opcodes(data: bytes) -> bytes:
     remaining = _CONTAINERS + len(data) // _BYTES_PER_CONTAINER
     pieces: list[bytes] = []
     copied = position = 0
+    common = _common_opcodes().match
     while True:
-        position = _COMMON.match(data, position).end()  # type: ignore[union-attr]
+        position = common(data, position).end()  # type: ignore[union-attr]
         code = data[position : position + 1]
         if code in _CHECKED_OPCODES:
             size, replacement = _CHECKED_OPCODES[code]
@@ -147,6 +154,6 @@ def _after_rare_opcode(data: bytes, position: int) -> int:
     put = _PUTS.match(data, position)
     if put and (int(put[1]) if put[1] else int.from_bytes(put[2], "little")) <= len(data) // _BYTES_PER_PUT:
         return put.end()
-    if position == len(data) or any(_COMMON.match(data[position:] + padding).end() for padding in _PADDINGS):  # type: ignore[union-attr]
+    if position == len(data) or any(_common_opcodes().match(data[position:] + padding).end() for padding in _PADDINGS):  # type: ignore[union-attr]
         raise EOFError("pickle data was truncated")
     raise RejectedPickle(f"an opcode that no rig writes: {data[position : position + 12]!r} at byte {position}")

@@ -6,14 +6,16 @@ user. A file's layout ("0", "1.0", "1.1": what is stored) is independent of the 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from visbehavior.errors import MissingData, UnknownVersion, brief_repr
 from visbehavior.schema.columns import MISSING_INTEGER, Table
 from visbehavior.schema.session import EMPTY_LICKS_2_10, EYE_TRACKING, LICKS, STIMULUS_PRESENTATIONS, TRIALS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONVENTIONS = ("2.16", "2.10")
 
@@ -171,7 +173,7 @@ def _presentations_2_10(frame: pd.DataFrame, layout: str) -> pd.DataFrame:
 
 def _task_rows(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame[frame["image_name"].notna()].reset_index(drop=True)
-    frame.index = pd.RangeIndex(len(frame), name=STIMULUS_PRESENTATIONS.index)
+    frame.index.name = STIMULUS_PRESENTATIONS.index
     omitted = np.zeros(len(frame), dtype=np.bool_)
     if "omitted" in frame:
         omitted = frame["omitted"].to_numpy(dtype=np.bool_)

@@ -20,12 +20,10 @@ from typing import Any
 from visbehavior.errors import ChangedFile, CorruptFile, DiskFull, VisBehaviorError
 from visbehavior.interrupts import iterate_completed
 from visbehavior.progress import progress_bar
+from visbehavior.settings import DOWNLOAD_JOBS
 from visbehavior.store.file_download import FileDownload
 from visbehavior.store.remote_object import RemoteObject
 from visbehavior.wording import count_text
-
-JOBS = 8
-"""Default number of connections."""
 
 _POLL_INTERVAL = 0.2
 _SHOW_INTERVAL = 0.5
@@ -37,7 +35,7 @@ _CANCEL_TIMEOUT = 1.0
 def download_files(
     objects: Sequence[RemoteObject],
     *,
-    jobs: int = JOBS,
+    jobs: int = DOWNLOAD_JOBS,
     progress: bool = True,
     failures: dict[str, VisBehaviorError] | None = None,
     on_complete: Callable[[RemoteObject], object] = lambda _: None,
