@@ -22,6 +22,7 @@ from tests.nwbfiles import TEMPLATES, write_session
 from tests.oracle import PYTHON, needs_allensdk
 from tests.synthetic_session import as_session, make_eye_tracking, make_session
 from visbehavior import BadValue, BehaviorSession, CannotWrite, DiskFull, MissingData, write_nwb
+from visbehavior.nwb.writer import _stack
 
 FRAMES = ["licks", "rewards", "running_speed", "raw_running_speed", "encoder", "stimulus_presentations", "trials"]
 # Findings of the inspector in the release's own layout: names of modules, images as a series without times, gray as a table
@@ -202,6 +203,19 @@ def test_templates_can_be_compressed(tmp_path: pathlib.Path) -> None:
     assert_same_session(opened(path), session)
     with h5py.File(path) as file:
         assert file[f"{TEMPLATES}/data"].compression == "gzip"
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=6), st.booleans(), st.booleans())
+def test_images_of_an_array_are_stacked_as_by_numpy(rows: list[int], halved: bool, converted: bool) -> None:
+    images = np.arange(5 * 4 * 6, dtype=np.uint8).reshape(5, 4, 6)[:, :: 2 if halved else 1]
+    chosen = [images[row].astype(float) if converted and row == 2 else images[row] for row in rows]
+    np.testing.assert_array_equal(_stack(chosen), np.stack(chosen))
+
+
+def test_mapped_images_are_written_without_a_copy(newer_file: pathlib.Path) -> None:
+    images = list(BehaviorSession.from_nwb_path(newer_file).stimulus_templates["warped"])
+    assert np.shares_memory(_stack(images), images[0])
+    assert not np.shares_memory(_stack(images[::-1]), images[0])
 
 
 def test_datasets_are_contiguous(newer_file: pathlib.Path) -> None:
