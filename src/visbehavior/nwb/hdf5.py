@@ -66,6 +66,9 @@ class Hdf5File(OpenFile):
         self.remote = remote
         self._lookup = None if remote is None else _make_lookup(remote)
         self._groups: dict[str, h5g.GroupID] = {}
+        self._absent: set[str] = set()
+        # The dataset that was asked for last: its type, its shape and its values are three questions.
+        self._last: _Dataset | None = None
         with hdf5_errors(path, "the file"):
             self._h5 = open_local(path) if remote is None else open_remote(remote)
             self._bytes: ByteSource = DiskFile(path) if remote is None else remote
@@ -79,6 +82,7 @@ class Hdf5File(OpenFile):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._groups.clear()
+        self._last = None
         self._bytes.close()
         if error is not None:
             # The traceback references open objects, and the file stays open as long as they do.
@@ -88,9 +92,12 @@ class Hdf5File(OpenFile):
 
     def has(self, group: str) -> bool:
         """Return True if there is such a group."""
+        if group in self._absent:
+            return False
         try:
             self._group(group)
         except MissingData:
+            self._absent.add(group)
             return False
         return True
 
@@ -315,6 +322,8 @@ class Hdf5File(OpenFile):
     def _dataset(self, group: str, name: str) -> _Dataset:
         group, name = _split(group, name)
         where = f"/{group}/{name}" if group else f"/{name}"
+        if self._last is not None and self._last.where == where:
+            return self._last
         data = self._open(h5d.open, group, name)
         with hdf5_errors(self.path, where):
             if data.get_offset() is None and data.get_create_plist().get_layout() == h5d.VIRTUAL:
@@ -323,7 +332,8 @@ class Hdf5File(OpenFile):
             dtype, shape = type_of(data), data.shape
         if shape is None:
             raise self.wrong(where, "has no values (null dataspace)")
-        return _Dataset(where, data, shape, dtype)
+        self._last = _Dataset(where, data, shape, dtype)
+        return self._last
 
     def _open(self, opener: Callable[[h5g.GroupID, bytes], Any], group: str, name: str, links: int = 0) -> Any:
         """Open a member of a group. Soft links are followed here, so that none leads through a link to another file."""
