@@ -48,9 +48,7 @@ LARGE_DOWNLOAD = 24_000_000
 
 _EXPECTED = "Expected an NWB file, such as behavior_session_891635659.nwb."
 
-_PUBLISHED = re.compile(
-    r"(?P<kind>behavior_session|behavior_ophys_experiment|(?P<recording>ecephys_session))_(?P<id>\d+)\.nwb$"
-)
+_PUBLISHED = r"(?P<kind>behavior_session|behavior_ophys_experiment|(?P<recording>ecephys_session))_(?P<id>\d+)\.nwb$"
 _METHODS = {
     "behavior_session": "get_behavior_session",
     "behavior_ophys_experiment": "get_behavior_ophys_experiment",
@@ -305,7 +303,7 @@ def _absolute(path: Any) -> str:
 
 def _how_to_stream(url: str) -> str:
     """Return what opens the file of a URL, as far as its name says so."""
-    known = _PUBLISHED.search(url)
+    known = re.search(_PUBLISHED, url)
     if known is None:
         return "Download it and open the downloaded file."
     neuropixels, method = known["recording"] is not None, _METHODS[known["kind"]]

@@ -25,7 +25,7 @@ H5PY_ERRORS = (
 )
 """Exceptions that h5py raises on damaged files. HDF5 has one code for most kinds of damage, so the class tells little."""
 
-_TRUNCATED = re.compile(r"truncated file: eof = (\d+), sblock->base_addr = \d+, stored_eof = (\d+)")
+_TRUNCATED = r"truncated file: eof = (\d+), sblock->base_addr = \d+, stored_eof = (\d+)"
 
 
 class hdf5_errors:
@@ -61,7 +61,7 @@ def damage(path: str, where: str, error: BaseException) -> VisBehaviorError:
     if "://" not in path and not os.path.exists(path):
         return NotFound(f"{path} no longer exists. Restore it, or open another file.", path=path)
     text = " ".join(str(error).split())
-    truncated = _TRUNCATED.search(text)
+    truncated = re.search(_TRUNCATED, text)
     if truncated:
         return CorruptFile(
             f"{path} is truncated: it has {truncated[1]} of {truncated[2]} bytes. A download may have been interrupted. "

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 NO_PROJECT_CODE = "Not Available"
 """project_code of a session without one."""
 
-_SESSION_TYPE = re.compile(r"(?P<phase>TRAINING|OPHYS|HABITUATION|EPHYS)_(?P<number>\d+)", re.ASCII)
-_IMAGE_SET = re.compile(r"images_(\w)")
+# Compiled when a session type is parsed, because importing a session needs none.
+_SESSION_TYPE = r"(?P<phase>TRAINING|OPHYS|HABITUATION|EPHYS)_(?P<number>\d+)"
+_IMAGE_SET = r"images_(\w)"
 
 _FIRST_PHASES = {"TRAINING": 0, "HABITUATION": 1}
 
@@ -52,7 +53,7 @@ class SessionType:
 
 def parse_session_type(text: str) -> SessionType:
     """Return the parts of a session type; any text is accepted."""
-    stage, letter = _SESSION_TYPE.match(text), _IMAGE_SET.search(text)
+    stage, letter = re.match(_SESSION_TYPE, text, re.ASCII), re.search(_IMAGE_SET, text)
     parts = text.split("_")
     image_set = f"images_{parts[3]}" if len(parts) > 3 and parts[2] == "images" else None
     if len(parts) > 2 and parts[2] == "gratings":
