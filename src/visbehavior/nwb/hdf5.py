@@ -67,8 +67,7 @@ class Hdf5File(OpenFile):
         self._lookup = None if remote is None else _make_lookup(remote)
         self._groups: dict[str, h5g.GroupID] = {}
         self._absent: set[str] = set()
-        # The dataset that was asked for last: its type, its shape and its values are three questions.
-        self._last: _Dataset | None = None
+        self._datasets: dict[str, _Dataset] = {}
         with hdf5_errors(path, "the file"):
             self._h5 = open_local(path) if remote is None else open_remote(remote)
             self._bytes: ByteSource = DiskFile(path) if remote is None else remote
@@ -82,7 +81,7 @@ class Hdf5File(OpenFile):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._groups.clear()
-        self._last = None
+        self._datasets.clear()
         self._bytes.close()
         if error is not None:
             # The traceback references open objects, and the file stays open as long as they do.
@@ -322,8 +321,8 @@ class Hdf5File(OpenFile):
     def _dataset(self, group: str, name: str) -> _Dataset:
         group, name = _split(group, name)
         where = f"/{group}/{name}" if group else f"/{name}"
-        if self._last is not None and self._last.where == where:
-            return self._last
+        if where in self._datasets:
+            return self._datasets[where]
         data = self._open(h5d.open, group, name)
         with hdf5_errors(self.path, where):
             if data.get_offset() is None and data.get_create_plist().get_layout() == h5d.VIRTUAL:
@@ -332,8 +331,11 @@ class Hdf5File(OpenFile):
             dtype, shape = type_of(data), data.shape
         if shape is None:
             raise self.wrong(where, "has no values (null dataspace)")
-        self._last = _Dataset(where, data, shape, dtype)
-        return self._last
+        if self.remote is None:
+            # Type, shape and values of a dataset are asked for one after the other. Reads of a remote file are repeated.
+            self._datasets.clear()
+        self._datasets[where] = _Dataset(where, data, shape, dtype)
+        return self._datasets[where]
 
     def _open(self, opener: Callable[[h5g.GroupID, bytes], Any], group: str, name: str, links: int = 0) -> Any:
         """Open a member of a group. Soft links are followed here, so that none leads through a link to another file."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from functools import cache
 from pathlib import Path
 
 
@@ -74,6 +75,7 @@ def allocated_bytes(path: Path) -> int | None:
     return None if blocks is None else int(blocks) * 512
 
 
+@cache
 def supports_sparse_files(folder: Path) -> bool:
     """Return True if holes in files take no space. On exFAT they would be filled with zeros."""
     probe = folder / f".sparse-{os.getpid()}-{threading.get_ident()}"
