@@ -148,9 +148,11 @@ class RemoteFile:
         opened file is the expected one; only the inode of an open file cannot be reused.
         """
         while True:
-            self._is_complete = self._partial.load() is None and self._remote.is_complete
+            known = self._partial.load()
+            self._is_complete = known is None and self._remote.is_complete
             if not self._is_complete:
-                self._remote.start()
+                if known is None:
+                    self._remote.start()
                 if self._partial.info is None:
                     continue
                 self._partial.check_object(self._info)
