@@ -24,14 +24,15 @@ def open_parts(server: FaultServer, folder: pathlib.Path) -> RemoteParts:
     return RemoteParts(ObjectSource(Bucket("visual-behavior-ophys-data", server.endpoint)), "store/", description)
 
 
-def test_all_ranges_are_those_of_the_file(folder: pathlib.Path) -> None:
+def test_all_ranges_are_those_of_the_file_with_zeros_before_its_end(folder: pathlib.Path) -> None:
     with FaultServer(folder.parent) as server:
         parts = open_parts(server, folder)
         system = make_file_system(parts)
         path = next(path for path in parts.files if path.startswith("licks/"))
-        content = (folder / path).read_bytes()
-        end = parts.files[path].end
-        for start in (0, 5, len(content) - end - 10, len(content) - end, len(content) - 8):
+        stored, end = (folder / path).read_bytes(), parts.files[path].end
+        content = stored[:-end] + bytes(max(0, 16384 - end)) + stored[-end:]
+        assert end < 16384 < len(content)
+        for start in (0, 5, len(stored) - end - 10, len(content) - end - 10, len(content) - end, len(content) - 8):
             for length in (1, 20, len(content)):
                 file = system.open(f"cohort://{path}", "rb")
                 file.seek(start)
@@ -42,10 +43,10 @@ def test_all_ranges_are_those_of_the_file(folder: pathlib.Path) -> None:
 def test_ends_of_all_parts_are_one_request(folder: pathlib.Path) -> None:
     with FaultServer(folder.parent) as server:
         parts = open_parts(server, folder)
-        for path, file in parts.files.items():
+        for path in parts.files:
             if path.startswith("trials/"):
                 for _ in range(2):
-                    parts.read(path, file.size - file.end, file.size)
+                    parts.read(path, parts.size(path) - 16384, parts.size(path))
         assert len(server.requests) == 1
 
 
@@ -57,7 +58,7 @@ def test_damaged_ends_are_reported(folder: pathlib.Path, damage: str) -> None:
         parts = open_parts(server, folder)
         path = next(path for path in parts.files if path.startswith("licks/"))
         with pytest.raises(CorruptFile, match="is missing or damaged"):
-            parts.read(path, parts.files[path].size - 8, parts.files[path].size)
+            parts.read(path, parts.size(path) - 8, parts.size(path))
         assert len(parts.failures) == 1
 
 

@@ -29,8 +29,6 @@ SESSIONS_PER_PART = 24
 _MEMORY = "150MB"
 _ROW_GROUP = 10**9
 """Rows of a row group at most: a part is one row group."""
-_LEAST_END = 16 * 1024
-"""Least bytes of the end of a file. DuckDB reads as many of a remote file first, and these are in the file of all ends."""
 _DICTIONARY = 200
 """Distinct values of a column up to which it gets a dictionary. Times and row numbers are smaller without one."""
 
@@ -194,11 +192,10 @@ def _value(column: Column) -> str:
 
 def _options(columns: Sequence[Column]) -> str:
     meanings = json.dumps({column.name: {"unit": column.unit, "meaning": column.meaning} for column in columns})
-    padding = " " * max(0, _LEAST_END - len(meanings))
     return (
         f"FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 9, "
         f"DICTIONARY_SIZE_LIMIT {_DICTIONARY}, ROW_GROUP_SIZE {_ROW_GROUP}, "
-        f"KV_METADATA {{columns: {quote_text(meanings)}, padding: '{padding}'}}"
+        f"KV_METADATA {{columns: {quote_text(meanings)}}}"
     )
 
 

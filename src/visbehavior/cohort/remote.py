@@ -21,12 +21,16 @@ _LARGEST = 1 << 30
 """Bytes of the largest file with the ends of parts."""
 _WINDOW = 12 << 10
 """Bytes of a small read. Narrow columns are together at the beginning of a part, so that one request reads several."""
+_LEAST_END = 16 << 10
+"""Bytes of the end of a file that DuckDB reads first. They must not contain values, which would take a request a part."""
 # Parts never change under their names.
 _CREATED = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class RemoteParts:
     """Reads parts of a remote store. The ends of parts, which every query needs, are read in one request a table.
+
+    DuckDB sees a short end after zeros. The positions in a Parquet file are counted from its beginning, where they do not matter.
 
     Parameters
     ----------
@@ -49,18 +53,33 @@ class RemoteParts:
         self._windows: dict[str, tuple[int, bytes]] = {}
         self._table_locks = {name: threading.Lock() for name in description.footers}
 
+    def size(self, path: str) -> int:
+        """Return the bytes of a part, with the zeros before its end."""
+        return self.files[path].size + self._zeros(path)
+
     def read(self, path: str, start: int, stop: int) -> bytes:
-        """Return bytes of a part."""
+        """Return bytes of a part, with the zeros before its end."""
         file = self.files[path]
-        stop = min(stop, file.size)
+        if path.partition("/")[0] not in self._description.footers:
+            return self._read_values(path, start, min(stop, file.size), file.size)
         start_of_end = file.size - file.end
-        if start >= start_of_end and path.partition("/")[0] in self._description.footers:
-            return self._end(path)[start - start_of_end : stop - start_of_end]
+        values = self._read_values(path, start, min(stop, start_of_end), start_of_end) if start < start_of_end else b""
+        if stop <= start_of_end:
+            return values
+        end = bytes(self._zeros(path)) + self._end(path)
+        return values + end[max(start - start_of_end, 0) : stop - start_of_end]
+
+    def _zeros(self, path: str) -> int:
+        has_ends = path.partition("/")[0] in self._description.footers
+        return max(0, _LEAST_END - self.files[path].end) if has_ends else 0
+
+    def _read_values(self, path: str, start: int, stop: int, limit: int) -> bytes:
+        """Return bytes of the file. A small read also fetches what follows, up to a limit."""
         if stop - start >= _WINDOW:
             return self._fetch(path, start, stop)
         first, content = self._windows.get(path, (0, b""))
         if not first <= start <= stop <= first + len(content):
-            first, content = start, self._fetch(path, start, max(stop, min(start + _WINDOW, start_of_end)))
+            first, content = start, self._fetch(path, start, max(stop, min(start + _WINDOW, limit)))
             self._windows[path] = first, content
         return content[start - first : stop - first]
 
@@ -127,7 +146,7 @@ def make_file_system(parts: RemoteParts) -> Any:
             return _RemoteFile(parts, _strip(path))
 
         def info(self, path: str, **_: Any) -> dict[str, Any]:
-            return {"name": path, "size": parts.files[_strip(path)].size, "type": "file"}
+            return {"name": path, "size": parts.size(_strip(path)), "type": "file"}
 
         def exists(self, path: str, **_: Any) -> bool:
             return _strip(path) in parts.files
@@ -152,7 +171,7 @@ class _RemoteFile(io.RawIOBase):
         if path not in parts.files:
             raise FileNotFoundError(path)
         self._parts, self._path, self._position = parts, path, 0
-        self.size = parts.files[path].size
+        self.size = parts.size(path)
 
     def readable(self) -> bool:
         return True
