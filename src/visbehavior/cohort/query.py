@@ -34,7 +34,7 @@ from visbehavior.store.source import ObjectSource
 from visbehavior.wording import count_text
 
 FORMATS = ("pandas", "arrow", "polars")
-_REMOTE_THREADS = 32
+_REMOTE_THREADS = 64
 """Threads that wait for the network; each reads one part."""
 
 
