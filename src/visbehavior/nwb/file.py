@@ -12,7 +12,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
@@ -55,6 +55,10 @@ _METHODS = {
     "ecephys_session": "get_behavior_session",
 }
 """Kind of file in a bucket: method of the project cache that streams it."""
+
+_turn = threading.RLock()
+"""Held by the thread that reads a remote file. HDF5 lets in one thread at a time anyway; threads that change over at every call
+take twice the time."""
 
 _LOOK_AHEAD_TABLES = 3
 """Tables of behavior that were read of a remote file when reads begin to look ahead."""
@@ -136,8 +140,8 @@ class NwbFile:
         is_nested = getattr(self._thread, "is_reading", False)
         values: dict[str, T] = {}
         with self.opened() as file:
+            remote = getattr(file, "remote", None)
             while not self._run(file, pieces, values):
-                remote = getattr(file, "remote", None)
                 if is_nested or remote is None:
                     raise NotHere
                 self._look_ahead(file)
@@ -175,14 +179,15 @@ class NwbFile:
     def _run(self, file: OpenFile, pieces: Mapping[str, Callable[[OpenFile], T]], values: dict[str, T]) -> bool:
         """Run the pieces without a value as far as bytes are cached; return True if all have a value."""
         is_nested = getattr(self._thread, "is_reading", False)
-        self._thread.is_reading = True
-        try:
-            for name, piece in pieces.items():
-                if name not in values:
-                    with suppress(NotHere):
-                        values[name] = piece(file)
-        finally:
-            self._thread.is_reading = is_nested
+        with nullcontext() if getattr(file, "remote", None) is None else _turn:
+            self._thread.is_reading = True
+            try:
+                for name, piece in pieces.items():
+                    if name not in values:
+                        with suppress(NotHere):
+                            values[name] = piece(file)
+            finally:
+                self._thread.is_reading = is_nested
         return len(values) == len(pieces)
 
     def _open(self) -> Hdf5File:
@@ -196,7 +201,8 @@ class NwbFile:
         try:
             while True:
                 try:
-                    return Hdf5File(self.path, remote)
+                    with _turn:
+                        return Hdf5File(self.path, remote)
                 except NotHere:
                     remote.fetch()
         except BaseException:
@@ -332,3 +338,12 @@ def _check_is_hdf5(path: str) -> None:
         raise CorruptFile(f"{path} is empty. {DOWNLOAD_AGAIN}", path=path)
     if start != SIGNATURE:
         raise UnsupportedFile(f"{path} is not an HDF5 file: it begins with {brief_repr(start)}. {_EXPECTED}", path=path)
+
+
+def _after_fork() -> None:
+    global _turn
+    _turn = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
