@@ -54,11 +54,22 @@ def write_session_data(raw: Plain, session_type: str, folder: pathlib.Path) -> P
     return data
 
 
+def simulate_with_late_omission(session_type: str) -> Plain:
+    """Simulate a session whose last omission, if it has any, follows the last image, unless the session ends there."""
+    minutes, seed = SESSIONS[session_type]
+    raw = simulate(session_type, minutes=minutes, seed=seed)
+    behavior = raw["items"]["behavior"]
+    for name, frames in behavior["omitted_flash_frame_log"].items():
+        late = int(np.flatnonzero(behavior["stimuli"][name.removesuffix("_0")]["draw_log"])[-1]) + 46
+        if frames and late < len(behavior["intervalsms"]):
+            frames.append(late)
+    return raw
+
+
 @functools.cache
 def read_by_allensdk(session_type: str, folder: pathlib.Path) -> tuple[Plain, pathlib.Path, Plain]:
     """Return session_data, the NWB file that we wrote, and the values that AllenSDK read from both."""
-    minutes, seed = SESSIONS[session_type]
-    data = write_session_data(simulate(session_type, minutes=minutes, seed=seed), session_type, folder)
+    data = write_session_data(simulate_with_late_omission(session_type), session_type, folder)
     (path,) = convert_raw([data], folder)
     (folder / "data.json").write_text(json.dumps(data))
     child, target = pathlib.Path(__file__).with_name("allensdk_child.py"), folder / "read.pkl"
