@@ -109,3 +109,14 @@ def test_no_sparse_files_where_the_probe_fails(tmp_path: pathlib.Path, monkeypat
     monkeypatch.setattr(module, "mark_sparse", fail)
     assert not supports_sparse_files(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_success_of_the_probe_is_kept(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk, too, lets the probe fail."""
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "mark_sparse", lambda file: False)
+        assert not supports_sparse_files(tmp_path)
+    if not supports_sparse_files(tmp_path):
+        pytest.skip("the temporary folder does not support sparse files")
+    monkeypatch.setattr(module, "mark_sparse", lambda file: False)
+    assert supports_sparse_files(tmp_path)

@@ -30,7 +30,7 @@ _CREATED = datetime(2000, 1, 1, tzinfo=UTC)
 class RemoteParts:
     """Reads parts of a remote store. The ends of parts, which every query needs, are read in one request a table.
 
-    DuckDB sees a short end after zeros. The positions in a Parquet file are counted from its beginning, where they do not matter.
+    DuckDB is shown zeros before a short end. Positions in a Parquet file count from its beginning, so they stay right.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ _METHODS = {
 
 _turn = threading.RLock()
 """Held by the thread that reads a remote file. HDF5 lets in one thread at a time anyway; threads that change over at every call
-take twice the time."""
+need half as much time again."""
 
 _LOOK_AHEAD_TABLES = 3
 """Tables of behavior that were read of a remote file when reads begin to look ahead."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from functools import cache
 from pathlib import Path
+
+_sparse_folders: set[Path] = set()
+"""Folders that were found to have sparse files. A folder without may only have been full."""
 
 
 def open_binary(path: str | os.PathLike[str], flags: int) -> int:
@@ -75,9 +77,10 @@ def allocated_bytes(path: Path) -> int | None:
     return None if blocks is None else int(blocks) * 512
 
 
-@cache
 def supports_sparse_files(folder: Path) -> bool:
     """Return True if holes in files take no space. On exFAT they would be filled with zeros."""
+    if folder in _sparse_folders:
+        return True
     probe = folder / f".sparse-{os.getpid()}-{threading.get_ident()}"
     size = 4 << 20
     try:
@@ -86,11 +89,14 @@ def supports_sparse_files(folder: Path) -> bool:
                 return False
             file.truncate(size)
         allocated = allocated_bytes(probe)
-        return allocated is None or allocated < size
+        is_sparse = allocated is None or allocated < size
     except OSError:
         return False
     finally:
         probe.unlink(missing_ok=True)
+    if is_sparse:
+        _sparse_folders.add(folder)
+    return is_sparse
 
 
 def mark_sparse(file: int) -> bool:
