@@ -37,6 +37,11 @@ def interruptible(function: Callable[[], R]) -> R:
     """
     if threading.current_thread() is not threading.main_thread():
         return function()
+    return next(iterate_completed([start_thread(function)])).result()
+
+
+def start_thread(function: Callable[[], R]) -> Future[R]:
+    """Call a function in a thread of its own, which does not keep the process alive."""
     outcome: Future[R] = Future()
 
     def run() -> None:
@@ -46,4 +51,4 @@ def interruptible(function: Callable[[], R]) -> R:
             outcome.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()
-    return next(iterate_completed([outcome])).result()
+    return outcome

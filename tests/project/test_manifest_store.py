@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
 
 import pytest
 
-from tests.faultserver import FaultServer
+from tests.faultserver import Fault, FaultServer
 from tests.project.synthetic_release import (
     MANIFESTS,
     PROJECT,
@@ -73,6 +74,39 @@ def test_last_used_release_is_opened_with_a_warning(server: FaultServer, tmp_pat
         VisBehaviorWarning, match=r"was last used with release 1\.0\.1, which is opened again; the newest is 1\.1\.0"
     ):
         assert open_cache(tmp_path, server).current_manifest() == MANIFESTS[0]
+
+
+def manifest_requests(server: FaultServer) -> list[str]:
+    return [request.key.rpartition("/")[2] for request in server.requests if "/manifests/" in request.key]
+
+
+def test_newest_known_manifest_is_fetched_while_the_bucket_is_listed(
+    server: FaultServer, tmp_path: pathlib.Path
+) -> None:
+    server.reset()
+    open_cache(tmp_path / "first", server)
+    assert manifest_requests(server) == MANIFESTS[1:]
+    server.reset()
+    open_cache(tmp_path / "first", server)
+    open_cache(tmp_path / "other", server, version="1.0.1")
+    assert manifest_requests(server) == MANIFESTS[:1]
+
+
+def test_manifest_that_could_not_be_fetched_early_is_fetched_later(server: FaultServer, tmp_path: pathlib.Path) -> None:
+    server.reset()
+    server.faults = [Fault("403", f"*/{MANIFESTS[1]}")]
+    assert open_cache(tmp_path, server).current_manifest() == MANIFESTS[1]
+    assert manifest_requests(server) == 2 * MANIFESTS[1:]
+
+
+def test_release_that_is_newer_than_the_known_ones_is_opened(bucket: Bucket, tmp_path: pathlib.Path) -> None:
+    folder = shutil.copytree(bucket.folder, tmp_path / "bucket")
+    newer = MANIFESTS[1].replace("1.1.0", "1.2.0")
+    manifests = folder / PROJECT / "manifests"
+    (manifests / newer).write_text((manifests / MANIFESTS[1]).read_text().replace('"1.1.0"', '"1.2.0"'))
+    with FaultServer(folder) as server:
+        assert open_cache(tmp_path / "cache", server).current_manifest() == newer
+        assert sorted(manifest_requests(server)) == [MANIFESTS[1], newer]
 
 
 def test_unknown_releases_are_an_error(server: FaultServer, tmp_path: pathlib.Path) -> None:

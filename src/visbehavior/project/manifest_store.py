@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from functools import cached_property
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from visbehavior.errors import (
     brief_repr,
     warn,
 )
+from visbehavior.interrupts import iterate_completed, start_thread
 from visbehavior.paths import join_inside
 from visbehavior.project.manifest import (
     MANIFESTS,
@@ -55,10 +58,11 @@ class ManifestStore:
         self.project = project
         self.source = source
         self._loaded: dict[str, Manifest] = {}
+        self._guessed: dict[str, bytes] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         # Manifests have megabytes. A copy in another process reads those that it needs.
-        return {**self.__dict__, "_loaded": {}}
+        return {**self.__dict__, "_loaded": {}, "_guessed": {}}
 
     def cached(self) -> list[str]:
         """Return the names of the manifests in the folder, newest release first."""
@@ -68,13 +72,18 @@ class ManifestStore:
     def known(self) -> list[str]:
         """Names of the manifests in the folder and the bucket, newest release first.
 
-        The bucket is listed once. If that fails, one warning is given and the folder's manifests are returned.
+        The bucket is listed once. If that fails, one warning is given and the folder's manifests are returned. Into an empty folder
+        the newest release that is known is fetched meanwhile.
         """
         cached = self.cached()
         if self.source is None:
             return cached
+        guess = None if cached else self._guess(self.source)
         try:
-            return newest_first({*cached, *_list_manifests(self.source, self.project)}, self.project)
+            names = newest_first({*cached, *_list_manifests(self.source, self.project)}, self.project)
+            if guess is not None:
+                self._keep(*guess)
+            return names
         except (TransferFailed, NotFound) as error:
             if not cached and isinstance(error, NotFound):
                 raise
@@ -85,6 +94,15 @@ class ManifestStore:
                 ) from error
             warn(f"Newer releases could not be looked up in {self.source}; the releases in {self.folder} are used.")
             return cached
+
+    def _guess(self, source: ObjectSource) -> tuple[str, Future[bytes]]:
+        name = manifest_file_name(self.project.releases[0], self.project)
+        return name, start_thread(partial(source.read_small, f"{manifest_folder(self.project)}/{name}"))
+
+    def _keep(self, name: str, fetched: Future[bytes]) -> None:
+        """Keep a manifest that was fetched before it was asked for. If that failed, it is fetched again if it is asked for."""
+        with suppress(VisBehaviorError):
+            self._guessed[name] = next(iterate_completed([fetched])).result()
 
     def load(self, name: str) -> Manifest:
         """Return a manifest, fetched if it is not in the folder.
@@ -167,6 +185,8 @@ class ManifestStore:
         return manifest
 
     def _download(self, name: str, source: ObjectSource, key: str) -> bytes:
+        if name in self._guessed:
+            return self._guessed.pop(name)
         try:
             return source.read_small(key)
         except NotFound as error:
