@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -190,6 +191,32 @@ def test_threads_take_turns_in_reading_remote_files(newer: FaultServer, cache: p
     with ThreadPoolExecutor(len(readers)) as pool:
         list(pool.map(lambda reader: [reader._file.read_one(piece) for _ in range(3)], readers))
     assert most == [1]
+
+
+def test_threads_that_share_a_remote_session_do_not_block_each_other(newer: FaultServer, cache: pathlib.Path) -> None:
+    session = session_of(newer, cache)
+    is_inside, done = threading.Event(), []
+
+    def read_later() -> None:
+        is_inside.set()
+        # The other thread has the lock of the session by now, and waits for its turn.
+        time.sleep(0.2)
+        done.append(session.licks)
+
+    def prefetch() -> None:
+        session._reader.prefetch(read_later)
+
+    def read() -> None:
+        is_inside.wait(TIMEOUT)
+        done.append(session.trials)
+
+    threads = [threading.Thread(target=target, daemon=True) for target in (prefetch, read)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
+    assert done
 
 
 @given(data=st.data())

@@ -57,8 +57,8 @@ _METHODS = {
 """Kind of file in a bucket: method of the project cache that streams it."""
 
 _turn = threading.RLock()
-"""Held by the thread that reads a remote file. HDF5 lets in one thread at a time anyway; threads that change over at every call
-need half as much time again."""
+"""Lock of the thread that reads a remote file. HDF5 runs one thread at a time. Without this lock threads switch at every call,
+which takes up to half as much CPU time again. A thread that has it must not wait for the lock of a session."""
 
 _LOOK_AHEAD_TABLES = 3
 """Tables of behavior that were read of a remote file when reads begin to look ahead."""
@@ -137,11 +137,14 @@ class NwbFile:
 
         A read inside a piece of another read downloads nothing; the outer read downloads for all of its pieces at once.
         """
+        return self._read(pieces, self._run_in_turn)
+
+    def _read(self, pieces: Mapping[str, Callable[[OpenFile], T]], run: Callable[..., bool]) -> dict[str, T]:
         is_nested = getattr(self._thread, "is_reading", False)
         values: dict[str, T] = {}
         with self.opened() as file:
             remote = getattr(file, "remote", None)
-            while not self._run(file, pieces, values):
+            while not run(file, pieces, values):
                 if is_nested or remote is None:
                     raise NotHere
                 self._look_ahead(file)
@@ -163,7 +166,8 @@ class NwbFile:
     def prefetch(self, *reads: Callable[[], object]) -> None:
         """Call functions that read, and download what they need in common batches. No effect on local files."""
         if self.local_path is None:
-            self.read({str(i): partial(_ignoring_file, read) for i, read in enumerate(reads)})
+            # The functions wait for locks of sessions. They must not have the turn then; the reads inside them take it.
+            self._read({str(i): partial(_ignoring_file, read) for i, read in enumerate(reads)}, self._run)
 
     def note_table(self, name: str) -> None:
         """Note that a table of behavior is read, unless another read reads it: from the third one on, reads look ahead."""
@@ -176,18 +180,22 @@ class NwbFile:
             piece = partial(_ignoring_damage, self._read_ahead)
             self._has_looked_ahead = self._run(file, {"": piece}, {})
 
+    def _run_in_turn(self, file: OpenFile, pieces: Mapping[str, Callable[[OpenFile], T]], values: dict[str, T]) -> bool:
+        """Run the pieces while no other thread reads a remote file."""
+        with nullcontext() if getattr(file, "remote", None) is None else _turn:
+            return self._run(file, pieces, values)
+
     def _run(self, file: OpenFile, pieces: Mapping[str, Callable[[OpenFile], T]], values: dict[str, T]) -> bool:
         """Run the pieces without a value as far as bytes are cached; return True if all have a value."""
         is_nested = getattr(self._thread, "is_reading", False)
-        with nullcontext() if getattr(file, "remote", None) is None else _turn:
-            self._thread.is_reading = True
-            try:
-                for name, piece in pieces.items():
-                    if name not in values:
-                        with suppress(NotHere):
-                            values[name] = piece(file)
-            finally:
-                self._thread.is_reading = is_nested
+        self._thread.is_reading = True
+        try:
+            for name, piece in pieces.items():
+                if name not in values:
+                    with suppress(NotHere):
+                        values[name] = piece(file)
+        finally:
+            self._thread.is_reading = is_nested
         return len(values) == len(pieces)
 
     def _open(self) -> Hdf5File:
