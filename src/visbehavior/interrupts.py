@@ -41,7 +41,7 @@ def interruptible(function: Callable[[], R]) -> R:
 
 
 def start_thread(function: Callable[[], R]) -> Future[R]:
-    """Call a function in a thread of its own, which does not keep the process alive."""
+    """Call a function in a new daemon thread, and return its result to come."""
     outcome: Future[R] = Future()
 
     def run() -> None:

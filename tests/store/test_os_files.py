@@ -112,7 +112,7 @@ def test_no_sparse_files_where_the_probe_fails(tmp_path: pathlib.Path, monkeypat
 
 
 def test_only_success_of_the_probe_is_kept(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk, too, lets the probe fail."""
+    """The probe also fails if the disk is full."""
     with monkeypatch.context() as patched:
         patched.setattr(module, "mark_sparse", lambda file: False)
         assert not supports_sparse_files(tmp_path)

@@ -22,7 +22,7 @@ _LARGEST = 1 << 30
 _WINDOW = 12 << 10
 """Bytes of a small read. Narrow columns are together at the beginning of a part, so that one request reads several."""
 _LEAST_END = 16 << 10
-"""Bytes of the end of a file that DuckDB reads first. They must not contain values, which would take a request a part."""
+"""Bytes at the end of a file that DuckDB reads first. If they contained values, each part would need one more request."""
 # Parts never change under their names.
 _CREATED = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -60,7 +60,7 @@ class RemoteParts:
     def read(self, path: str, start: int, stop: int) -> bytes:
         """Return bytes of a part, with the zeros before its end."""
         file = self.files[path]
-        if path.partition("/")[0] not in self._description.footers:
+        if not self._has_ends(path):
             return self._read_values(path, start, min(stop, file.size), file.size)
         start_of_end = file.size - file.end
         values = self._read_values(path, start, min(stop, start_of_end), start_of_end) if start < start_of_end else b""
@@ -69,9 +69,12 @@ class RemoteParts:
         end = bytes(self._zeros(path)) + self._end(path)
         return values + end[max(start - start_of_end, 0) : stop - start_of_end]
 
+    def _has_ends(self, path: str) -> bool:
+        """Return True if the store has a file with the ends of all parts of the table."""
+        return path.partition("/")[0] in self._description.footers
+
     def _zeros(self, path: str) -> int:
-        has_ends = path.partition("/")[0] in self._description.footers
-        return max(0, _LEAST_END - self.files[path].end) if has_ends else 0
+        return max(0, _LEAST_END - self.files[path].end) if self._has_ends(path) else 0
 
     def _read_values(self, path: str, start: int, stop: int, limit: int) -> bytes:
         """Return bytes of the file. A small read also fetches what follows, up to a limit."""

@@ -332,7 +332,8 @@ class Hdf5File(OpenFile):
         if shape is None:
             raise self.wrong(where, "has no values (null dataspace)")
         if self.remote is None:
-            # Type, shape and values of a dataset are asked for one after the other. Reads of a remote file are repeated.
+            # The last dataset is kept, because its type, shape and values are read one after the other. Of a remote file all
+            # datasets are kept, because its reads are repeated.
             self._datasets.clear()
         self._datasets[where] = _Dataset(where, data, shape, dtype)
         return self._datasets[where]

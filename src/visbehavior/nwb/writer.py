@@ -375,7 +375,7 @@ def _add_templates(file: Any, frame: pd.DataFrame, compress: bool) -> None:
 
 
 def _stack(images: list[NDArray[Any]]) -> NDArray[Any]:
-    """Return images as one array: the mapped array whose rows they are, because a copy needs 80 MB more."""
+    """Return images as one array. Images that are mapped from a file are not copied, which would need 80 MB more."""
     first = np.asarray(images[0])
     base = first.base
     if not isinstance(base, np.ndarray) or any(

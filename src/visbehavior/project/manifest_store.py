@@ -72,8 +72,8 @@ class ManifestStore:
     def known(self) -> list[str]:
         """Names of the manifests in the folder and the bucket, newest release first.
 
-        The bucket is listed once. If that fails, one warning is given and the folder's manifests are returned. Into an empty folder
-        the newest release that is known is fetched meanwhile.
+        The bucket is listed once. If that fails, one warning is given and the folder's manifests are returned. If the folder has no
+        manifest, that of the newest published release is fetched at the same time, because it is probably needed next.
         """
         cached = self.cached()
         if self.source is None:
@@ -96,11 +96,12 @@ class ManifestStore:
             return cached
 
     def _guess(self, source: ObjectSource) -> tuple[str, Future[bytes]]:
+        """Start to fetch the manifest of the newest published release; return its name and its content to come."""
         name = manifest_file_name(self.project.releases[0], self.project)
         return name, start_thread(partial(source.read_small, f"{manifest_folder(self.project)}/{name}"))
 
     def _keep(self, name: str, fetched: Future[bytes]) -> None:
-        """Keep a manifest that was fetched before it was asked for. If that failed, it is fetched again if it is asked for."""
+        """Keep a manifest that was fetched early. If that failed, `_download` fetches it when it is needed."""
         with suppress(VisBehaviorError):
             self._guessed[name] = next(iterate_completed([fetched])).result()
 

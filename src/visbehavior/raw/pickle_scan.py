@@ -36,7 +36,7 @@ def _counted(code: bytes, lengths: range = range(256), last: bytes = b"") -> byt
 
 @cache
 def _common_opcodes() -> re.Pattern[bytes]:
-    """Return the pattern of runs of common opcodes. To compile it takes 10 ms, and only the rigs' files need it."""
+    """Return the pattern of runs of common opcodes. It is compiled (10 ms) only if a stimulus pickle is opened."""
     return re.compile(
         b"(?:"
         + b"|".join(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 NO_PROJECT_CODE = "Not Available"
 """project_code of a session without one."""
 
-# Compiled when a session type is parsed, because importing a session needs none.
+# `re` compiles and keeps them when they are first used. Compiling them here would slow down the import.
 _SESSION_TYPE = r"(?P<phase>TRAINING|OPHYS|HABITUATION|EPHYS)_(?P<number>\d+)"
 _IMAGE_SET = r"images_(\w)"
 

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 _sparse_folders: set[Path] = set()
-"""Folders that were found to have sparse files. A folder without may only have been full."""
+"""Folders that support sparse files. Others are probed again, because the probe also fails if the disk is full."""
 
 
 def open_binary(path: str | os.PathLike[str], flags: int) -> int:
