@@ -12,6 +12,7 @@ kind of file and names what is damaged.
 
 from __future__ import annotations
 
+import itertools
 import struct
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -112,7 +113,8 @@ class _Scratch(threading.local):
     def __init__(self) -> None:
         access = h5p.create(h5p.FILE_ACCESS)
         access.set_fapl_core(backing_store=False)
-        self._file = h5f.create(b"scratch", h5f.ACC_TRUNC, fapl=access)
+        # HDF5 refuses to create a file of a name that is open, even in memory.
+        self._file = h5f.create(b"scratch %d" % next(_numbers), h5f.ACC_TRUNC, fapl=access)
         self._attribute = h5a.create(self._file, b"reference", h5t.STD_REF_OBJ, h5s.create(h5s.SCALAR))
 
     def reference(self, address: int) -> h5r.Reference:
@@ -122,6 +124,7 @@ class _Scratch(threading.local):
         return reference[()]
 
 
+_numbers = itertools.count()
 _scratch = _Scratch()
 
 
