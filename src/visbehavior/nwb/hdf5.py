@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -68,6 +69,7 @@ class Hdf5File(OpenFile):
         self._groups: dict[str, h5g.GroupID] = {}
         self._absent: set[str] = set()
         self._datasets: dict[str, _Dataset] = {}
+        self._attributes: dict[str, Any] = {}
         with hdf5_errors(path, "the file"):
             self._h5 = open_local(path) if remote is None else open_remote(remote)
             self._bytes: ByteSource = DiskFile(path) if remote is None else remote
@@ -133,6 +135,8 @@ class Hdf5File(OpenFile):
 
     def _read_attribute(self, owner: h5g.GroupID | h5d.DatasetID, name: str, owner_path: str) -> Any:
         where = f"{owner_path}@{name}"
+        if where in self._attributes:
+            return copy(self._attributes[where])
         with hdf5_errors(self.path, where):
             if not h5a.exists(owner, name.encode()):
                 names = [
@@ -147,7 +151,11 @@ class Hdf5File(OpenFile):
             attribute.read(values)
         flat = decode_text(values.ravel(), where, self.path) if values.dtype.kind in "OS" else values.ravel()
         listed = flat.tolist()
-        return listed[0] if values.ndim == 0 else listed
+        value = listed[0] if values.ndim == 0 else listed
+        if self.remote is not None:
+            # Reads of a remote file are repeated.
+            self._attributes[where] = copy(value)
+        return value
 
     def is_numeric(self, group: str, name: str) -> bool:
         """Return True if a dataset holds numbers or truth values, False if it holds anything else."""
