@@ -10,6 +10,7 @@ import sys
 from tests.store.objects import opened, random_bytes
 from visbehavior.errors import CannotWrite
 from visbehavior.store.coalesce import BLOCK
+from visbehavior.store.os_files import inode_of
 from visbehavior.store.partial_file import PartialFile
 from visbehavior.store.source import ObjectInfo
 
@@ -51,7 +52,7 @@ def write_to_read_only_folder(partial: PartialFile, info: ObjectInfo) -> None:
     assert again.load() == info
     buffer = bytearray(BLOCK)
     with opened(again.path) as file:
-        assert not again.read_into(file, 0, memoryview(buffer))
+        assert not again.read_into(file, inode_of(file), 0, memoryview(buffer))
     assert buffer == content[:BLOCK]
     for attempt in (
         lambda: again.write((1, 2), content[BLOCK : 2 * BLOCK], info),

@@ -6,6 +6,7 @@ import pathlib
 
 from tests.store.objects import opened, random_bytes
 from visbehavior.store.coalesce import BLOCK, Span
+from visbehavior.store.os_files import inode_of
 from visbehavior.store.partial_file import PartialFile
 from visbehavior.store.source import ObjectInfo
 
@@ -32,7 +33,7 @@ def read(partial: PartialFile, start: int, stop: int) -> bytes | set[int]:
     content = bytearray(stop - start)
     with opened(partial.path) as file:
         partial.load()
-        return partial.read_into(file, start, memoryview(content)) or bytes(content)
+        return partial.read_into(file, inode_of(file), start, memoryview(content)) or bytes(content)
 
 
 def cached_blocks(final: pathlib.Path, content: bytes) -> set[int]:

@@ -9,6 +9,7 @@ from visbehavior.store.journal import (
     JournalState,
     blocks_record,
     downloader_record,
+    load_journal,
     object_record,
     read_first_record,
 )
@@ -23,10 +24,10 @@ def test_update_applies_the_records_appended_since_the_last_one(tmp_path: pathli
     state = JournalState()
     assert (state.info, state.block_count, state.cached_bytes()) == (None, 0, 0)
     append_records(path, [object_record(INFO, is_sparse=False)])
-    state.update(path)
+    state = load_journal(path, 5, state)
     assert (state.info, state.is_sparse, state.block_count, state.cached_bytes()) == (INFO, False, 3, 0)
     append_records(path, [blocks_record(state.file_id, 1, [11, 12]), downloader_record("process 7")])
-    state.update(path)
+    state = load_journal(path, 5, state)
     assert (state.crcs, state.downloader) == ({1: 11, 2: 12}, "process 7")
     assert state.cached_bytes() == BLOCK + 5
 

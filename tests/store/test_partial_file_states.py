@@ -18,7 +18,7 @@ from tests.store.objects import files_beside, partial_and_journal
 from tests.store.partial_files import OBJECTS, ONE, block_count, cached_blocks, part_of
 from visbehavior.errors import ChangedFile
 from visbehavior.store.coalesce import BLOCK
-from visbehavior.store.os_files import open_binary
+from visbehavior.store.os_files import inode_of, open_binary
 from visbehavior.store.partial_file import PartialFile
 from visbehavior.store.source import ObjectInfo
 
@@ -116,7 +116,7 @@ class PartialFileStates(RuleBasedStateMachine):
             return
         content = OBJECTS[reader.info][start : start + length]
         buffer = bytearray(len(content))
-        if not reader.read_into(self.files[index], start, memoryview(buffer)):
+        if not reader.read_into(self.files[index], inode_of(self.files[index]), start, memoryview(buffer)):
             assert buffer == content
 
     @rule(index=reader)

@@ -40,6 +40,7 @@ from tests.store.remote_files import (
     read_and_fetch,
 )
 from visbehavior.errors import NotFound
+from visbehavior.store import partial_file, remote_file
 from visbehavior.store.coalesce import BLOCK, STREAM_MAX_BLOCKS, STREAM_MAX_GAP, coalesce_blocks
 from visbehavior.store.not_here import NotHere
 
@@ -128,6 +129,25 @@ def test_pending_blocks_are_requested_simultaneously(tmp_path: pathlib.Path) -> 
             file.fetch()
             assert cached_blocks(file, LONG) == {0, *blocks}
         assert len(server.requests) == 1 + len(runs) == 6
+
+
+def test_small_reads_of_a_block_read_the_disk_once(
+    server: FaultServer, cache: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each system call another thread may run instead."""
+    put(server, bytes(70 * BLOCK), "long.bin")
+    with closing(remote_object(server, cache, key="long.bin").open()) as file:
+        read_all(file)
+        reads = []
+        monkeypatch.setattr(remote_file, "_MAX_KEPT", 8)
+        monkeypatch.setattr(partial_file, "read_at", lambda *arguments: reads.append(arguments[1]))
+        for block in range(8):
+            for start in (0, 100, BLOCK - 8):
+                read(file, block * BLOCK + start, block * BLOCK + start + 8)
+        assert reads == [block * BLOCK for block in range(8)]
+        for block in range(70):
+            read(file, block * BLOCK, block * BLOCK + 8)
+            assert len(file._blocks) <= 8
 
 
 def test_a_small_read_also_fetches_the_next_blocks(server: FaultServer, cache: pathlib.Path) -> None:

@@ -37,7 +37,7 @@ from tests.store.remote_files import (
     read_and_fetch,
 )
 from visbehavior.errors import ChangedFile, TransferFailed
-from visbehavior.store import remote_object as remote_object_module
+from visbehavior.store import steps
 from visbehavior.store.coalesce import BLOCK
 from visbehavior.store.download import download_files
 from visbehavior.store.not_here import NotHere
@@ -219,8 +219,8 @@ def test_a_truncated_partial_file_is_completed(server: FaultServer, cache: pathl
 def one_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """Limit the number of connections to one; calling the fixture waits for running requests."""
     pools: dict[int, ThreadPoolExecutor] = {}
-    monkeypatch.setattr(remote_object_module, "CONNECTIONS", 1)
-    monkeypatch.setattr(remote_object_module, "_pools", pools)
+    monkeypatch.setattr(steps, "CONNECTIONS", 1)
+    monkeypatch.setattr(steps, "_pools", pools)
 
     def wait_for_requests() -> None:
         while pools:

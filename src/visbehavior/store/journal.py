@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from visbehavior.store.coalesce import BLOCK
-from visbehavior.store.records import Record, read_records
+from visbehavior.store.os_files import open_binary, read_from
+from visbehavior.store.records import Record, parse_records
 from visbehavior.store.source import ObjectInfo
 
+# Longer than most journals, which are then read in one call. At each call another thread may run instead.
+_HEAD = 8 << 10
 # Longer than any first record.
 _MAX_FIRST_RECORD = 1024
 
@@ -49,9 +53,10 @@ class JournalState:
         excess = self.block_count * BLOCK - self.info.size if has_last else 0
         return len(self.crcs) * BLOCK - excess
 
-    def update(self, journal: Path) -> None:
+    def update(self, appended: bytes) -> None:
         """Apply the records that were appended since the last update."""
-        records, self.offset = read_records(journal, self.offset)
+        records, length = parse_records(appended)
+        self.offset += length
         for record in records:
             self.apply(record)
 
@@ -70,13 +75,45 @@ class JournalState:
                 self.crcs[block] = crc
 
 
+def load_journal(journal: Path, inode: int, known: JournalState) -> JournalState:
+    """Return the state of a journal: the known one with what was appended, or a new one if the journal is another one.
+
+    Parameters
+    ----------
+    journal : pathlib.Path
+    inode : int
+        Inode of the partial file now.
+    known : JournalState
+    """
+    try:
+        file = open_binary(journal, os.O_RDONLY)
+    except FileNotFoundError:
+        return JournalState(inode)
+    try:
+        head = os.read(file, _HEAD)
+        first_record = _first_line(head)
+        is_same = (inode, first_record) == (known.inode, known.first_record)
+        state = known if is_same else JournalState(inode, first_record)
+        state.update(head[state.offset :] if len(head) < _HEAD else read_from(file, state.offset))
+        return state
+    finally:
+        os.close(file)
+
+
 def read_first_record(journal: Path) -> bytes:
     """Return the first line of a journal; empty if there is no journal."""
     try:
-        with open(journal, "rb", buffering=0) as file:
-            return file.read(_MAX_FIRST_RECORD).lstrip(b"\n").partition(b"\n")[0]
+        file = open_binary(journal, os.O_RDONLY)
     except FileNotFoundError:
         return b""
+    try:
+        return _first_line(os.read(file, _MAX_FIRST_RECORD))
+    finally:
+        os.close(file)
+
+
+def _first_line(head: bytes) -> bytes:
+    return head.lstrip(b"\n").partition(b"\n")[0]
 
 
 def object_record(info: ObjectInfo, is_sparse: bool) -> Record:

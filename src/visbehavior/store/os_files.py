@@ -7,6 +7,8 @@ import stat
 import threading
 from pathlib import Path
 
+_READ_SIZE = 1 << 16
+
 _sparse_folders: set[Path] = set()
 """Folders that support sparse files. Others are probed again, because the probe also fails if the disk is full."""
 
@@ -17,6 +19,15 @@ def open_binary(path: str | os.PathLike[str], flags: int) -> int:
     A pipe under the file's name does not wait for another process.
     """
     return os.open(path, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
+
+
+def read_from(file: int, start: int) -> bytes:
+    """Return the bytes of an open file from an offset to its end."""
+    os.lseek(file, start, os.SEEK_SET)
+    parts = []
+    while part := os.read(file, _READ_SIZE):
+        parts.append(part)
+    return b"".join(parts)
 
 
 def read_at(file: int, start: int, view: memoryview) -> None:

@@ -18,9 +18,10 @@ import os
 import threading
 import weakref
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from visbehavior.atomic import is_disk_full, temporary_path
 from visbehavior.errors import CannotWrite, ChangedFile, DiskFull
@@ -29,15 +30,19 @@ from visbehavior.store.journal import (
     JournalState,
     blocks_record,
     downloader_record,
+    load_journal,
     object_record,
     read_first_record,
 )
 from visbehavior.store.os_files import inode_of, mark_sparse, open_binary, read_at, supports_sparse_files, write_at
 from visbehavior.store.paths import journal_path, partial_path
-from visbehavior.store.records import append_records
+from visbehavior.store.records import Record, append_records
 from visbehavior.store.source import ObjectInfo
 
 _CREATE_ATTEMPTS = 5
+
+Part: TypeAlias = tuple[Span, memoryview]
+"""A run of blocks, and its bytes."""
 
 
 class PartialFile:
@@ -103,12 +108,8 @@ class PartialFile:
             except FileNotFoundError:
                 self._state = JournalState()
                 return None
-            state, first_record = self._state, read_first_record(self._journal)
-            if (inode, first_record) != (state.inode, state.first_record):
-                state = JournalState(inode, first_record)
-            state.update(self._journal)
-            self._state = state
-            return state.info
+            self._state = load_journal(self._journal, inode, self._state)
+            return self._state.info
 
     def make_folder(self) -> None:
         """Create the folder of the file if there is none."""
@@ -163,19 +164,21 @@ class PartialFile:
         with _mapped_os_errors(self.path):
             append_records(self._journal, [downloader_record(name)], create=False)
 
-    def read_into(self, file: int, start: int, view: memoryview) -> set[int]:
+    def read_into(self, file: int, inode: int, start: int, view: memoryview) -> set[int]:
         """Fill a buffer with the bytes from an offset; return the missing blocks, in which case nothing is read.
 
         Parameters
         ----------
         file : int
             Descriptor of the partial file, opened before the last `load`. A discarded file has no blocks.
+        inode : int
+            Inode of the open file.
         start : int
         view : memoryview
         """
         blocks = blocks_containing([(start, start + len(view))])
         state = self._state
-        if inode_of(file) != state.inode:
+        if inode != state.inode:
             return blocks
         missing = {block for block in blocks if not self._is_valid(state, file, block)}
         if not missing:
@@ -183,7 +186,17 @@ class PartialFile:
         return missing
 
     def write(self, span: Span, content: memoryview, info: ObjectInfo) -> None:
-        """Write a run of blocks and record them afterwards. Blocks that are cached already stay as they are.
+        """Write a run of blocks, as `write_parts`."""
+        self.write_parts([(span, content)], info)
+
+    def write_parts(self, parts: Sequence[Part], info: ObjectInfo) -> None:
+        """Write runs of blocks and record them afterwards. Blocks that are cached already stay as they are.
+
+        Parameters
+        ----------
+        parts : sequence of ((int, int), memoryview)
+        info : ObjectInfo
+            The object that the bytes belong to.
 
         Raises
         ------
@@ -191,9 +204,10 @@ class PartialFile:
             If the partial file was finished or restarted in the meantime.
         DiskFull, CannotWrite
         """
+        if not parts:
+            return
         self.load()
         state = self._state
-        first, stop = span
         with _mapped_os_errors(self.path):
             file = open_binary(self.path, os.O_RDWR)
             try:
@@ -201,13 +215,8 @@ class PartialFile:
                 # file and created after it: if it is the same after `open`, so is the file.
                 if state.info != info or read_first_record(self._journal) != state.first_record:
                     raise FileNotFoundError(self.path)
-                # Cached blocks are not rewritten, because a download may have hashed them.
-                missing = [block for block in range(first, stop) if not self._is_valid(state, file, block)]
-                records = [
-                    blocks_record(state.file_id, run[0], _write_run(file, run, content[(run[0] - first) * BLOCK :]))
-                    for run in coalesce_blocks(missing, 0, stop - first)
-                ]
-                if len(missing) >= DOWNLOAD_MAX_BLOCKS:
+                records = [record for part in parts for record in self._write_missing(state, file, *part)]
+                if sum(len(record["crcs"]) for record in records) >= DOWNLOAD_MAX_BLOCKS:
                     # The disk writes during the download, not all at the end. Smaller runs rely on their CRC.
                     os.fsync(file)
             finally:
@@ -216,7 +225,19 @@ class PartialFile:
         with self._lock:
             for record in records:
                 state.apply(record)
-            state.checked.update(missing)
+                state.checked.update(range(record["first"], record["first"] + len(record["crcs"])))
+
+    def _write_missing(self, state: JournalState, file: int, span: Span, content: memoryview) -> list[Record]:
+        """Write the missing blocks of a run; return their records.
+
+        Cached blocks are not rewritten, because a download may have hashed them.
+        """
+        first, stop = span
+        missing = [block for block in range(first, stop) if not self._is_valid(state, file, block)]
+        return [
+            blocks_record(state.file_id, run[0], _write_run(file, run, content[(run[0] - first) * BLOCK :]))
+            for run in coalesce_blocks(missing, 0, stop - first)
+        ]
 
     def discard(self) -> None:
         """Delete the partial file and its journal."""

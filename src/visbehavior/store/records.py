@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from visbehavior.store.os_files import open_binary, write_all
+from visbehavior.store.os_files import open_binary, read_from, write_all
 
 Record = dict[str, Any]
 
@@ -33,16 +33,24 @@ def append_records(path: Path, records: Iterable[Record], *, create: bool = True
 def read_records(path: Path, offset: int = 0) -> tuple[list[Record], int]:
     """Return the complete records after an offset, and the offset of the next ones; no records if the file cannot be read."""
     try:
-        with open(path, "rb", opener=open_binary) as file:
-            file.seek(offset)
-            content = file.read()
+        file = open_binary(path, os.O_RDONLY)
+        try:
+            content = read_from(file, offset)
+        finally:
+            os.close(file)
     except FileNotFoundError:
         return [], 0
     except OSError:
         return [], offset
+    records, length = parse_records(content)
+    return records, offset + length
+
+
+def parse_records(content: bytes) -> tuple[list[Record], int]:
+    """Return the complete records, and the number of bytes that they take."""
     end = content.rfind(b"\n") + 1
-    records = (_parse(line) for line in content[:end].split(b"\n"))
-    return [record for record in records if record is not None], offset + end
+    records = (_parse(line) for line in content[:end].split(b"\n") if line)
+    return [record for record in records if record is not None], end
 
 
 def _format(record: Record) -> bytes:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visbehavior.store.coalesce import BLOCK, Span, blocks_containing
 from visbehavior.store.not_here import NotHere
 from visbehavior.store.os_files import inode_of, open_binary, read_at
 from visbehavior.store.source import ObjectInfo
+from visbehavior.store.steps import Steps, complete
 
 if TYPE_CHECKING:
     from visbehavior.store.remote_object import RemoteObject
@@ -28,6 +30,8 @@ _LARGE_FILE = 2_000_000_000
 _HEADER_WINDOW = 3
 _HEADER_READ = 512
 _BEFORE_HEADER = 16 << 10
+# Blocks that a file keeps in memory, 4 MB.
+_MAX_KEPT = 64
 
 
 class RemoteFile:
@@ -52,6 +56,8 @@ class RemoteFile:
         self._info = info
         self._position = 0
         self._file = -1
+        self._inode = 0
+        self._blocks: dict[int, memoryview] = {}
         self._is_complete = False
         self._reopen()
 
@@ -109,8 +115,13 @@ class RemoteFile:
 
     def fetch(self, on_progress: Callable[[int], object] = lambda _: None) -> None:
         """Download the pending blocks."""
+        complete(self.fetching(), lambda written: on_progress(written.received))
+
+    def fetching(self) -> Steps[None]:
+        """Do the same as `fetch`, in steps."""
         blocks, self.pending = self.pending, set()
-        self._remote.fetch(blocks, on_progress)
+        for (first, stop), content in (yield from self._remote.fetching(blocks)):
+            self._keep({block: content[(block - first) * BLOCK :][:BLOCK] for block in range(first, stop)})
         self._reopen()
 
     def close(self) -> None:
@@ -124,7 +135,28 @@ class RemoteFile:
         if self._is_complete:
             read_at(self._file, start, view)
             return set()
-        return self._partial.read_into(self._file, start, view)
+        block, offset = divmod(start, BLOCK)
+        if not view or offset + len(view) > BLOCK:
+            return self._partial.read_into(self._file, self._inode, start, view)
+        content = self._blocks.get(block) or self._load(block)
+        if content is None:
+            return {block}
+        view[:] = content[offset : offset + len(view)]
+        return set()
+
+    def _load(self, block: int) -> memoryview | None:
+        """Return a block and keep it in memory; None if it is not cached."""
+        content = memoryview(bytearray(min(BLOCK, self.size - block * BLOCK)))
+        if self._partial.read_into(self._file, self._inode, block * BLOCK, content):
+            return None
+        self._keep({block: content})
+        return content
+
+    def _keep(self, blocks: dict[int, memoryview]) -> None:
+        """Keep blocks in memory: HDF5 reads a file in many small pieces, and at each system call another thread may run instead."""
+        if len(self._blocks) + len(blocks) > _MAX_KEPT:
+            self._blocks.clear()
+        self._blocks.update(blocks)
 
     def _raise_if_missing(self, blocks: Collection[int]) -> None:
         if blocks:
@@ -144,22 +176,34 @@ class RemoteFile:
     def _reopen(self) -> None:
         """Open the complete file or the partial file, whichever exists by now.
 
-        Another process may have finished the file, or discarded and restarted it. The loop repeats until the inode of the
-        opened file is the expected one; only the inode of an open file cannot be reused.
+        Another process may have finished the file, or discarded and restarted it.
         """
-        while True:
-            known = self._partial.load()
-            self._is_complete = known is None and self._remote.is_complete
-            if not self._is_complete:
-                if known is None:
-                    self._remote.start()
-                if self._partial.info is None:
-                    continue
-                self._partial.check_object(self._info)
-            path = self._remote.final if self._is_complete else self._partial.path
-            with suppress(FileNotFoundError):
-                inode = inode_of(path) if self._is_complete else self._partial.inode
-                if self._file >= 0 and inode_of(self._file) == inode:
-                    return
-                self.close()
-                self._file = open_binary(path, os.O_RDONLY)
+        while not self._is_open():
+            self._partial.load()
+
+    def _is_open(self) -> bool:
+        """Return True if the file that exists was opened before the last `load`. Otherwise open it.
+
+        Only the inode of an open file cannot be reused: the inode that `load` found is compared with that of an open file.
+        """
+        with suppress(FileNotFoundError):
+            path, inode = self._existing_file()
+            if self._file >= 0 and self._inode == inode:
+                return True
+            self.close()
+            self._file = open_binary(path, os.O_RDONLY)
+            self._inode = inode_of(self._file)
+        return False
+
+    def _existing_file(self) -> tuple[Path, int]:
+        """Return path and inode of the complete or the partial file, as of the last `load`."""
+        self._is_complete = self._partial.info is None and self._remote.is_complete
+        if self._is_complete:
+            return self._remote.final, inode_of(self._remote.final)
+        if self._partial.info is None:
+            self._remote.start()
+        if self._partial.info is None:
+            # Another process finished the file.
+            raise FileNotFoundError(self._partial.path)
+        self._partial.check_object(self._info)
+        return self._partial.path, self._partial.inode

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from visbehavior.atomic import atomic_write
 from visbehavior.errors import ChangedFile, CorruptFile, NotCached, NotFound, TransferFailed, VisBehaviorError
-from visbehavior.interrupts import iterate_completed
+from visbehavior.interrupts import interruptible
 from visbehavior.store.coalesce import BLOCK, STREAM_MAX_BLOCKS, STREAM_MAX_GAP, Span, coalesce_blocks
 from visbehavior.store.os_files import size_and_mtime
-from visbehavior.store.partial_file import PartialFile
+from visbehavior.store.partial_file import Part, PartialFile
 from visbehavior.store.remote_file import RemoteFile
 from visbehavior.store.source import ObjectInfo, ObjectSource
+from visbehavior.store.steps import Batch, Steps, complete
 from visbehavior.store.verified import VerifiedFiles, hash_file
-
-CONNECTIONS = 32
-"""Simultaneous requests of this process while streaming."""
 
 # Received bytes are written to disk in pieces of this size, or after so many seconds on a slow link.
 _WRITE_SIZE = 1 << 20
 _WRITE_INTERVAL = 1.0
+# In a batch of at most so many requests the last bytes of each are written together, in the thread that reads the file.
+_FEW_REQUESTS = 4
 
 
 class RemoteObject:
@@ -133,11 +131,16 @@ class RemoteObject:
 
     def start(self) -> ObjectInfo:
         """Return size and identity; the first block is cached afterwards. Takes one request if there is no partial file."""
+        return complete(self.starting())
+
+    def starting(self) -> Steps[ObjectInfo]:
+        """Do the same as `start`, in steps."""
         known = self.partial.load()
         if known is not None:
             return known
-        with self._offline_as_not_cached():
-            content, info = self.source.read(self.key, 0, BLOCK, version=self.version)
+        batch = Batch([self._read_first_block])
+        yield batch
+        [(content, info)] = batch.results()
         if not info.size:
             raise CorruptFile(f"{self.location} is empty.", path=self.location)
         # Another process may finish or discard the file meanwhile. Opening it shows which.
@@ -147,6 +150,10 @@ class RemoteObject:
         if self.is_complete:
             self.partial.discard()
         return info
+
+    def _read_first_block(self) -> tuple[memoryview, ObjectInfo]:
+        with self._offline_as_not_cached():
+            return self.source.read(self.key, 0, BLOCK, version=self.version)
 
     def fetch_small(self) -> int:
         """Download a small object in one request if its hash is as expected; return the number of bytes, 0 if it is not kept.
@@ -177,12 +184,24 @@ class RemoteObject:
         on_progress : function
             Called with the number of bytes of each completed request.
         """
+        complete(self.fetching(blocks), lambda writer: on_progress(writer.received))
+
+    def fetching(self, blocks: Iterable[int]) -> Steps[list[Part]]:
+        """Do the same as `fetch`, in steps; return runs of blocks that are still in memory."""
         info = self.partial.load()
         if info is None:
-            return
+            return []
         runs = coalesce_blocks(self.partial.missing(blocks), STREAM_MAX_GAP, STREAM_MAX_BLOCKS)
+        receive = self._receive if len(runs) <= _FEW_REQUESTS else self._receive_and_write
+        batch = Batch([partial(receive, run, info) for run in runs])
+        parts: list[Part] = []
         try:
-            _wait_for_all([_submit(self.fetch_range, run, info) for run in runs], on_progress)
+            yield batch
+            try:
+                for writer in batch.results():
+                    parts += writer.take()
+            finally:
+                self.partial.write_parts(parts, info)
         except ChangedFile:
             # The cached blocks are those of an object that does not exist any more.
             self.partial.discard()
@@ -191,6 +210,8 @@ class RemoteObject:
             # Another process finished or restarted the file. The next read shows which.
             if isinstance(error, NotFound):
                 raise
+            return []
+        return parts
 
     def fetch_range(
         self,
@@ -211,20 +232,42 @@ class RemoteObject:
         is_cancelled : function
             The download ends as soon as it returns True.
         """
+        return self._receive_and_write(run, info, connection, is_cancelled).received
+
+    def _receive_and_write(
+        self,
+        run: Span,
+        info: ObjectInfo,
+        connection: AbstractContextManager[Any] | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> _BlockWriter:
+        writer = self._receive(run, info, connection, is_cancelled)
+        self.partial.write_parts(writer.take(), info)
+        return writer
+
+    def _receive(
+        self,
+        run: Span,
+        info: ObjectInfo,
+        connection: AbstractContextManager[Any] | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> _BlockWriter:
+        """Download a run of blocks. The last of them are not written yet."""
         first, stop = run
         writer = _BlockWriter(self.partial, info, first, is_cancelled)
         with connection or nullcontext(), self._offline_as_not_cached():
-            self.source.read_chunks(
-                self.key,
-                first * BLOCK,
-                stop * BLOCK,
-                writer.add,
-                version=info.version,
-                if_match=info.etag,
-                on_info=lambda current: self._check_unchanged(current, info),
+            interruptible(
+                lambda: self.source.read_chunks(
+                    self.key,
+                    first * BLOCK,
+                    stop * BLOCK,
+                    writer.add,
+                    version=info.version,
+                    if_match=info.etag,
+                    on_info=lambda current: self._check_unchanged(current, info),
+                )
             )
-        writer.flush()
-        return writer.received
+        return writer
 
     def fetch_stream(self, info: ObjectInfo, is_cancelled: Callable[[], bool] = lambda: False) -> int:
         """Download the complete object in one request, for servers without ranges; return the number of new bytes."""
@@ -234,7 +277,7 @@ class RemoteObject:
         writer = _BlockWriter(self.partial, info, 0, is_cancelled)
         for chunk in chunks:
             writer.add(chunk)
-        writer.flush()
+        self.partial.write_parts(writer.take(), info)
         if writer.received != info.size:
             raise TransferFailed(
                 f"{self.location} returned another number of bytes than its size, {info.size}. Try again.", key=self.key
@@ -274,8 +317,9 @@ def fetch_small_objects(remotes: Iterable[RemoteObject]) -> None:
     NotCached
         If the source cannot be reached.
     """
-    futures = [_submit(_try_to_fetch, remote) for remote in remotes]
-    _wait_for_all(futures, lambda received: None)
+    batch = Batch([partial(_try_to_fetch, remote) for remote in remotes])
+    batch.wait()
+    list(batch.results())
 
 
 def _try_to_fetch(remote: RemoteObject) -> int:
@@ -314,47 +358,19 @@ class _BlockWriter:
         if is_cancelled:
             raise DownloadCancelled
 
-    def flush(self) -> None:
-        """Write the remaining bytes, among them the object's last block, which may be short."""
-        self._write(-(-len(self._buffer) // BLOCK))
+    def take(self) -> list[Part]:
+        """Return the bytes that are not written yet, among them the object's last block, which may be short."""
+        count = -(-len(self._buffer) // BLOCK)
+        return [self._take(count)] if count else []
 
     def _write(self, count: int) -> None:
-        if not count:
-            return
+        if count:
+            self._partial.write_parts([self._take(count)], self._info)
+            self._last_write = time.monotonic()
+
+    def _take(self, count: int) -> Part:
+        span = self._first, self._first + count
         content = memoryview(bytes(self._buffer[: count * BLOCK]))
-        self._partial.write((self._first, self._first + count), content, self._info)
         del self._buffer[: count * BLOCK]
         self._first += count
-        self._last_write = time.monotonic()
-
-
-_pools: dict[int, ThreadPoolExecutor] = {}
-_pools_lock = threading.Lock()
-
-
-def _submit(function: Callable[..., int], *args: Any) -> Future[int]:
-    """Submit a request to the pool of this process. All files share it, which limits the number of connections."""
-    with _pools_lock:
-        if os.getpid() not in _pools:
-            _pools[os.getpid()] = ThreadPoolExecutor(CONNECTIONS, "visbehavior")
-        pool = _pools[os.getpid()]
-    return pool.submit(function, *args)
-
-
-def _wait_for_all(futures: list[Future[int]], on_progress: Callable[[int], object]) -> None:
-    """Wait for all requests. After an error or KeyboardInterrupt those that did not start are cancelled."""
-    try:
-        for future in iterate_completed(futures):
-            on_progress(future.result())
-    finally:
-        for future in futures:
-            future.cancel()
-
-
-def _after_fork() -> None:
-    global _pools_lock
-    _pools_lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+        return span, content
