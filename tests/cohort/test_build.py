@@ -348,7 +348,8 @@ def test_calls_of_workers_are_small(cache: Cache, tmp_path: pathlib.Path, monkey
         return original(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(build, "stage_sessions", record)
-    build_cohort(cache, tmp_path / "store", tables=["licks"])
+    with ThreadPoolExecutor(1) as executor:
+        build_cohort(cache, tmp_path / "store", tables=["licks"], executor=executor)
     assert max(sizes) < 8_000
 
 

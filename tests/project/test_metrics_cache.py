@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pathlib
 import shutil
+import threading
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from tests.faultserver import FaultServer
 from tests.project.synthetic_release import Bucket, open_cache, open_original
 from visbehavior import NotFound
 from visbehavior import VisualBehaviorOphysProjectCache as Cache
+from visbehavior.nwb.file import NwbFile
 from visbehavior.project import metrics_cache
 from visbehavior.project.metrics_cache import MetricsCache, compute_code_key
 
@@ -35,6 +38,20 @@ def test_performance_table_joins_metrics_and_is_stored(
     again = open_cache(tmp_path, server, version="1.1.0").get_performance_table([13, 11, 12])
     pd.testing.assert_frame_equal(table, again)
     assert server.requests == []
+
+
+def test_streamed_sessions_are_read_in_the_calling_thread(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = set()
+    read = NwbFile._run
+
+    def recorded(*arguments: Any) -> bool:
+        threads.add(threading.current_thread())
+        return read(*arguments)
+
+    monkeypatch.setattr(NwbFile, "_run", recorded)
+    assert len(cache.get_performance_table([13, 11, 12])) == 3
+    assert len(cache.get_trials([13, 11, 12]).index.unique(0)) == 3
+    assert threads == {threading.current_thread()}
 
 
 def test_performance_table_of_no_sessions_has_the_same_columns(cache: Cache) -> None:

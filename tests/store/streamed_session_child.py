@@ -9,7 +9,6 @@ from tests.faultserver import BUCKET
 from tests.store.objects import KEY
 from visbehavior import BehaviorSession
 from visbehavior.errors import TransferFailed
-from visbehavior.nwb import file
 from visbehavior.nwb.reader import NwbReader
 from visbehavior.store.address import Bucket
 from visbehavior.store.remote_object import RemoteObject
@@ -28,7 +27,7 @@ def fork(remote: RemoteObject) -> None:
     sys.stderr.write(f"{remote.source.requests}\n")
     sys.stderr.flush()
     again = BehaviorSession(NwbReader(remote))
-    with remote.partial._lock, remote.source._lock, file._turn:
+    with remote.partial._lock, remote.source._lock:
         thread = threading.Thread(target=read_in_child, args=(again, licks))
         thread.start()
         thread.join()

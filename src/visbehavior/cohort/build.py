@@ -18,7 +18,7 @@ from visbehavior.cohort.database import connect
 from visbehavior.cohort.engines import Engine
 from visbehavior.cohort.merge import Job, merge
 from visbehavior.cohort.model_rows import MODEL_TABLES, STATES_TABLE
-from visbehavior.cohort.session_rows import read_session_rows
+from visbehavior.cohort.session_rows import read_session_rows, session_reads
 from visbehavior.cohort.staging import (
     DONE,
     FAILED,
@@ -39,8 +39,6 @@ from visbehavior.cohort.store import (
 )
 from visbehavior.errors import BadValue, CannotWrite, VisBehaviorError, brief_repr
 from visbehavior.extras import import_extra
-from visbehavior.interrupts import iterate_completed
-from visbehavior.processes import threads
 from visbehavior.progress import progress_bar
 from visbehavior.project.ids import Ids, parse_ids
 from visbehavior.project.manifest import FileEntry
@@ -50,6 +48,7 @@ from visbehavior.project.release import Release, verified_key
 from visbehavior.schema.cohort import DEFAULT_TABLES, ROW_TABLES
 from visbehavior.store.locks import BUILD_LOCK, only_build
 from visbehavior.store.records import Record
+from visbehavior.store.steps import Steps, run_together
 
 _SESSIONS_PER_CALL = 8
 """Sessions that a worker reads in one call, at most, if they are in files."""
@@ -231,54 +230,52 @@ def _without_removed(known: Mapping[int, Record], present: set[int], dataset: st
 def _read_sessions(
     engine: Engine, job: Job, work: Work, progress: bool, cache: ProjectCache
 ) -> Iterator[tuple[int, Record]]:
-    """Read sessions and stage their rows, and yield their records. Those that are streamed wait for the network together."""
-    cached: Work = []
-    absent: Work = []
-    for number, entries in work:
-        (absent if all(map(job.release.is_absent, entries)) else cached).append((number, entries))
-    calls = _divide(job, cached, engine, streamed=False)
-    if not engine.in_process:
-        calls += _divide(job, absent, engine, streamed=True)
+    """Read sessions and stage their rows, and yield their records."""
     with progress_bar(progress, total=len(work), unit="session", desc="Reading", leave=False) as bar:
-        for position, result in engine.run(stage_sessions, calls):
-            batch = calls[position][1]
-            records = (
-                [_failure(job, number, result) for number, _ in batch]
-                if isinstance(result, VisBehaviorError)
-                else result
-            )
-            bar.update(len(batch))
-            yield from ((record["id"], record) for record in records)
-        for record in stage_streamed(job, absent) if engine.in_process else ():
-            bar.set_postfix_str(f"{cache.traffic.bytes / 1e6:,.0f} MB", refresh=False)
+        for record in _stage(job, work) if engine.in_process else _stage_by_workers(engine, job, work):
+            if cache.traffic.bytes:
+                bar.set_postfix_str(f"{cache.traffic.bytes / 1e6:,.0f} MB", refresh=False)
             bar.update()
             yield record["id"], record
 
 
-def _divide(job: Job, work: Work, engine: Engine, streamed: bool) -> list[tuple[Job, Work, bool]]:
+def _stage_by_workers(engine: Engine, job: Job, work: Work) -> Iterator[Record]:
+    cached: Work = []
+    absent: Work = []
+    for number, entries in work:
+        (absent if all(map(job.release.is_absent, entries)) else cached).append((number, entries))
+    calls = _divide(job, cached, engine, _SESSIONS_PER_CALL) + _divide(job, absent, engine, CONCURRENT_SESSIONS)
+    for position, result in engine.run(stage_sessions, calls):
+        if isinstance(result, VisBehaviorError):
+            yield from (_failure(job, number, result) for number, _ in calls[position][1])
+        else:
+            yield from result
+
+
+def _divide(job: Job, work: Work, engine: Engine, most: int) -> list[tuple[Job, Work]]:
     """Return the calls of `stage_sessions`: several for each worker, so that all end at about the same time."""
-    most = CONCURRENT_SESSIONS if streamed else _SESSIONS_PER_CALL
     size = max(1, min(most, len(work) // (4 * engine.workers)))
-    return [(job, work[start : start + size], streamed) for start in range(0, len(work), size)]
+    return [(job, work[start : start + size]) for start in range(0, len(work), size)]
 
 
-def stage_sessions(job: Job, work: Work, streamed: bool = False) -> list[Record]:
+def stage_sessions(job: Job, work: Work) -> list[Record]:
     """Read sessions and stage their rows; return a record for each."""
-    return list(stage_streamed(job, work)) if streamed else [_stage(job, number, entries) for number, entries in work]
+    return list(_stage(job, work))
 
 
-def stage_streamed(job: Job, work: Work) -> Iterator[Record]:
-    """Read several sessions at once: while some wait for the network, others are computed."""
-    with threads(CONCURRENT_SESSIONS) as pool:
-        futures = (pool.submit(_stage, job, number, entries) for number, entries in work)
-        yield from (future.result() for future in iterate_completed(futures))
+def _stage(job: Job, work: Work) -> Iterator[Record]:
+    """Read sessions and stage their rows. Those that are streamed wait for the network together."""
+    steps = ((number, _staging(job, number, entries)) for number, entries in work)
+    return (record for _, record in run_together(steps, CONCURRENT_SESSIONS))
 
 
-def _stage(job: Job, number: int, entries: Sequence[FileEntry]) -> Record:
+def _staging(job: Job, number: int, entries: Sequence[FileEntry]) -> Steps[Record]:
     """Read a session, and stage its rows; a session that cannot be read is recorded as failed."""
     begin = time.perf_counter()
     try:
-        rows, values = read_session_rows(job.release.open_reader(entries), job.tables, job.model)
+        reader = job.release.open_reader(entries)
+        yield from reader.prefetching(*session_reads(reader, job.tables))
+        rows, values = read_session_rows(reader, job.tables, job.model)
         packed = pack_tables(rows)
         record = _make_record(job, number, entries, time.perf_counter() - begin) | {
             "rows": {name: len(frame) for name, frame in rows.items()},

@@ -51,12 +51,11 @@ def read_session_rows(
     dict
         Entries of the session's metadata, and its metrics.
     """
-    session = BehaviorSession(reader)
-    measured = [table for name, table in _SAMPLES.items() if name in tables]
+    session, measured = BehaviorSession(reader), _measured(tables)
     with reader.opened(), warnings.catch_warnings():
         # Most sessions have no eye tracking.
         warnings.simplefilter("ignore", VisBehaviorWarning)
-        reader.prefetch(*flash_table_reads(reader, measured), *_table_reads(reader))
+        reader.prefetch(*session_reads(reader, tables))
         frames = {name: read(session, measured) for name, read in _READERS.items() if name in tables}
         if set(MODEL_TABLES) & set(tables):
             flash_table = frames["flashes"] if "flashes" in frames else session.get_flash_table()
@@ -71,9 +70,15 @@ def read_session_rows(
     return rows, values
 
 
-def _table_reads(reader: SessionReader) -> list[Callable[[], object]]:
-    tables = (schema.TRIALS, schema.LICKS, schema.REWARDS, schema.METADATA, schema.TASK_PARAMETERS)
-    return [partial(reader.read, table) for table in tables]
+def session_reads(reader: SessionReader, tables: Collection[str]) -> list[Callable[[], object]]:
+    """Return functions that read what `read_session_rows` needs."""
+    needed = (schema.TRIALS, schema.LICKS, schema.REWARDS, schema.METADATA, schema.TASK_PARAMETERS)
+    return [*flash_table_reads(reader, _measured(tables)), *(partial(reader.read, table) for table in needed)]
+
+
+def _measured(tables: Collection[str]) -> list[Table]:
+    """Return the samples that the flash table of a store needs."""
+    return [table for name, table in _SAMPLES.items() if name in tables]
 
 
 def _read_flashes(session: BehaviorSession, measured: list[Table]) -> pd.DataFrame:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
@@ -42,6 +42,7 @@ from visbehavior.store.not_here import NotHere
 if TYPE_CHECKING:
     from visbehavior.store.remote_file import RemoteFile
     from visbehavior.store.remote_object import RemoteObject
+    from visbehavior.store.steps import Steps
 
 LARGE_DOWNLOAD = 24_000_000
 """Size of a batch that is announced to the user (bytes)."""
@@ -55,10 +56,6 @@ _METHODS = {
     "ecephys_session": "get_behavior_session",
 }
 """Kind of file in a bucket: method of the project cache that streams it."""
-
-_turn = threading.RLock()
-"""Lock of the thread that reads a remote file. HDF5 runs one thread at a time. Without this lock threads switch at every call,
-which takes up to half as much CPU time again. A thread that has it must not wait for the lock of a session."""
 
 _LOOK_AHEAD_TABLES = 3
 """Tables of behavior that were read of a remote file when reads begin to look ahead."""
@@ -124,7 +121,13 @@ class NwbFile:
         if file is not None:
             yield file
             return
-        with self._open() as file:
+        with self._shared(self._open()) as file:
+            yield file
+
+    @contextmanager
+    def _shared(self, opened: Hdf5File) -> Iterator[Hdf5File]:
+        """Share an open file with the reads of this thread, and close it afterwards."""
+        with opened as file:
             self._check_identity(file)
             self._thread.file = file
             try:
@@ -132,19 +135,37 @@ class NwbFile:
             finally:
                 self._thread.file = None
 
+    def reading(self, read: Callable[[], T]) -> Steps[T]:
+        """Call a function that reads, and return its result, in steps: other files can be read between the steps.
+
+        The function is called again whenever bytes that it needed are downloaded.
+        """
+        values = yield from self._reading({"": partial(_ignoring_file, read)})
+        return values[""]
+
+    def prefetching(self, *reads: Callable[[], object]) -> Steps[None]:
+        """Do the same as `prefetch`, in steps."""
+        if self.local_path is None:
+            yield from self._reading(_as_pieces(reads))
+
+    def _reading(self, pieces: Mapping[str, Callable[[OpenFile], T]]) -> Steps[dict[str, T]]:
+        values: dict[str, T] = {}
+        with self._shared((yield from self._opening())) as file:
+            while not self._run(file, pieces, values):
+                assert file.remote is not None
+                yield from file.remote.fetching()
+        return values
+
     def read(self, pieces: Mapping[str, Callable[[OpenFile], T]]) -> dict[str, T]:
         """Return the value of each piece.
 
         A read inside a piece of another read downloads nothing; the outer read downloads for all of its pieces at once.
         """
-        return self._read(pieces, self._run_in_turn)
-
-    def _read(self, pieces: Mapping[str, Callable[[OpenFile], T]], run: Callable[..., bool]) -> dict[str, T]:
         is_nested = getattr(self._thread, "is_reading", False)
         values: dict[str, T] = {}
         with self.opened() as file:
             remote = getattr(file, "remote", None)
-            while not run(file, pieces, values):
+            while not self._run(file, pieces, values):
                 if is_nested or remote is None:
                     raise NotHere
                 self._look_ahead(file)
@@ -166,8 +187,7 @@ class NwbFile:
     def prefetch(self, *reads: Callable[[], object]) -> None:
         """Call functions that read, and download what they need in common batches. No effect on local files."""
         if self.local_path is None:
-            # The functions wait for locks of sessions. They must not have the turn then; the reads inside them take it.
-            self._read({str(i): partial(_ignoring_file, read) for i, read in enumerate(reads)}, self._run)
+            self.read(_as_pieces(reads))
 
     def note_table(self, name: str) -> None:
         """Note that a table of behavior is read, unless another read reads it: from the third one on, reads look ahead."""
@@ -179,11 +199,6 @@ class NwbFile:
         if self._read_ahead is not None and len(self._tables) >= _LOOK_AHEAD_TABLES and not self._has_looked_ahead:
             piece = partial(_ignoring_damage, self._read_ahead)
             self._has_looked_ahead = self._run(file, {"": piece}, {})
-
-    def _run_in_turn(self, file: OpenFile, pieces: Mapping[str, Callable[[OpenFile], T]], values: dict[str, T]) -> bool:
-        """Run the pieces while no other thread reads a remote file."""
-        with nullcontext() if getattr(file, "remote", None) is None else _turn:
-            return self._run(file, pieces, values)
 
     def _run(self, file: OpenFile, pieces: Mapping[str, Callable[[OpenFile], T]], values: dict[str, T]) -> bool:
         """Run the pieces without a value as far as bytes are cached; return True if all have a value."""
@@ -202,33 +217,42 @@ class NwbFile:
         path = self.local_path
         if path is not None:
             return Hdf5File(path)
+        from visbehavior.store.steps import complete
+
+        return complete(self._opening())
+
+    def _opening(self) -> Steps[Hdf5File]:
+        path = self.local_path
+        if path is not None:
+            return Hdf5File(path)
+        from visbehavior.store.remote_file import RemoteFile
+
         assert self._remote is not None
-        if self._download_if_not_streamable(self._remote):
+        info = yield from self._remote.starting()
+        if self._remote.needs_full_download:
+            yield from self._downloading(self._remote)
             return Hdf5File(str(self._remote.final))
-        remote = self._remote.open()
+        remote = RemoteFile(self._remote, info)
         try:
             while True:
-                try:
-                    with _turn:
-                        return Hdf5File(self.path, remote)
-                except NotHere:
-                    remote.fetch()
+                with suppress(NotHere):
+                    return Hdf5File(self.path, remote)
+                yield from remote.fetching()
         except BaseException:
             remote.close()
             raise
 
-    def _download_if_not_streamable(self, remote: RemoteObject) -> bool:
-        if remote.partial.load() is None:
-            remote.start()
-        if not remote.needs_full_download:
-            return False
+    def _downloading(self, remote: RemoteObject) -> Steps[None]:
+        """Download the whole file, because it cannot be streamed."""
         from visbehavior.store.download import download_files
+        from visbehavior.store.steps import Batch
 
         self._warn_once(
             f"{remote.final.name} cannot be streamed from {remote.source} to {remote.final.parent}: the whole file is downloaded."
         )
-        download_files([remote])
-        return True
+        batch = Batch([partial(download_files, [remote])])
+        yield batch
+        list(batch.results())
 
     def _warn_once(self, text: str) -> None:
         if not self._has_warned:
@@ -285,7 +309,11 @@ def optional(piece: Callable[[OpenFile], T], group: str) -> Callable[[OpenFile],
     return lambda file: piece(file) if file.has_optional(group) else None
 
 
-def _ignoring_file(read: Callable[[], object], _: OpenFile) -> object:
+def _as_pieces(reads: Iterable[Callable[[], object]]) -> dict[str, Piece]:
+    return {str(i): partial(_ignoring_file, read) for i, read in enumerate(reads)}
+
+
+def _ignoring_file(read: Callable[[], T], _: OpenFile) -> T:
     return read()
 
 
@@ -346,12 +374,3 @@ def _check_is_hdf5(path: str) -> None:
         raise CorruptFile(f"{path} is empty. {DOWNLOAD_AGAIN}", path=path)
     if start != SIGNATURE:
         raise UnsupportedFile(f"{path} is not an HDF5 file: it begins with {brief_repr(start)}. {_EXPECTED}", path=path)
-
-
-def _after_fork() -> None:
-    global _turn
-    _turn = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

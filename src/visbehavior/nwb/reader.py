@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from operator import methodcaller
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from numpy.typing import NDArray
 
@@ -43,6 +43,9 @@ from visbehavior.schema.session import (
 
 if TYPE_CHECKING:
     from visbehavior.store.remote_object import RemoteObject
+    from visbehavior.store.steps import Steps
+
+T = TypeVar("T")
 
 _READERS: Mapping[str, Callable[..., dict[str, Any]]] = MappingProxyType(
     {
@@ -115,6 +118,14 @@ class NwbReader:
     def prefetch(self, *reads: Callable[[], object]) -> None:
         """Call functions that read, and download what they need in common batches. No effect on local files."""
         self._file.prefetch(*reads)
+
+    def reading(self, read: Callable[[], T]) -> Steps[T]:
+        """Call a function that reads, and return its result, in steps: see `visbehavior.store.steps`."""
+        return self._file.reading(read)
+
+    def prefetching(self, *reads: Callable[[], object]) -> Steps[None]:
+        """Do the same as `prefetch`, in steps."""
+        return self._file.prefetching(*reads)
 
     def read(
         self, table: Table, wanted: Callable[[str], bool] = every_column, known: Mapping[str, Any] = NOTHING

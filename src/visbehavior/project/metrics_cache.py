@@ -15,19 +15,18 @@ import pandas as pd
 from visbehavior._version import __version__
 from visbehavior.analysis.performance import TRIAL_COLUMNS, compute_performance_metrics, compute_session_rates
 from visbehavior.errors import VisBehaviorError
-from visbehavior.interrupts import iterate_completed
-from visbehavior.processes import threads
 from visbehavior.progress import progress_bar
 from visbehavior.project.manifest import FileEntry
 from visbehavior.project.release import Release
 from visbehavior.session import BehaviorSession
 from visbehavior.store.records import append_records, read_records
+from visbehavior.store.steps import Steps, run_together
 
 FILE_NAME = "_visbehavior_performance.txt"
 """Name of the file in the cache folder."""
 
 CONCURRENT_SESSIONS = 24
-"""Sessions opened at once: while some wait for the network, others are computed."""
+"""Sessions that wait for the network at the same time."""
 
 # Imported already; their metadata would have to be parsed, which takes twice as long as everything else in the key.
 _LIBRARIES = ("numpy", "pandas", "h5py")
@@ -149,14 +148,9 @@ def compute_metrics(
 def _compute_all(
     release: Release, files: Mapping[int, Sequence[FileEntry]], threshold: float
 ) -> Iterator[tuple[int, Metrics | VisBehaviorError]]:
-    """Yield the metrics or the error of each session. Threads only wait for the network: they would slow local files down."""
-    remote = {number: entries for number, entries in files.items() if all(map(release.is_absent, entries))}
-    with threads(CONCURRENT_SESSIONS) as pool:
-        futures = {pool.submit(_compute, release, entries, threshold): number for number, entries in remote.items()}
-        for number in files.keys() - remote.keys():
-            yield number, _compute(release, files[number], threshold)
-        for future in iterate_completed(futures):
-            yield futures[future], future.result()
+    """Yield the metrics or the error of each session."""
+    work = ((number, _compute(release, entries, threshold)) for number, entries in files.items())
+    return run_together(work, CONCURRENT_SESSIONS)
 
 
 def join_metrics(sessions: pd.DataFrame, ids: Sequence[int], metrics: Mapping[int, Metrics]) -> pd.DataFrame:
@@ -184,10 +178,12 @@ def _metrics_without_trials() -> Metrics:
     return compute_performance_metrics(trials, {"volume": []}) | compute_session_rates(trials)
 
 
-def _compute(release: Release, entries: Sequence[FileEntry], threshold: float) -> Metrics | VisBehaviorError:
+def _compute(release: Release, entries: Sequence[FileEntry], threshold: float) -> Steps[Metrics | VisBehaviorError]:
     try:
-        with BehaviorSession(release.open_reader(entries)) as session:
-            return session.get_performance_metrics(threshold) | session.get_session_rates()
+        reader = release.open_reader(entries)
+        with BehaviorSession(reader) as session:
+            metrics = yield from reader.reading(lambda: session.get_performance_metrics(threshold))
+            return metrics | session.get_session_rates()
     except VisBehaviorError as error:
         return error
 

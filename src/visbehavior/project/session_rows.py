@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from visbehavior.interrupts import iterate_completed
-from visbehavior.processes import threads
 from visbehavior.progress import progress_bar
 from visbehavior.project.manifest import FileEntry
 from visbehavior.project.metrics_cache import CONCURRENT_SESSIONS
 from visbehavior.project.release import Release
 from visbehavior.session import BehaviorSession
+from visbehavior.store.steps import Steps, run_together
 
 INDEX = "behavior_session_id"
 ReadTable = Callable[[BehaviorSession], pd.DataFrame]
@@ -46,16 +45,13 @@ def read_rows(
         Index behavior_session_id and the index of the table.
     """
 
-    def read(number: int) -> pd.DataFrame:
-        return read_table(BehaviorSession(release.open_reader(files[number]), allensdk_version=convention))
+    def read(number: int) -> Steps[pd.DataFrame]:
+        reader = release.open_reader(files[number])
+        session = BehaviorSession(reader, allensdk_version=convention)
+        return (yield from reader.reading(lambda: read_table(session)))
 
-    tables: dict[int, pd.DataFrame] = {}
-    with threads(CONCURRENT_SESSIONS) as pool:
-        futures = {pool.submit(read, number): number for number in files}
-        for future in progress_bar(
-            progress, iterate_completed(futures), total=len(futures), unit="session", leave=False
-        ):
-            tables[futures[future]] = future.result()
+    finished = run_together(((number, read(number)) for number in files), CONCURRENT_SESSIONS)
+    tables = dict(progress_bar(progress, finished, total=len(files), unit="session", leave=False))
     return _concatenate({number: tables[number] for number in files})
 
 
