@@ -170,6 +170,16 @@ def test_require_adds_all_missing_blocks_to_the_pending_ones(server: FaultServer
         file.require([(2 * BLOCK - 1, 2 * BLOCK + 1), (40 * BLOCK, 99 * BLOCK)])
 
 
+def test_bytes_ahead_are_fetched_with_missing_ones_only(server: FaultServer, cache: pathlib.Path) -> None:
+    with closing(remote_object(server, cache).open()) as file:
+        file.require([(5, 9)], 3 * BLOCK)
+        with pytest.raises(NotHere):
+            file.require([(5, 9), (4 * BLOCK, 4 * BLOCK + 8), (len(LONG) - 8, len(LONG))], BLOCK)
+        assert file.pending == {1, 4, 5, BLOCK_COUNT - 1}
+        file.fetch()
+        file.require([(4 * BLOCK, 5 * BLOCK)], 9 * BLOCK)
+
+
 def test_reads_after_the_end_raise(server: FaultServer, cache: pathlib.Path) -> None:
     """Damaged files contain such offsets."""
     with closing(remote_object(server, cache).open()) as file:

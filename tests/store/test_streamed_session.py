@@ -155,6 +155,37 @@ def test_each_attribute_alone(
             assert not session_server.requests
 
 
+def test_the_first_table_finds_the_groups_of_the_next_ones_with_its_own_requests(
+    newer: FaultServer, cache: pathlib.Path
+) -> None:
+    with blocks_of_size(2048):
+        rounds = {}
+        for name in ("alone", "both"):
+            reader = NwbReader(remote_object(newer, cache / name))
+            if name == "alone":
+                reader._file._read_ahead = {}
+            session, count = BehaviorSession(reader), count_rounds(reader)
+            _ = session.trials
+            of_trials = count[0]
+            _ = session.rewards
+            rounds[name] = of_trials, count[0] - of_trials
+    assert rounds["both"][0] == rounds["alone"][0]
+    assert rounds["both"][1] < rounds["alone"][1]
+
+
+def count_rounds(reader: NwbReader) -> list[int]:
+    """Return a list with the number of batches that the file has downloaded so far."""
+    file, rounds = reader._file, [0]
+    download = file._download
+
+    def counted(remote: remote_file.RemoteFile) -> None:
+        rounds[0] += 1
+        download(remote)
+
+    file._download = counted  # type: ignore[method-assign]
+    return rounds
+
+
 def test_two_reads_do_not_look_ahead_and_later_ones_do(newer: FaultServer, cache: pathlib.Path) -> None:
     with blocks_of_size(2048):
         session = session_of(newer, cache)
@@ -166,7 +197,7 @@ def test_two_reads_do_not_look_ahead_and_later_ones_do(newer: FaultServer, cache
             calls += 1
             look()
 
-        session._reader._file._read_ahead = count
+        session._reader._file._read_ahead = {3: count}
         _ = session.trials, session.rewards
         assert not calls
         _ = session.licks

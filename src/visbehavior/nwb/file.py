@@ -57,9 +57,6 @@ _METHODS = {
 }
 """Kind of file in a bucket: method of the project cache that streams it."""
 
-_LOOK_AHEAD_TABLES = 3
-"""Tables of behavior that were read of a remote file when reads begin to look ahead."""
-
 T = TypeVar("T")
 Piece: TypeAlias = Callable[[OpenFile], Any]
 
@@ -73,9 +70,9 @@ class NwbFile:
     ----------
     source : str, os.PathLike or RemoteObject
         The file. A remote file is not accessed before something is read.
-    read_ahead : function or None
-        Reads what most users need of a remote file. It joins the downloads from the third table on: who reads three tables
-        reads more.
+    read_ahead : dict of int to function, or None
+        Functions that read what is probably needed next of a remote file. Each joins the downloads from so many tables on:
+        who reads three tables reads more.
 
     Raises
     ------
@@ -84,9 +81,11 @@ class NwbFile:
     """
 
     def __init__(
-        self, source: str | os.PathLike[str] | RemoteObject, read_ahead: Callable[[], object] | None = None
+        self,
+        source: str | os.PathLike[str] | RemoteObject,
+        read_ahead: Mapping[int, Callable[[], object]] | None = None,
     ) -> None:
-        self._read_ahead = read_ahead
+        self._read_ahead = read_ahead or {}
         self._remote = _as_remote(source)
         self.path = _absolute(source) if self._remote is None else self._remote.location
         self._start()
@@ -98,7 +97,7 @@ class NwbFile:
         self._identity: tuple[Any, ...] | None = None
         self._has_warned = False
         self._tables: set[str] = set()
-        self._has_looked_ahead = False
+        self._found_ahead: set[int] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "_remote": self._remote, "_read_ahead": self._read_ahead}
@@ -190,15 +189,16 @@ class NwbFile:
             self.read(_as_pieces(reads))
 
     def note_table(self, name: str) -> None:
-        """Note that a table of behavior is read, unless another read reads it: from the third one on, reads look ahead."""
+        """Note that a table of behavior is read, unless another read reads it."""
         if not getattr(self._thread, "is_reading", False):
             self._tables.add(name)
 
     def _look_ahead(self, file: OpenFile) -> None:
         """Add to a batch what later reads need. A read does not wait for it: it continues with the batches of the next reads."""
-        if self._read_ahead is not None and len(self._tables) >= _LOOK_AHEAD_TABLES and not self._has_looked_ahead:
-            piece = partial(_ignoring_damage, self._read_ahead)
-            self._has_looked_ahead = self._run(file, {"": piece}, {})
+        for count, read in self._read_ahead.items():
+            is_due = len(self._tables) >= count and count not in self._found_ahead
+            if is_due and self._run(file, {"": partial(_ignoring_damage, read)}, {}):
+                self._found_ahead.add(count)
 
     def _run(self, file: OpenFile, pieces: Mapping[str, Callable[[OpenFile], T]], values: dict[str, T]) -> bool:
         """Run the pieces without a value as far as bytes are cached; return True if all have a value."""

@@ -89,7 +89,8 @@ class Hdf5File(OpenFile):
             # The traceback references open objects, and the file stays open as long as they do.
             for opened in h5f.get_obj_ids(self._h5, h5f.OBJ_LOCAL | h5f.OBJ_DATASET | h5f.OBJ_GROUP | h5f.OBJ_ATTR):
                 h5i.dec_ref(opened)
-        self._h5.close()
+        # FileID.close() would look through all open objects of the process.
+        del self._h5
 
     def has(self, group: str) -> bool:
         """Return True if there is such a group."""

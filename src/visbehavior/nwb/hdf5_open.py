@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 """First bytes of an HDF5 file."""
 _MIN_HEAP_SIZE = 4096
-"""Smallest size of an HDF5 global heap collection (bytes). Texts refer to theirs by its address."""
+_MAX_HEAP_SIZE = 1 << 16
+"""Sizes of an HDF5 global heap collection (bytes); a single longer text makes a larger one. Texts refer to theirs by its address."""
 
 
 class ByteSource(Protocol):
@@ -85,7 +86,7 @@ def request_values(remote: RemoteFile, data: h5d.DatasetID) -> None:
 
 def request_heaps(remote: RemoteFile, addresses: list[int]) -> None:
     """Request the heap collections that hold the texts of a dataset, all at once."""
-    remote.require([(address, address + _MIN_HEAP_SIZE) for address in addresses])
+    remote.require([(address, address + _MIN_HEAP_SIZE) for address in addresses], _MAX_HEAP_SIZE - _MIN_HEAP_SIZE)
 
 
 def _access() -> Any:

@@ -94,7 +94,7 @@ class NwbReader:
         release: str | None = None,
         file_hash: str | None = None,
     ) -> None:
-        self._file = NwbFile(source, self._locate_tables)
+        self._file = NwbFile(source, {1: self._locate_groups, 3: self._locate_tables})
         self.release = release
         self.file_hash = file_hash
 
@@ -131,7 +131,7 @@ class NwbReader:
         self, table: Table, wanted: Callable[[str], bool] = every_column, known: Mapping[str, Any] = NOTHING
     ) -> dict[str, Any]:
         """Read the columns of a table or the entries of a dictionary: see `visbehavior.reader.SessionReader`."""
-        if table in SESSION_TABLES:
+        if table in SESSION_TABLES and table.kind != "dictionary":
             self._file.note_table(table.name)
         special = _READERS.get(table.name)
         if special is not None:
@@ -181,6 +181,10 @@ class NwbReader:
         clock = STIMULUS_TIMESTAMPS
         ends = self._file.read_one(methodcaller("ends", clock.group, clock.columns[0].path))
         return float(ends[1] - ends[0]) if ends else 0.0
+
+    def _locate_groups(self) -> None:
+        """Find where the groups of most tables are: two requests of a remote file."""
+        self._file.read_one(methodcaller("names", REWARDS.group.rpartition("/")[0]))
 
     def _locate_tables(self) -> None:
         """Find where the tables are that sessions are mostly asked for: many requests of a remote file at once."""

@@ -7,7 +7,7 @@ runs all independent reads until they stop, fetches the noted blocks in one batc
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,11 +103,21 @@ class RemoteFile:
             raise EOFError
         self._raise_if_missing(self._read_or_missing(start, view))
 
-    def require(self, spans: Iterable[Span]) -> None:
-        """Raise NotHere unless all these bytes are cached."""
-        if not self._is_complete:
-            blocks = blocks_containing((start, min(stop, self.size)) for start, stop in spans)
-            self._raise_if_missing(self._partial.missing(blocks))
+    def require(self, spans: Sequence[Span], ahead: int = 0) -> None:
+        """Raise NotHere unless all these bytes are cached.
+
+        Parameters
+        ----------
+        spans : sequence of (int, int)
+        ahead : int
+            Number of bytes after each span that are fetched with them, because they are probably needed, too.
+        """
+        if not self._is_complete and self._missing(spans):
+            self._raise_if_missing(self._missing([(start, stop + ahead) for start, stop in spans]))
+
+    def _missing(self, spans: Iterable[Span]) -> list[int]:
+        blocks = blocks_containing((start, min(stop, self.size)) for start, stop in spans)
+        return self._partial.missing(blocks)
 
     def pending_bytes(self) -> int:
         """Return the number of bytes that `fetch` would download."""
