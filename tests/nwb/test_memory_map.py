@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import pathlib
+import platform
+import re
 import sys
 
 import numpy as np
@@ -12,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visbehavior.nwb import memory_map
-from visbehavior.nwb.memory_map import map_array
+from visbehavior.nwb.memory_map import load_pages, map_array
 from visbehavior.nwb.open_file import Extent
 
 
@@ -48,6 +51,45 @@ def test_file_that_cannot_be_mapped_is_copied(numbers_file: pathlib.Path, monkey
     array = map_array(str(numbers_file), Extent(16, (3,), np.dtype("<f8")))
     np.testing.assert_array_equal(array, [2, 3, 4])
     array[:] = 0
+
+
+def loaded_kilobytes(path: pathlib.Path) -> int:
+    """Return how much of a mapped file is loaded."""
+    _, _, entry = pathlib.Path("/proc/self/smaps").read_text().partition(str(path))
+    return int(re.search(r"Rss: *(\d+)", entry)[1])  # type: ignore[index]
+
+
+has_populate = sys.platform == "linux" and tuple(map(int, re.findall(r"\d+", platform.release())[:2])) >= (5, 14)
+
+
+@pytest.mark.skipif(not has_populate, reason="needs Linux 5.14")
+def test_all_pages_of_an_array_are_loaded(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "numbers"
+    path.write_bytes(np.arange(500_000, dtype="<f8").tobytes())
+    array = map_array(str(path), Extent(8, (499_999,), np.dtype("<f8")))
+    assert loaded_kilobytes(path) < 1000
+    load_pages([array])
+    assert loaded_kilobytes(path) > 3900
+    np.testing.assert_array_equal(array, np.arange(1, 500_000))
+
+
+def test_arrays_of_any_kind_can_be_loaded(numbers_file: pathlib.Path) -> None:
+    mapped = map_array(str(numbers_file), Extent(0, (50, 60), np.dtype("<f8")))
+    arrays = [mapped, mapped.T, mapped[::2], np.array("text", object), np.empty(0), np.zeros(3, bool), np.arange(9)]
+    before = [array.copy() for array in arrays]
+    load_pages(arrays)
+    for array, expected in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
+def test_pages_of_a_truncated_file_are_left_out(tmp_path: pathlib.Path) -> None:
+    """Reading them would end the process."""
+    path = tmp_path / "numbers"
+    path.write_bytes(bytes(1 << 20))
+    array = map_array(str(path), Extent(0, (1 << 20,), np.dtype("u1")))
+    os.truncate(path, 100_000)
+    load_pages([array])
+    assert not array[:100_000].any()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc of Linux")

@@ -19,6 +19,7 @@ from visbehavior.errors import BadValue, CannotWrite, MissingData, VisBehaviorWa
 from visbehavior.extras import import_extra
 from visbehavior.nwb import extensions
 from visbehavior.nwb.imaging_writer import add_imaging, imaging_entries, is_imaging, with_all_rois
+from visbehavior.nwb.memory_map import load_pages
 from visbehavior.nwb.nwb_header import get_attribute, make_nwb_file
 from visbehavior.nwb.trials import ID_COLUMN
 from visbehavior.schema.columns import MISSING_TEXT, Table
@@ -101,12 +102,15 @@ def write_nwb(
         check_flags(templates=templates)
     _check_target(session, target, overwrite)
     file = to_nwb(session, templates=templates, compress_templates=compress_templates, include_imaging=include_imaging)
-    with atomic_write(target, needed=_array_bytes(file)) as part:
+    arrays = _arrays(file)
+    # It is the least that the file needs on disk.
+    with atomic_write(target, needed=sum(array.nbytes for array in arrays)) as part:
         # pynwb warns of names that do not end with .nwb; the temporary name does not.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The file path provided")
             io = import_extra("pynwb").NWBHDF5IO(str(part), "w")
         with io:
+            load_pages(arrays)
             # Every dataset is contiguous, as in the release, so that it can be mapped and read by offset.
             io.write(file, expandable=())
     return target
@@ -400,6 +404,7 @@ def _check_target(session: Any, target: Path, overwrite: bool) -> None:
         raise CannotWrite(f"{target} exists. Choose another name, or pass overwrite=True.", path=str(target))
 
 
-def _array_bytes(file: Any) -> int:
-    """Return the size of the arrays of a file, the least that the file needs on disk."""
-    return sum(getattr(value, "nbytes", 0) for made in file.objects.values() for value in made.fields.values())
+def _arrays(file: Any) -> list[NDArray[Any]]:
+    """Return the arrays of a file."""
+    values = (value for made in file.objects.values() for value in made.fields.values())
+    return [value for value in values if isinstance(value, np.ndarray)]
