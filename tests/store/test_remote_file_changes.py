@@ -246,6 +246,16 @@ def test_successful_requests_of_a_failed_batch_are_kept(
     assert sent_in_ranges(server) == len(LONG) - received
 
 
+def test_finished_requests_of_an_interrupted_batch_are_kept(server: FaultServer, cache: pathlib.Path) -> None:
+    remote = remote_object(server, cache)
+    remote.start()
+    fetching = remote.fetching([6, 12])
+    next(fetching).wait()
+    fetching.close()
+    remote.partial.load()
+    assert remote.partial.missing([5, 6, 12]) == [5]
+
+
 def sent_in_ranges(server: FaultServer) -> int:
     return sum(request.sent for request in server.requests if request.status == 206)
 

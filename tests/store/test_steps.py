@@ -38,7 +38,7 @@ def adding(batches: list[list[int]]) -> Steps[int]:
 def waiting_for(call: Callable[[], Any]) -> Steps[list[Any]]:
     batch = Batch([call])
     yield batch
-    return list(batch.results())
+    return batch.results()
 
 
 batches = st.lists(st.lists(st.integers(0, 9), max_size=3), max_size=3)
@@ -111,7 +111,7 @@ def test_the_error_of_a_call_is_raised_in_the_work(do: Callable[[Steps[Any]], An
         batch = Batch([partial(fail, "no")] * count)
         yield batch
         try:
-            list(batch.results())
+            batch.results()
         except Wrong as error:
             return str(error)
         return ""
@@ -120,7 +120,7 @@ def test_the_error_of_a_call_is_raised_in_the_work(do: Callable[[Steps[Any]], An
 
 
 @pytest.mark.parametrize("do", [complete, together])
-def test_successful_results_come_before_the_error(do: Callable[[Steps[Any]], Any]) -> None:
+def test_the_results_before_an_error_are_available(do: Callable[[Steps[Any]], Any]) -> None:
     first_ended = threading.Event()
 
     def fail_second() -> Any:
@@ -130,11 +130,9 @@ def test_successful_results_come_before_the_error(do: Callable[[Steps[Any]], Any
     def working() -> Steps[list[object]]:
         batch = Batch[object]([first_ended.set, fail_second])
         yield batch
-        results = batch.results()
-        found = [next(results)]
         with pytest.raises(Wrong):
-            next(results)
-        return found
+            batch.results()
+        return batch.finished()
 
     assert do(working()) == [None]
 
@@ -193,4 +191,4 @@ def test_calls_after_an_error_are_left_out(monkeypatch: pytest.MonkeyPatch) -> N
 def waiting_for_all(calls: list[Callable[[], Any]]) -> Steps[list[Any]]:
     batch = Batch(calls)
     yield batch
-    return list(batch.results())
+    return batch.results()

@@ -252,7 +252,7 @@ class NwbFile:
         )
         batch = Batch([partial(download_files, [remote])])
         yield batch
-        list(batch.results())
+        batch.results()
 
     def _warn_once(self, text: str) -> None:
         if not self._has_warned:

@@ -141,9 +141,9 @@ def _member(file: RemoteFile, group: _Entry, name: bytes) -> _Entry:
     file.require([(group.tree, group.tree + _NODE.size), (group.heap, group.heap + _HEAP.size)])
     names = _names(file, group.heap)
     leaf = _leaf(file, group.tree, names, name)
-    matches = [entry for entry in _entries(file, leaf) if _name(names, entry.name) == name]
+    matches = [entry for entry in _entries(file, leaf) if names.startswith(name + b"\0", entry[0])]
     _expect(len(matches) == 1)
-    return matches[0]
+    return _Entry(*matches[0])
 
 
 def _names(file: RemoteFile, heap: int) -> bytes:
@@ -173,11 +173,11 @@ def _leaf(file: RemoteFile, tree: int, names: bytes, name: bytes) -> int:
     raise _Unexpected
 
 
-def _entries(file: RemoteFile, leaf: int) -> list[_Entry]:
+def _entries(file: RemoteFile, leaf: int) -> list[tuple[int, ...]]:
     signature, version, count = _LEAF.unpack(_read(file, leaf, _LEAF.size))
     _expect(signature == b"SNOD" and version == 1)
     content = _read(file, leaf + _LEAF.size, count * _ENTRY.size)
-    return [_Entry(*values) for values in _ENTRY.iter_unpack(content)]
+    return list(_ENTRY.iter_unpack(content))
 
 
 def _read(file: RemoteFile, start: int, count: int) -> bytes:

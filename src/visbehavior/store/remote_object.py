@@ -192,16 +192,16 @@ class RemoteObject:
         if info is None:
             return []
         runs = coalesce_blocks(self.partial.missing(blocks), STREAM_MAX_GAP, STREAM_MAX_BLOCKS)
-        receive = self._receive if len(runs) <= _FEW_REQUESTS else self._receive_and_write
+        receive = partial(self._receive, writes_all=len(runs) > _FEW_REQUESTS)
         batch = Batch([partial(receive, run, info) for run in runs])
-        parts: list[Part] = []
         try:
-            yield batch
             try:
-                for writer in batch.results():
-                    parts += writer.take()
+                yield batch
             finally:
+                # After an error or Ctrl-C, too: what was downloaded is kept.
+                parts = [part for writer in batch.finished() for part in writer.take()]
                 self.partial.write_parts(parts, info)
+            batch.results()
         except ChangedFile:
             # The cached blocks are those of an object that does not exist any more.
             self.partial.discard()
@@ -232,18 +232,7 @@ class RemoteObject:
         is_cancelled : function
             The download ends as soon as it returns True.
         """
-        return self._receive_and_write(run, info, connection, is_cancelled).received
-
-    def _receive_and_write(
-        self,
-        run: Span,
-        info: ObjectInfo,
-        connection: AbstractContextManager[Any] | None = None,
-        is_cancelled: Callable[[], bool] = lambda: False,
-    ) -> _BlockWriter:
-        writer = self._receive(run, info, connection, is_cancelled)
-        self.partial.write_parts(writer.take(), info)
-        return writer
+        return self._receive(run, info, connection, is_cancelled).received
 
     def _receive(
         self,
@@ -251,8 +240,9 @@ class RemoteObject:
         info: ObjectInfo,
         connection: AbstractContextManager[Any] | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
+        writes_all: bool = True,
     ) -> _BlockWriter:
-        """Download a run of blocks. The last of them are not written yet."""
+        """Download a run of blocks; return their writer, which has the last of them unless it writes all."""
         first, stop = run
         writer = _BlockWriter(self.partial, info, first, is_cancelled)
         with connection or nullcontext(), self._offline_as_not_cached():
@@ -267,6 +257,8 @@ class RemoteObject:
                     on_info=lambda current: self._check_unchanged(current, info),
                 )
             )
+        if writes_all:
+            self.partial.write_parts(writer.take(), info)
         return writer
 
     def fetch_stream(self, info: ObjectInfo, is_cancelled: Callable[[], bool] = lambda: False) -> int:
@@ -319,7 +311,7 @@ def fetch_small_objects(remotes: Iterable[RemoteObject]) -> None:
     """
     batch = Batch([partial(_try_to_fetch, remote) for remote in remotes])
     batch.wait()
-    list(batch.results())
+    batch.results()
 
 
 def _try_to_fetch(remote: RemoteObject) -> int:
