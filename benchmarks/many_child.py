@@ -1,0 +1,65 @@
+"""Measures the metrics of many sessions in one process and prints the figures as JSON. Run by ``many.py``.
+
+Usage: ``python many_child.py QUESTION BUCKET CACHE``, the bucket at AWS_ENDPOINT_URL. Imports are not measured.
+"""
+
+import json
+import pathlib
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import h5py
+import numpy
+import obstore
+import pandas  # noqa: F401
+
+from visbehavior.project.cache import VisualBehaviorOphysProjectCache
+from visbehavior.project.metrics_cache import CONCURRENT_SESSIONS
+
+question, bucket, folder = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
+FILES = sorted(bucket.glob("*/behavior_sessions/*.nwb"))
+IDS = [int(path.stem.rpartition("_")[2]) for path in FILES]
+
+
+def cpu_ms(function):
+    started = time.process_time()
+    function()
+    return (time.process_time() - started) / (len(IDS) - 1) * 1e3
+
+
+def bare_requests(source, count, size):
+    """So many requests of each file, in as many threads as there are sessions at once."""
+    store = source._store(few_retries=False)
+
+    def request(path):
+        for i in range(count):
+            start = i * path.stat().st_size // count // 2
+            key = path.relative_to(bucket).as_posix()
+            obstore.get(store, key, options={"range": (start, start + size)}).bytes()
+
+    with ThreadPoolExecutor(CONCURRENT_SESSIONS) as pool:
+        list(pool.map(request, FILES[1:]))
+
+
+def streamed():
+    cache = VisualBehaviorOphysProjectCache.from_s3_cache(folder)
+    cache.get_performance_table(IDS[:1])
+    traffic = cache.traffic
+    started = time.perf_counter()
+    spent = cpu_ms(lambda: cache.get_performance_table(IDS[1:]))
+    seconds = time.perf_counter() - started
+    requests = (cache.traffic.requests - traffic.requests) / (len(IDS) - 1)
+    size = (cache.traffic.bytes - traffic.bytes) / (len(IDS) - 1) / requests
+    bare = cpu_ms(lambda: bare_requests(cache._files.source, round(requests), round(size)))
+    return {"sessions": len(IDS) - 1, "seconds": seconds, "cpu_ms": spent, "requests": requests, "bare_ms": bare}
+
+
+def local():
+    cache = VisualBehaviorOphysProjectCache.from_local_cache(bucket, use_static_cache=True)
+    cache.get_performance_table(IDS[:1])
+    return {"cpu_ms": cpu_ms(lambda: cache.get_performance_table(IDS[1:]))}
+
+
+h5py, numpy  # noqa: B018
+print(json.dumps({"streamed": streamed, "local": local}[question]()))
