@@ -16,6 +16,7 @@ import pandas  # noqa: F401
 
 from visbehavior.project.cache import VisualBehaviorOphysProjectCache
 from visbehavior.project.metrics_cache import CONCURRENT_SESSIONS
+from visbehavior.store.obstore_client import Patience
 
 question, bucket, folder = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
 FILES = sorted(bucket.glob("*/behavior_sessions/*.nwb"))
@@ -30,7 +31,7 @@ def cpu_ms(function):
 
 def bare_requests(source, count, size):
     """So many requests of each file, in as many threads as there are sessions at once."""
-    store = source._store(few_retries=False)
+    store = source._store(Patience.PATIENT)
 
     def request(path):
         for i in range(count):

@@ -103,6 +103,6 @@ def retry_without_delay(monkeypatch: pytest.MonkeyPatch, **client: str) -> None:
     backoff: Any = {name: value / 100 for name, value in obstore_client._BACKOFF.items() if name != "base"} | {
         "base": 2
     }
-    for name in ("_MANY_RETRIES", "_FEW_RETRIES"):
-        monkeypatch.setattr(obstore_client, name, getattr(obstore_client, name) | {"backoff": backoff})
+    for patience, retries in obstore_client._RETRIES.items():
+        monkeypatch.setitem(obstore_client._RETRIES, patience, retries | {"backoff": backoff})
     monkeypatch.setattr(obstore_client, "_CLIENT", obstore_client._CLIENT | client)

@@ -27,6 +27,7 @@ from tests.store.sources import (
 from visbehavior.errors import BadValue, ChangedFile, NotFound, TransferFailed
 from visbehavior.store import obstore_client
 from visbehavior.store.address import Bucket
+from visbehavior.store.obstore_client import Patience
 from visbehavior.store.obstore_errors import NoRanges, NoVersions, mapped_errors
 from visbehavior.store.source import ObjectSource
 
@@ -164,7 +165,8 @@ def test_a_server_that_cannot_be_reached_is_offline(
     closed_endpoint: str, request_object: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A refused connection takes long on Windows.
-    monkeypatch.setattr(obstore_client, "_MANY_RETRIES", obstore_client._MANY_RETRIES | {"max_retries": 0})
+    retries = obstore_client._RETRIES
+    monkeypatch.setitem(retries, Patience.PATIENT, retries[Patience.PATIENT] | {"max_retries": 0})
     for source in s3_and_mirror(closed_endpoint):
         with pytest.raises(TransferFailed) as raised:
             request_object(source)

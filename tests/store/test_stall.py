@@ -11,7 +11,7 @@ import pytest
 
 from tests.store.sources import answering_server
 from visbehavior.errors import TransferFailed
-from visbehavior.store import index_page, stall
+from visbehavior.store import index_page, obstore_client, stall
 from visbehavior.store import source as source_module
 from visbehavior.store.address import Mirror
 from visbehavior.store.source import ObjectSource
@@ -81,3 +81,45 @@ def test_an_index_page_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(index_page, "MAX_LISTING", 1 << 18)
     with mirror(endless) as source, pytest.raises(TransferFailed, match=r"has no index page .+the page does not end"):
         source.list("folder")
+
+
+def test_quick_requests_of_a_slow_server_are_repeated_patiently(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(obstore_client, "QUICK_SECONDS", 0.3)
+    monkeypatch.setattr(source_module, "QUICK_SECONDS", 0.3)
+    answers = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        answers.append(handler.path)
+        handler.send_response(206)
+        for name, value in (("Content-Length", "1000"), ("Content-Range", "bytes 0-999/1000"), ("ETag", '"x"')):
+            handler.send_header(name, value)
+        handler.end_headers()
+        with suppress(ConnectionError):
+            for _ in range(10):
+                handler.wfile.write(b"." * 100)
+                handler.wfile.flush()
+                time.sleep(0.06)
+
+    with mirror(answer) as source:
+        for requests in (2, 3):
+            assert bytes(source.read(KEY, 0, 1000, quick=True)[0]) == b"." * 1000
+            assert len(answers) == requests, "after the first failure no quick request is made"
+
+
+def test_quick_requests_are_made_once_and_received_in_one_piece() -> None:
+    answers = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        answers.append(handler.path)
+        handler.send_response(206)
+        for name, value in (("Content-Length", "100000"), ("Content-Range", "bytes 0-99999/100000"), ("ETag", '"x"')):
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(bytes(100_000))
+
+    with mirror(answer) as source:
+        received: list[int] = []
+        for _ in range(3):
+            source.read_chunks(KEY, 0, 100_000, lambda chunk: received.append(len(chunk)), quick=True)
+    assert received == [100_000] * 3
+    assert len(answers) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,25 @@ from visbehavior.store.address import Folder, Location, Mirror, check_endpoint
 # `read_timeout` limits the wait for the next bytes of a response, `timeout` the complete response.
 _CLIENT: Any = {"allow_http": True, "connect_timeout": "5s", "read_timeout": "10s", "timeout": "600s"}
 _BACKOFF: Any = {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=5), "base": 2}
-_MANY_RETRIES: Any = {"max_retries": 6, "retry_timeout": timedelta(seconds=120), "backoff": _BACKOFF}
-# For requests that are likely to fail: a listing without a network, a version from a server without versions.
-_FEW_RETRIES: Any = {"max_retries": 1, "retry_timeout": timedelta(seconds=10), "backoff": _BACKOFF}
+QUICK_SECONDS = 5.0
+"""Time limit of a quick request."""
+
+
+class Patience(Enum):
+    """How long a request is waited for, and how often it is repeated."""
+
+    PATIENT = "patient"
+    FEW_RETRIES = "few retries"
+    """For requests that are likely to fail: a listing without a network, a version from a server without versions."""
+    QUICK = "quick"
+    """For requests whose bytes are received in one piece, and which are repeated patiently if they fail."""
+
+
+_RETRIES: Any = {
+    Patience.PATIENT: {"max_retries": 6, "retry_timeout": timedelta(seconds=120), "backoff": _BACKOFF},
+    Patience.FEW_RETRIES: {"max_retries": 1, "retry_timeout": timedelta(seconds=10), "backoff": _BACKOFF},
+    Patience.QUICK: {"max_retries": 0, "retry_timeout": timedelta(seconds=10), "backoff": _BACKOFF},
+}
 
 _first_process: int | None = None
 
@@ -36,12 +53,14 @@ def check_not_forked(location: Location) -> None:
         )
 
 
-def open_store(location: Location, few_retries: bool) -> Any:
-    """Open a location in obstore: anonymous, and with or without patience."""
+def open_store(location: Location, patience: Patience) -> Any:
+    """Open a location in obstore: anonymous, and with more or less patience."""
     store = import_extra("obstore.store")
 
-    retries = _FEW_RETRIES if few_retries else _MANY_RETRIES
+    retries = _RETRIES[patience]
     client: Any = {**_CLIENT, "user_agent": f"visbehavior/{__version__}"}
+    if patience is Patience.QUICK:
+        client["timeout"] = f"{QUICK_SECONDS * 1000:.0f}ms"
     if isinstance(location, Folder):
         if not Path(location.path).is_dir():
             raise NotFound(f"The folder {location} does not exist. Check the path of the data.", path=location.path)

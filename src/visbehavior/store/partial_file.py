@@ -15,7 +15,9 @@ distinguish it from the older file, because systems reuse inodes; they do not wh
 from __future__ import annotations
 
 import os
+import random
 import threading
+import time
 import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,7 +41,8 @@ from visbehavior.store.paths import journal_path, partial_path
 from visbehavior.store.records import Record, append_records
 from visbehavior.store.source import ObjectInfo
 
-_CREATE_ATTEMPTS = 5
+_CREATE_ATTEMPTS = 8
+_CREATE_PAUSE = 0.001
 
 Part: TypeAlias = tuple[Span, memoryview]
 """A run of blocks, and its bytes."""
@@ -124,10 +127,15 @@ class PartialFile:
         ChangedFile
             If there is a partial file of another object.
         """
-        for _ in range(_CREATE_ATTEMPTS):
-            # Another process that creates the file at the same time may delete it as long as it has no journal.
+        for attempt in range(_CREATE_ATTEMPTS):
             if self.load() is not None:
                 break
+            if attempt:
+                # Others that create the file at the same time delete it as long as it has no journal. One of them succeeds
+                # when not all try again at once.
+                time.sleep(random.uniform(0, _CREATE_PAUSE * 2**attempt))
+                if self.load() is not None:
+                    break
             self.make_folder()
             with _mapped_os_errors(self.path), suppress(FileNotFoundError):
                 self._create(info)

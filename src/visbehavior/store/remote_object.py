@@ -153,7 +153,7 @@ class RemoteObject:
 
     def _read_first_block(self) -> tuple[memoryview, ObjectInfo]:
         with self._offline_as_not_cached():
-            return self.source.read(self.key, 0, BLOCK, version=self.version)
+            return self.source.read(self.key, 0, BLOCK, version=self.version, quick=True)
 
     def fetch_small(self) -> int:
         """Download a small object in one request if its hash is as expected; return the number of bytes, 0 if it is not kept.
@@ -192,7 +192,7 @@ class RemoteObject:
         if info is None:
             return []
         runs = coalesce_blocks(self.partial.missing(blocks), STREAM_MAX_GAP, STREAM_MAX_BLOCKS)
-        receive = partial(self._receive, writes_all=len(runs) > _FEW_REQUESTS)
+        receive = partial(self._receive, writes_all=len(runs) > _FEW_REQUESTS, quick=True)
         batch = Batch([partial(receive, run, info) for run in runs])
         try:
             try:
@@ -241,6 +241,7 @@ class RemoteObject:
         connection: AbstractContextManager[Any] | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
         writes_all: bool = True,
+        quick: bool = False,
     ) -> _BlockWriter:
         """Download a run of blocks; return their writer, which has the last of them unless it writes all."""
         first, stop = run
@@ -255,6 +256,7 @@ class RemoteObject:
                     version=info.version,
                     if_match=info.etag,
                     on_info=lambda current: self._check_unchanged(current, info),
+                    quick=quick,
                 )
             )
         if writes_all:

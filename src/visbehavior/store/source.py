@@ -17,10 +17,11 @@ from visbehavior.extras import import_extra
 from visbehavior.interrupts import interruptible
 from visbehavior.store.address import Bucket, Folder, Location, Mirror
 from visbehavior.store.index_page import list_index_page
-from visbehavior.store.obstore_client import check_not_forked, open_store
+from visbehavior.store.obstore_client import QUICK_SECONDS, Patience, check_not_forked, open_store
 from visbehavior.store.obstore_errors import NoRanges, NoVersions, mapped_errors
 from visbehavior.store.os_files import is_special_file
 from visbehavior.store.stall import LISTING_TIMEOUT, MAX_LISTED, MAX_LISTING, StallGuard
+from visbehavior.store.transfer import Transfer
 
 # For responses that obstore does not retry, such as one with another range than the requested one.
 _ATTEMPTS = 3
@@ -75,8 +76,9 @@ class ObjectSource:
         self.bytes = 0
         self.has_ranges = True
         self._given_store = store
-        self._stores: dict[bool, Any] = {} if store is None else {True: store, False: store}
+        self._stores: dict[Patience, Any] = {} if store is None else dict.fromkeys(Patience, store)
         self._has_versions: bool | None = None
+        self._is_slow = False
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -104,7 +106,14 @@ class ObjectSource:
         return interruptible(lambda: _object_info(self._get(key, version, {"head": True})))
 
     def read(
-        self, key: str, start: int, stop: int, *, version: str | None = None, if_match: str | None = None
+        self,
+        key: str,
+        start: int,
+        stop: int,
+        *,
+        version: str | None = None,
+        if_match: str | None = None,
+        quick: bool = False,
     ) -> tuple[memoryview, ObjectInfo]:
         """Return the bytes of an object from `start` up to `stop`, or up to its end.
 
@@ -116,6 +125,8 @@ class ObjectSource:
             Object version. A server without versions returns its only one.
         if_match : str or None
             ETag that the object must have.
+        quick : bool
+            Whether the first attempt receives all bytes in one piece, within QUICK_SECONDS. It takes less CPU time.
 
         Raises
         ------
@@ -129,7 +140,7 @@ class ObjectSource:
 
         def read_all() -> tuple[memoryview, ObjectInfo]:
             body = bytearray()
-            info = self.read_chunks(key, start, stop, body.extend, version=version, if_match=if_match)
+            info = self.read_chunks(key, start, stop, body.extend, version=version, if_match=if_match, quick=quick)
             return memoryview(body), info
 
         def read_current() -> tuple[memoryview, ObjectInfo]:
@@ -153,44 +164,42 @@ class ObjectSource:
         version: str | None = None,
         if_match: str | None = None,
         on_info: Callable[[ObjectInfo], object] = lambda info: None,
+        quick: bool = False,
     ) -> ObjectInfo:
         """Pass the bytes of an object to a function as they arrive, and its identity to another before.
 
         Arguments and errors as for `read`; ChangedFile also if the object is replaced between two attempts.
         """
         condition = {"if_match": if_match} if if_match else {}
-        position = start
-        seen: list[ObjectInfo] = []
-
-        def check(info: ObjectInfo) -> None:
-            if position > start and info != seen[0]:
-                raise ChangedFile(f"{key} of {self} was replaced while it was read. Try again.", key=key)
-            seen[:] = [info]
-            on_info(info)
-
-        def receive(chunk: memoryview) -> None:
-            nonlocal position
-            position += len(chunk)
-            on_chunk(chunk)
-
-        for attempt in range(_ATTEMPTS):
+        transfer = Transfer(key, str(self), start, on_chunk, on_info)
+        wanted, started = (stop, transfer.receive, transfer.check, version, condition), time.monotonic()
+        attempts = self._attempts(quick)
+        while attempts:
+            patience = attempts.pop(0)
             try:
-                return self._read_range(key, position, stop, receive, check, version, condition)
+                return self._read_range(key, transfer.position, *wanted, patience)
             except NoRanges:
-                info = self._read_range_of_stream(key, position, stop, receive, check, version, condition)
+                info = self._read_range_of_stream(key, transfer.position, *wanted)
                 # Servers with ranges, too, return an empty object completely.
                 self.has_ranges = self.has_ranges and not info.size
                 return info
             except TransferFailed as error:
-                if attempt == _ATTEMPTS - 1 or error.denied:
+                if not attempts or error.denied:
                     raise
+                if patience is Patience.QUICK:
+                    self._is_slow = time.monotonic() - started >= QUICK_SECONDS
+                    continue
                 # If the object was replaced while obstore resumed a broken response, its error may be that of a broken
                 # connection. This request raises ChangedFile then.
                 info = _object_info(self._get(key, version, {"head": True, **condition}))
                 # Servers answer a range after the end of the object with an error.
-                if position == start >= info.size:
+                if transfer.position == start >= info.size:
                     return info
         raise AssertionError
+
+    def _attempts(self, quick: bool) -> list[Patience]:
+        first = [Patience.QUICK] if quick and not self._is_slow else []
+        return [*first, *[Patience.PATIENT] * _ATTEMPTS]
 
     def read_small(self, key: str, version: str | None = None) -> bytes:
         """Return a complete small object, such as a manifest. Raises the same errors as `read`."""
@@ -229,7 +238,7 @@ class ObjectSource:
         names: Names = []
         deadline = time.monotonic() + LISTING_TIMEOUT
         with mapped_errors(self.location, prefix):
-            store = self._store(few_retries=True)
+            store = self._store(Patience.FEW_RETRIES)
             self._count(requests=1)
             for batch in obstore.list(store, prefix=prefix):
                 names += [path for item in batch if "/" not in (path := item["path"].removeprefix(f"{prefix}/"))]
@@ -248,14 +257,15 @@ class ObjectSource:
         on_info: Callable[[ObjectInfo], object],
         version: str | None,
         condition: dict[str, Any],
+        patience: Patience = Patience.PATIENT,
     ) -> ObjectInfo:
-        result = self._get(key, version, {"range": (start, stop), **condition})
+        result = self._get(key, version, {"range": (start, stop), **condition}, patience)
         info, expected = _object_info(result), (start, min(stop, _object_info(result).size))
         if tuple(result.range) != expected:
             raise self._wrong_bytes(key, tuple(result.range), expected)
         on_info(info)
         received = start
-        for chunk in self._chunks(key, result):
+        for chunk in self._chunks(key, result, stop - start if patience is Patience.QUICK else 1):
             received += len(chunk)
             if received > expected[1]:
                 raise self._wrong_bytes(key, (start, received), expected)
@@ -293,37 +303,39 @@ class ObjectSource:
                 break
         return info
 
-    def _chunks(self, key: str, result: Any) -> Iterator[memoryview]:
-        """Yield the bytes of a response as they arrive; raise if they stop arriving."""
+    def _chunks(self, key: str, result: Any, size: int = 1) -> Iterator[memoryview]:
+        """Yield the bytes of a response as they arrive, at least `size` of them; raise if they stop arriving."""
         guard = StallGuard(key)
         with mapped_errors(self.location, key):
-            for chunk in result.stream(min_chunk_size=1):
+            for chunk in result.stream(min_chunk_size=size):
                 self._count(received=len(chunk))
                 guard.received(len(chunk))
                 yield memoryview(chunk)
 
-    def _get(self, key: str, version: str | None, options: dict[str, Any]) -> Any:
+    def _get(
+        self, key: str, version: str | None, options: dict[str, Any], patience: Patience = Patience.PATIENT
+    ) -> Any:
         """Request an object version, or the only one of a server without versions."""
         if version is None or self._has_versions is False:
-            return self._request(key, options)
+            return self._request(key, options, patience)
         try:
-            return self._get_version(key, {**options, "version": version})
+            return self._get_version(key, {**options, "version": version}, patience)
         except NoVersions:
             self._has_versions = False
-            return self._request(key, options)
+            return self._request(key, options, patience)
 
-    def _get_version(self, key: str, options: dict[str, Any]) -> Any:
+    def _get_version(self, key: str, options: dict[str, Any], patience: Patience) -> Any:
         if self._has_versions is None and self._may_lack_versions:
             # Servers without versions answer 501, and obstore retries every status above 500: begin with few retries.
             try:
-                result = self._request(key, options, few_retries=True)
+                result = self._request(key, options, Patience.FEW_RETRIES)
             except TransferFailed as error:
                 if error.denied:
                     raise
             else:
                 self._has_versions = True
                 return result
-        return self._request(key, options)
+        return self._request(key, options, patience)
 
     @property
     def _may_lack_versions(self) -> bool:
@@ -331,14 +343,14 @@ class ObjectSource:
         location = self.location
         return isinstance(location, Mirror) or (isinstance(location, Bucket) and location.server is not None)
 
-    def _request(self, key: str, options: Any, few_retries: bool = False) -> Any:
+    def _request(self, key: str, options: Any, patience: Patience) -> Any:
         obstore = import_extra("obstore")
 
         if isinstance(self.location, Folder) and is_special_file(Path(self.location.path, key)):
             # Reading from a pipe would wait for ever.
             raise NotFound(f"{key} in {self} is a pipe or a device; expected a file.", key=key)
         with mapped_errors(self.location, key, options):
-            store = self._store(few_retries)
+            store = self._store(patience)
             self._count(requests=1)
             return obstore.get(store, key, options=options)
 
@@ -347,12 +359,12 @@ class ObjectSource:
             self.requests += requests
             self.bytes += received
 
-    def _store(self, few_retries: bool) -> Any:
+    def _store(self, patience: Patience) -> Any:
         check_not_forked(self.location)
         with self._lock:
-            if few_retries not in self._stores:
-                self._stores[few_retries] = open_store(self.location, few_retries)
-            return self._stores[few_retries]
+            if patience not in self._stores:
+                self._stores[patience] = open_store(self.location, patience)
+            return self._stores[patience]
 
 
 def _object_info(result: Any) -> ObjectInfo:
