@@ -39,13 +39,18 @@ def test_a_response_needs_enough_bytes_in_each_window(monkeypatch: pytest.Monkey
         guard.received(1)
 
 
-def drip(handler: BaseHTTPRequestHandler) -> None:
-    """Announce many bytes and send one at a time."""
+def announce(handler: BaseHTTPRequestHandler, size: int, total: int) -> None:
+    """Send the header of a response with the first bytes of an object."""
     handler.send_response(206)
-    handler.send_header("Content-Length", "1000")
-    handler.send_header("Content-Range", "bytes 0-999/100000")
+    handler.send_header("Content-Length", f"{size}")
+    handler.send_header("Content-Range", f"bytes 0-{size - 1}/{total}")
     handler.send_header("ETag", '"x"')
     handler.end_headers()
+
+
+def drip(handler: BaseHTTPRequestHandler) -> None:
+    """Announce many bytes and send one at a time."""
+    announce(handler, 1000, 100_000)
     with suppress(ConnectionError):
         for _ in range(100):
             handler.wfile.write(b".")
@@ -90,10 +95,7 @@ def test_quick_requests_of_a_slow_server_are_repeated_patiently(monkeypatch: pyt
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         answers.append(handler.path)
-        handler.send_response(206)
-        for name, value in (("Content-Length", "1000"), ("Content-Range", "bytes 0-999/1000"), ("ETag", '"x"')):
-            handler.send_header(name, value)
-        handler.end_headers()
+        announce(handler, 1000, 1000)
         with suppress(ConnectionError):
             for _ in range(10):
                 handler.wfile.write(b"." * 100)
@@ -111,10 +113,7 @@ def test_quick_requests_are_made_once_and_received_in_one_piece() -> None:
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         answers.append(handler.path)
-        handler.send_response(206)
-        for name, value in (("Content-Length", "100000"), ("Content-Range", "bytes 0-99999/100000"), ("ETag", '"x"')):
-            handler.send_header(name, value)
-        handler.end_headers()
+        announce(handler, 100_000, 100_000)
         handler.wfile.write(bytes(100_000))
 
     with mirror(answer) as source:
