@@ -363,8 +363,7 @@ class _BlockWriter:
             self._last_write = time.monotonic()
 
     def _take(self, count: int) -> Part:
-        span = self._first, self._first + count
-        content = memoryview(bytes(self._buffer[: count * BLOCK]))
-        del self._buffer[: count * BLOCK]
+        span, size = (self._first, self._first + count), count * BLOCK
+        content, self._buffer = memoryview(self._buffer)[:size], self._buffer[size:]
         self._first += count
         return span, content
