@@ -24,8 +24,9 @@ from visbehavior.store.verified import VerifiedFiles, hash_file
 # Received bytes are written to disk in pieces of this size, or after so many seconds on a slow link.
 _WRITE_SIZE = 1 << 20
 _WRITE_INTERVAL = 1.0
-# In a batch of at most so many requests the last bytes of each are written together, in the thread that reads the file.
-_FEW_REQUESTS = 4
+# In a batch of at most so many requests and blocks, each response is received in one piece, and all are written together in
+# the thread that reads the file. This takes less CPU time, and the time limit of quick requests is met by slow links.
+_SMALL_BATCH_REQUESTS, _SMALL_BATCH_BLOCKS = 4, (1 << 20) // BLOCK
 
 
 class RemoteObject:
@@ -192,7 +193,9 @@ class RemoteObject:
         if info is None:
             return []
         runs = coalesce_blocks(self.partial.missing(blocks), STREAM_MAX_GAP, STREAM_MAX_BLOCKS)
-        receive = partial(self._receive, writes_all=len(runs) > _FEW_REQUESTS, quick=True)
+        count = sum(stop - first for first, stop in runs)
+        is_small = len(runs) <= _SMALL_BATCH_REQUESTS and count <= _SMALL_BATCH_BLOCKS
+        receive = partial(self._receive, is_small=is_small)
         batch = Batch([partial(receive, run, info) for run in runs])
         try:
             try:
@@ -240,10 +243,9 @@ class RemoteObject:
         info: ObjectInfo,
         connection: AbstractContextManager[Any] | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
-        writes_all: bool = True,
-        quick: bool = False,
+        is_small: bool = False,
     ) -> _BlockWriter:
-        """Download a run of blocks; return their writer, which has the last of them unless it writes all."""
+        """Download a run of blocks. In a small batch the writer that is returned has those that are not written yet."""
         first, stop = run
         writer = _BlockWriter(self.partial, info, first, is_cancelled)
         with connection or nullcontext(), self._offline_as_not_cached():
@@ -256,10 +258,10 @@ class RemoteObject:
                     version=info.version,
                     if_match=info.etag,
                     on_info=lambda current: self._check_unchanged(current, info),
-                    quick=quick,
+                    quick=is_small,
                 )
             )
-        if writes_all:
+        if not is_small:
             self.partial.write_parts(writer.take(), info)
         return writer
 

@@ -187,7 +187,7 @@ class ObjectSource:
                 if not attempts or error.denied:
                     raise
                 if patience is Patience.QUICK:
-                    self._is_slow = time.monotonic() - started >= QUICK_SECONDS
+                    self._is_slow |= time.monotonic() - started >= QUICK_SECONDS
                     continue
                 # If the object was replaced while obstore resumed a broken response, its error may be that of a broken
                 # connection. This request raises ChangedFile then.
