@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-from benchmarks import cohort, imaging, many, network, raw, responses, simulation, strategy, writing
+from benchmarks import cohort, imaging, network, raw, responses, sessions, simulation, strategy, writing
 from benchmarks.environments import GOLDEN, ORACLE
 
 REAL = GOLDEN / "v1.1" / "behavior_session_891635659.nwb.xz"
@@ -44,7 +44,7 @@ def main() -> None:
         strategy.measure(pathlib.Path(folder))
         imaging.measure(pathlib.Path(folder), ORACLE)
         network.measure(pathlib.Path(folder), GOLDEN)
-        many.measure(pathlib.Path(folder), GOLDEN)
+        sessions.measure(pathlib.Path(folder), GOLDEN)
         cohort.measure(pathlib.Path(folder), GOLDEN)
 
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.faultserver import FaultServer
-from tests.store.objects import KEY, clear_network_environment, remote_object, requested_blocks
+from tests.store.objects import KEY, clear_network_environment, fetch_blocks, remote_object, requested_blocks
 from visbehavior.errors import MissingData
 from visbehavior.nwb.hdf5 import Hdf5File
 from visbehavior.nwb.hdf5_lookup import ObjectLookup
@@ -55,7 +55,7 @@ def open_remote(server: FaultServer, folder: pathlib.Path, *, complete: bool = T
     remote = remote_object(server, folder)
     file = remote.open()
     if complete:
-        remote.fetch(range(remote.partial.block_count))
+        fetch_blocks(remote, range(remote.partial.block_count))
     return file
 
 

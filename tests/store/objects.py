@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from visbehavior.store.os_files import open_binary
 from visbehavior.store.paths import journal_path, partial_path
 from visbehavior.store.remote_object import RemoteObject
 from visbehavior.store.source import ObjectSource
+from visbehavior.store.steps import complete
 
 KEY = "a/b/session.nwb"
 
@@ -51,6 +52,11 @@ def remote_object(
         content = (server.folder / key).read_bytes()
     file_hash = None if content is None else hash_of(content)
     return RemoteObject(object_source(server), key, version, file_hash, folder / pathlib.PurePosixPath(key).name)
+
+
+def fetch_blocks(remote: RemoteObject, blocks: Iterable[int]) -> None:
+    """Download blocks."""
+    complete(remote.fetching(blocks))
 
 
 def requested_blocks(server: FaultServer, key: str = KEY) -> list[int]:

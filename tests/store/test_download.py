@@ -26,6 +26,7 @@ from tests.store.downloads import (
 )
 from tests.store.objects import (
     KEY,
+    fetch_blocks,
     file_names,
     files_beside,
     hash_of,
@@ -151,7 +152,7 @@ def test_a_file_that_changes_after_its_hash_is_not_trusted(server: FaultServer, 
 def test_streamed_blocks_are_not_requested_again(server: FaultServer, cache: pathlib.Path) -> None:
     remote = remote_object(server, cache, CONTENT)
     remote.start()
-    remote.fetch([5, 6, 30, 55, BLOCK_COUNT - 1])
+    fetch_blocks(remote, [5, 6, 30, 55, BLOCK_COUNT - 1])
     streamed = requested_blocks(server)
     server.reset()
     fetch(remote_object(server, cache, CONTENT))
@@ -229,7 +230,7 @@ def test_disk_full_is_raised_before_the_first_byte(
 def test_cached_blocks_need_no_space(server: FaultServer, cache: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     remote = remote_object(server, cache, CONTENT)
     remote.start()
-    remote.fetch(range(40))
+    fetch_blocks(remote, range(40))
     usage = shutil.disk_usage(cache)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=len(CONTENT) - 40 * BLOCK))
     fetch(remote)

@@ -23,6 +23,7 @@ from tests.store.downloads import (
 )
 from tests.store.objects import (
     KEY,
+    fetch_blocks,
     file_names,
     files_beside,
     partial_and_journal,
@@ -85,7 +86,7 @@ def test_a_file_that_is_corrupt_twice_leaves_nothing(server: FaultServer, cache:
 def test_damaged_blocks_are_downloaded_again(server: FaultServer, cache: pathlib.Path) -> None:
     remote = remote_object(server, cache, CONTENT)
     remote.start()
-    remote.fetch(range(40))
+    fetch_blocks(remote, range(40))
     with partial_and_journal(remote.final)[0].open("rb+") as part:
         part.seek(30 * BLOCK)
         part.write(b"damage")
@@ -97,7 +98,7 @@ def test_damaged_blocks_are_downloaded_again(server: FaultServer, cache: pathlib
 def test_a_deleted_partial_file_or_journal_is_replaced(server: FaultServer, cache: pathlib.Path, deleted: int) -> None:
     remote = remote_object(server, cache, CONTENT)
     remote.start()
-    remote.fetch(range(40))
+    fetch_blocks(remote, range(40))
     partial_and_journal(remote.final)[deleted].unlink()
     fetch(remote_object(server, cache, CONTENT))
     assert_complete(remote)
@@ -126,7 +127,7 @@ def test_a_file_is_complete_or_absent_after_faults(
     with tempfile.TemporaryDirectory() as folder:
         remote = remote_object(shared, pathlib.Path(folder), CONTENT)
         remote.start()
-        remote.fetch(cached)
+        fetch_blocks(remote, cached)
         shared.faults += faults
         failures: dict[str, VisBehaviorError] = {}
         fetch(remote_object(shared, remote.final.parent, CONTENT), jobs=jobs, failures=failures)
@@ -181,7 +182,7 @@ def test_a_complete_object_is_written_only_where_blocks_are_missing(server: Faul
     remote = remote_object(server, cache, CONTENT)
     remote.start()
     middle = len(CONTENT) // 2 // BLOCK
-    remote.fetch([middle])
+    fetch_blocks(remote, [middle])
     remote.source.has_ranges = False
     server.faults.append(Fault("corrupt", times=FOREVER))
     fetch(remote)
@@ -228,7 +229,7 @@ def test_simultaneous_errors_restart_a_file_once(
 def test_the_partial_file_of_another_object_is_replaced(server: FaultServer, cache: pathlib.Path) -> None:
     remote = remote_object(server, cache, CONTENT)
     remote.start()
-    remote.fetch(range(40))
+    fetch_blocks(remote, range(40))
     put(server, OTHER[:-5])
     remote = remote_object(server, cache, OTHER[:-5])
     fetch(remote)

@@ -28,6 +28,7 @@ from visbehavior.store.address import Bucket
 from visbehavior.store.download import download_files
 from visbehavior.store.remote_object import RemoteObject
 from visbehavior.store.source import ObjectSource
+from visbehavior.store.steps import complete
 endpoint, bucket, folder, hashes = sys.argv[1:]
 source = ObjectSource(Bucket(bucket, endpoint))
 def remote(key, file_hash):
@@ -90,7 +91,7 @@ def test_the_bar_of_several_files(server: FaultServer, tmp_path: pathlib.Path) -
 
 @TERMINAL
 def test_the_bar_begins_with_the_cached_bytes(server: FaultServer, tmp_path: pathlib.Path) -> None:
-    code = "large.start(); large.fetch(range(32)); download_files([large])"
+    code = "large.start(); complete(large.fetching(range(32))); download_files([large])"
     output = terminal_output(server, tmp_path / "cache", code)
     assert re.search(r"session\.nwb: +49%\|.* 2\.10M/4\.26M", output), output
     assert re.fullmatch(r"session\.nwb: 100%\|.* 4\.26M/4\.26M .*", last_line(output)), output

@@ -20,6 +20,7 @@ from tests.faultserver import FaultServer
 from tests.store.downloads import CONTENT, MAX_BLOCKS, CallingServer, assert_complete, fetch, small_objects
 from tests.store.objects import (
     KEY,
+    fetch_blocks,
     file_names,
     files_beside,
     hash_of,
@@ -262,7 +263,7 @@ def test_a_process_waits_while_another_one_makes_progress(
         if block is None:
             lock.release()
         else:
-            other.fetch([block])
+            fetch_blocks(other, [block])
 
     monkeypatch.setattr(download.time, "sleep", sleep)
     lock.acquire()

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests.faultserver import FOREVER, Fault, FaultServer, Request
 from tests.store.objects import (
+    fetch_blocks,
     files_beside,
     partial_and_journal,
     put,
@@ -280,7 +281,7 @@ def test_the_requests_after_an_error_are_cancelled(tmp_path: pathlib.Path, one_c
         remote = remote_object(server, tmp_path)
         remote.start()
         with pytest.raises(TransferFailed, match="access denied"):
-            remote.fetch(range(6, BLOCK_COUNT, 6))
+            fetch_blocks(remote, range(6, BLOCK_COUNT, 6))
         server.raised.set()
         one_connection()
         assert [request.status for request in server.requests] == [206, 206, 403, 206]

@@ -122,3 +122,14 @@ def test_quick_requests_are_made_once_and_received_in_one_piece() -> None:
             source.read_chunks(KEY, 0, 100_000, lambda chunk: received.append(len(chunk)), quick=True)
     assert received == [100_000] * 3
     assert len(answers) == 3
+
+
+@pytest.mark.usefixtures("short_window")
+def test_a_server_that_drips_is_given_up_after_a_quick_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if it is not known whether the server has versions."""
+    monkeypatch.setattr(source_module, "_ATTEMPTS", 1)
+    monkeypatch.setattr(obstore_client, "QUICK_SECONDS", 0.3)
+    start = time.monotonic()
+    with mirror(drip) as source, pytest.raises(TransferFailed, match="stalled"):
+        source.read(KEY, 0, 1000, version="one", quick=True)
+    assert time.monotonic() - start < 4

@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from tests.faultserver import FaultServer
 from tests.store.objects import (
     KEY,
+    fetch_blocks,
     files_beside,
     put,
     random_bytes,
@@ -245,7 +246,7 @@ def test_attributes_do_not_depend_on_the_cached_blocks(
         folder = pathlib.Path(name)
         remote = remote_object(session_server, folder)
         count = -(-remote.start().size // size)
-        remote.fetch(data.draw(st.sets(st.integers(0, count - 1), max_size=count), "cached"))
+        fetch_blocks(remote, data.draw(st.sets(st.integers(0, count - 1), max_size=count), "cached"))
         session = BehaviorSession(NwbReader(remote))
         for name in data.draw(st.permutations(list(local)), "order"):
             assert_same(values_of(session, [name])[name], local[name])

@@ -12,7 +12,7 @@ import pandas as pd
 from visbehavior.arguments import check_flags, check_whole_number
 from visbehavior.cohort.packing import pack
 from visbehavior.cohort.query import Cohort, open_cohort
-from visbehavior.cohort.session_rows import read_session_rows
+from visbehavior.cohort.session_rows import read_session_rows, session_reads
 from visbehavior.cohort.staging import DONE, compute_digest, pack_tables
 from visbehavior.cohort.state_model import StateModel, read_model
 from visbehavior.cohort.store import read_session_records
@@ -102,7 +102,9 @@ def _compare(
     """Return "equal", or what differs between a session's file and its rows in the store."""
     number, tables = record["id"], record["tables"]
     try:
-        rows, values = read_session_rows(release.open_reader(entries), tables, model)
+        reader = release.open_reader(entries)
+        reader.prefetch(*session_reads(reader, tables))
+        rows, values = read_session_rows(reader, tables, model)
         packed = pack_tables(rows)
         different = [name for name in tables if packed[name] != _pack_stored(cohort, name, number)]
         stored = cohort.table("sessions", METRIC_NAMES, f"{SESSION_ID.name} = {number}")

@@ -55,7 +55,6 @@ def read_session_rows(
     with reader.opened(), warnings.catch_warnings():
         # Most sessions have no eye tracking.
         warnings.simplefilter("ignore", VisBehaviorWarning)
-        reader.prefetch(*session_reads(reader, tables))
         frames = {name: read(session, measured) for name, read in _READERS.items() if name in tables}
         if set(MODEL_TABLES) & set(tables):
             flash_table = frames["flashes"] if "flashes" in frames else session.get_flash_table()
@@ -71,7 +70,7 @@ def read_session_rows(
 
 
 def session_reads(reader: SessionReader, tables: Collection[str]) -> list[Callable[[], object]]:
-    """Return functions that read what `read_session_rows` needs."""
+    """Return functions that read what `read_session_rows` needs, to download it in common batches before."""
     needed = (schema.TRIALS, schema.LICKS, schema.REWARDS, schema.METADATA, schema.TASK_PARAMETERS)
     return [*flash_table_reads(reader, _measured(tables)), *(partial(reader.read, table) for table in needed)]
 

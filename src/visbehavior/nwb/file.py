@@ -225,14 +225,12 @@ class NwbFile:
         path = self.local_path
         if path is not None:
             return Hdf5File(path)
-        from visbehavior.store.remote_file import RemoteFile
-
         assert self._remote is not None
-        info = yield from self._remote.starting()
+        yield from self._remote.starting()
         if self._remote.needs_full_download:
             yield from self._downloading(self._remote)
             return Hdf5File(str(self._remote.final))
-        remote = RemoteFile(self._remote, info)
+        remote = self._remote.open()
         try:
             while True:
                 with suppress(NotHere):

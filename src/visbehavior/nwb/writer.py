@@ -103,7 +103,7 @@ def write_nwb(
     _check_target(session, target, overwrite)
     file = to_nwb(session, templates=templates, compress_templates=compress_templates, include_imaging=include_imaging)
     arrays = _arrays(file)
-    # It is the least that the file needs on disk.
+    # The file needs at least their size on disk.
     with atomic_write(target, needed=sum(array.nbytes for array in arrays)) as part:
         # pynwb warns of names that do not end with .nwb; the temporary name does not.
         with warnings.catch_warnings():

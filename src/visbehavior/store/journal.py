@@ -12,7 +12,7 @@ from visbehavior.store.os_files import open_binary, read_from
 from visbehavior.store.records import Record, parse_records
 from visbehavior.store.source import ObjectInfo
 
-# Longer than most journals, which are then read in one call. At each call another thread may run instead.
+# Longer than most journals, which are then read in one system call. Other threads may run at each system call.
 _HEAD = 8 << 10
 # Longer than any first record.
 _MAX_FIRST_RECORD = 1024

@@ -22,7 +22,7 @@ QUICK_SECONDS = 5.0
 
 
 class Patience(Enum):
-    """How long a request is waited for, and how often it is repeated."""
+    """The time limit of a request, and how often it is repeated."""
 
     PATIENT = "patient"
     FEW_RETRIES = "few retries"
@@ -54,7 +54,7 @@ def check_not_forked(location: Location) -> None:
 
 
 def open_store(location: Location, patience: Patience) -> Any:
-    """Open a location in obstore: anonymous, and with more or less patience."""
+    """Open a location in obstore: anonymous, with the limits of `patience`."""
     store = import_extra("obstore.store")
 
     retries = _RETRIES[patience]

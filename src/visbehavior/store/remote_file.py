@@ -73,12 +73,9 @@ class RemoteFile:
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Set the position, as `io.RawIOBase.seek`."""
-        if whence == os.SEEK_CUR:
-            offset += self._position
-        elif whence == os.SEEK_END:
-            offset += self.size
-        self._position = offset
-        return offset
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
+        self._position = base + offset
+        return self._position
 
     def tell(self) -> int:
         """Return the position."""
@@ -127,8 +124,8 @@ class RemoteFile:
         return len(self._partial.missing(self.pending)) * BLOCK
 
     def fetch(self, on_progress: Callable[[int], object] = lambda _: None) -> None:
-        """Download the pending blocks."""
-        complete(self.fetching(), lambda written: on_progress(written.received))
+        """Download the pending blocks; a function is called with the number of bytes of each completed request."""
+        complete(self.fetching(), lambda writer: on_progress(writer.received))
 
     def fetching(self) -> Steps[None]:
         """Do the same as `fetch`, in steps."""
@@ -166,7 +163,7 @@ class RemoteFile:
         return content
 
     def _keep(self, blocks: dict[int, memoryview]) -> None:
-        """Keep blocks in memory: HDF5 reads a file in many small pieces, and at each system call another thread may run instead."""
+        """Keep blocks in memory. HDF5 reads a file in many small pieces, and other threads may run at each system call."""
         if len(self._blocks) + len(blocks) > _MAX_KEPT:
             self._blocks.clear()
         self._blocks.update(blocks)

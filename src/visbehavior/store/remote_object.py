@@ -24,8 +24,8 @@ from visbehavior.store.verified import VerifiedFiles, hash_file
 # Received bytes are written to disk in pieces of this size, or after so many seconds on a slow link.
 _WRITE_SIZE = 1 << 20
 _WRITE_INTERVAL = 1.0
-# In a batch of at most so many requests and blocks, each response is received in one piece, and all are written together in
-# the thread that reads the file. This takes less CPU time, and the time limit of quick requests is met by slow links.
+# A batch of at most so many requests and blocks is small. Each response is received in one piece, and all are written together
+# in the thread that reads the file, which takes less CPU time. Slow links meet the time limit of quick requests then.
 _SMALL_BATCH_REQUESTS, _SMALL_BATCH_BLOCKS = 4, (1 << 20) // BLOCK
 
 
@@ -176,32 +176,20 @@ class RemoteObject:
         """Return a file object that reads the cached blocks."""
         return RemoteFile(self, self.start())
 
-    def fetch(self, blocks: Iterable[int], on_progress: Callable[[int], object] = lambda _: None) -> None:
-        """Download blocks in one batch of requests, except those that are cached.
-
-        Parameters
-        ----------
-        blocks : iterable of int
-        on_progress : function
-            Called with the number of bytes of each completed request.
-        """
-        complete(self.fetching(blocks), lambda writer: on_progress(writer.received))
-
     def fetching(self, blocks: Iterable[int]) -> Steps[list[Part]]:
-        """Do the same as `fetch`, in steps; return runs of blocks that are still in memory."""
+        """Download blocks in one batch of requests, except those that are cached; return the runs that are still in memory."""
         info = self.partial.load()
         if info is None:
             return []
         runs = coalesce_blocks(self.partial.missing(blocks), STREAM_MAX_GAP, STREAM_MAX_BLOCKS)
         count = sum(stop - first for first, stop in runs)
         is_small = len(runs) <= _SMALL_BATCH_REQUESTS and count <= _SMALL_BATCH_BLOCKS
-        receive = partial(self._receive, is_small=is_small)
-        batch = Batch([partial(receive, run, info) for run in runs])
+        batch = Batch([partial(self._receive, run, info, is_small=is_small) for run in runs])
         try:
             try:
                 yield batch
             finally:
-                # After an error or Ctrl-C, too: what was downloaded is kept.
+                # What was downloaded is kept, also after an error or Ctrl-C.
                 parts = [part for writer in batch.finished() for part in writer.take()]
                 self.partial.write_parts(parts, info)
             batch.results()
@@ -245,7 +233,7 @@ class RemoteObject:
         is_cancelled: Callable[[], bool] = lambda: False,
         is_small: bool = False,
     ) -> _BlockWriter:
-        """Download a run of blocks. In a small batch the writer that is returned has those that are not written yet."""
+        """Download a run of blocks; return its writer. In a small batch the writer still has the last blocks."""
         first, stop = run
         writer = _BlockWriter(self.partial, info, first, is_cancelled)
         with connection or nullcontext(), self._offline_as_not_cached():

@@ -20,8 +20,8 @@ from visbehavior.store.index_page import list_index_page
 from visbehavior.store.obstore_client import QUICK_SECONDS, Patience, check_not_forked, open_store
 from visbehavior.store.obstore_errors import NoRanges, NoVersions, mapped_errors
 from visbehavior.store.os_files import is_special_file
+from visbehavior.store.received import Received
 from visbehavior.store.stall import LISTING_TIMEOUT, MAX_LISTED, MAX_LISTING, StallGuard
-from visbehavior.store.transfer import Transfer
 
 # For responses that obstore does not retry, such as one with another range than the requested one.
 _ATTEMPTS = 3
@@ -171,15 +171,15 @@ class ObjectSource:
         Arguments and errors as for `read`; ChangedFile also if the object is replaced between two attempts.
         """
         condition = {"if_match": if_match} if if_match else {}
-        transfer = Transfer(key, str(self), start, on_chunk, on_info)
-        wanted, started = (stop, transfer.receive, transfer.check, version, condition), time.monotonic()
-        attempts = self._attempts(quick)
+        received = Received(key, str(self), start, on_chunk, on_info)
+        wanted = stop, received.receive, received.check, version, condition
+        attempts, started = self._attempts(quick), time.monotonic()
         while attempts:
             patience = attempts.pop(0)
             try:
-                return self._read_range(key, transfer.position, *wanted, patience)
+                return self._read_range(key, received.position, *wanted, patience)
             except NoRanges:
-                info = self._read_range_of_stream(key, transfer.position, *wanted)
+                info = self._read_range_of_stream(key, received.position, *wanted)
                 # Servers with ranges, too, return an empty object completely.
                 self.has_ranges = self.has_ranges and not info.size
                 return info
@@ -193,7 +193,7 @@ class ObjectSource:
                 # connection. This request raises ChangedFile then.
                 info = _object_info(self._get(key, version, {"head": True, **condition}))
                 # Servers answer a range after the end of the object with an error.
-                if transfer.position == start >= info.size:
+                if received.position == start >= info.size:
                     return info
         raise AssertionError
 
@@ -325,7 +325,8 @@ class ObjectSource:
             return self._request(key, options, patience)
 
     def _get_version(self, key: str, options: dict[str, Any], patience: Patience) -> Any:
-        if self._has_versions is None and self._may_lack_versions:
+        is_unknown = self._has_versions is None and self._may_lack_versions
+        if is_unknown and patience is Patience.PATIENT:
             # Servers without versions answer 501, and obstore retries every status above 500: begin with few retries.
             try:
                 result = self._request(key, options, Patience.FEW_RETRIES)

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -78,7 +78,7 @@ class Batch(Generic[T]):
         return [future for future in self._futures if future.done() and not future.cancelled()]
 
     def cancel(self) -> None:
-        """Leave out the calls that did not start."""
+        """Cancel the calls that have not started."""
         for future in self._futures:
             future.cancel()
 
@@ -128,9 +128,11 @@ def run_together(work: Iterable[tuple[K, Steps[T]]], most: int) -> Iterator[tupl
             waiting[batch] = item
             batch.start(ended)
     finally:
-        for batch, (_, steps) in waiting.items():
-            batch.cancel()
-            steps.close()
+        # All are closed, even if closing one fails because the disk is full.
+        with ExitStack() as stack:
+            for batch, (_, steps) in waiting.items():
+                batch.cancel()
+                stack.callback(steps.close)
 
 
 def _next_complete(ended: SimpleQueue[Batch[Any]]) -> Batch[Any]:

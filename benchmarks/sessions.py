@@ -42,7 +42,7 @@ def cpu_ms(found: dict[str, float]) -> float:
 
 def ask(question: str, bucket: pathlib.Path, folder: pathlib.Path, endpoint: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory(dir=folder) as cache:
-        child = [sys.executable, pathlib.Path(__file__).with_name("many_child.py"), question, bucket, cache]
+        child = [sys.executable, pathlib.Path(__file__).with_name("sessions_child.py"), question, bucket, cache]
         # Results of a folder that is only read are kept in the user's cache.
         places = {"AWS_ENDPOINT_URL": endpoint, "VISBEHAVIOR_CACHE_DIR": cache}
         done = subprocess.run(child, capture_output=True, text=True, check=False, env=os.environ | places)

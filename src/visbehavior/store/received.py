@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from visbehavior.store.source import ObjectInfo
 
 
-class Transfer:
-    """Passes on the bytes of an object, which must be the same object in all attempts.
+class Received:
+    """Passes on the bytes of an object as they arrive. All attempts must receive the same object.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Transfer:
     start : int
         Offset of the first byte.
     on_chunk, on_info : function
-        Called with bytes as they arrive, and with the object before.
+        Called with bytes as they arrive, and before that with the object.
 
     Attributes
     ----------

@@ -1,6 +1,6 @@
-"""Measures the metrics of many sessions in one process and prints the figures as JSON. Run by ``many.py``.
+"""Measures the metrics of many sessions in one process and prints the figures as JSON. Run by ``sessions.py``.
 
-Usage: ``python many_child.py QUESTION BUCKET CACHE``, the bucket at AWS_ENDPOINT_URL. Imports are not measured.
+Usage: ``python sessions_child.py QUESTION BUCKET CACHE``, the bucket at AWS_ENDPOINT_URL. Imports are not measured.
 """
 
 import json
