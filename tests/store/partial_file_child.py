@@ -7,10 +7,10 @@ import os
 import pathlib
 import sys
 
-from tests.store.objects import opened, random_bytes
+from tests.store.objects import random_bytes
+from tests.store.partial_files import read, write
 from visbehavior.errors import CannotWrite
 from visbehavior.store.coalesce import BLOCK
-from visbehavior.store.os_files import inode_of
 from visbehavior.store.partial_file import PartialFile
 from visbehavior.store.source import ObjectInfo
 
@@ -32,7 +32,7 @@ def write_until_full(partial: PartialFile, info: ObjectInfo) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (4 * BLOCK + 100, 4 * BLOCK + 100))
     for first, stop in ((0, 2), (2, 6), (3, 4), (4, 5), (8, 9)):
         try:
-            partial.write((first, stop), content[first * BLOCK : stop * BLOCK], info)
+            write(partial, (first, stop), content[first * BLOCK : stop * BLOCK], info)
             report("written", first, stop)
         except CannotWrite as error:
             report(type(error).__name__, error)
@@ -41,7 +41,7 @@ def write_until_full(partial: PartialFile, info: ObjectInfo) -> None:
 def write_to_read_only_folder(partial: PartialFile, info: ObjectInfo) -> None:
     content = memoryview(random_bytes(SIZE))
     partial.create(info)
-    partial.write((0, 1), content[:BLOCK], info)
+    write(partial, (0, 1), content[:BLOCK], info)
     folder = partial.path.parent
     folder.chmod(0o555)
     for path in folder.iterdir():
@@ -50,12 +50,9 @@ def write_to_read_only_folder(partial: PartialFile, info: ObjectInfo) -> None:
         os.seteuid(NOBODY)
     again = PartialFile(partial.final)
     assert again.load() == info
-    buffer = bytearray(BLOCK)
-    with opened(again.path) as file:
-        assert not again.read_into(file, inode_of(file), 0, memoryview(buffer))
-    assert buffer == content[:BLOCK]
+    assert read(again, 0, BLOCK) == content[:BLOCK]
     for attempt in (
-        lambda: again.write((1, 2), content[BLOCK : 2 * BLOCK], info),
+        lambda: write(again, (1, 2), content[BLOCK : 2 * BLOCK], info),
         lambda: again.record_downloader("me"),
         lambda: PartialFile(partial.final.with_name("other.nwb")).create(info),
     ):

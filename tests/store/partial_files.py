@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pathlib
+from contextlib import closing
 
-from tests.store.objects import opened, random_bytes
+from tests.store.objects import random_bytes
 from visbehavior.store.coalesce import BLOCK, Span
-from visbehavior.store.os_files import inode_of
 from visbehavior.store.partial_file import PartialFile
 from visbehavior.store.source import ObjectInfo
 
@@ -28,12 +28,17 @@ def part_of(content: bytes, span: Span) -> memoryview:
     return memoryview(content)[span[0] * BLOCK : span[1] * BLOCK]
 
 
+def write(partial: PartialFile, span: Span, content: memoryview, info: ObjectInfo) -> None:
+    """Write a run of blocks."""
+    partial.write([(span, content)], info)
+
+
 def read(partial: PartialFile, start: int, stop: int) -> bytes | set[int]:
     """The bytes, or the missing blocks."""
     content = bytearray(stop - start)
-    with opened(partial.path) as file:
-        partial.load()
-        return partial.read_into(file, inode_of(file), start, memoryview(content)) or bytes(content)
+    with closing(partial.open()) as files:
+        partial.load(files)
+        return partial.read_into(files, start, memoryview(content)) or bytes(content)
 
 
 def cached_blocks(final: pathlib.Path, content: bytes) -> set[int]:
@@ -55,5 +60,5 @@ def created(final: pathlib.Path, info: ObjectInfo = ONE, *spans: Span) -> Partia
     partial = PartialFile(final)
     partial.create(info)
     for span in spans:
-        partial.write(span, part_of(OBJECTS[info], span), info)
+        write(partial, span, part_of(OBJECTS[info], span), info)
     return partial

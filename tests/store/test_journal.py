@@ -11,7 +11,6 @@ from visbehavior.store.journal import (
     downloader_record,
     load_journal,
     object_record,
-    read_first_record,
 )
 from visbehavior.store.records import append_records
 from visbehavior.store.source import ObjectInfo
@@ -60,10 +59,22 @@ def test_first_records_differ_between_partial_files_of_one_object(tmp_path: path
     paths = [tmp_path / "one", tmp_path / "other"]
     for path in paths:
         append_records(path, [object_record(INFO, is_sparse=True), downloader_record("process 7")])
-    first, second = map(read_first_record, paths)
+    first, second = (load_journal(path, 5, JournalState()).first_record for path in paths)
     assert first
     assert second
     assert first != second
     append_records(paths[0], [downloader_record("process 8")])
-    assert read_first_record(paths[0]) == first
-    assert read_first_record(tmp_path / "none") == b""
+    assert load_journal(paths[0], 5, JournalState()).first_record == first
+    assert load_journal(tmp_path / "none", 5, JournalState()).first_record == b""
+
+
+def test_a_long_journal_is_read_completely(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "journal"
+    append_records(path, [object_record(INFO, is_sparse=True)])
+    state = load_journal(path, 5, JournalState())
+    for block in range(1000):
+        append_records(path, [blocks_record(state.file_id, block, [block + 7])])
+    assert load_journal(path, 5, state) is state
+    again = load_journal(path, 5, JournalState())
+    assert state.crcs == again.crcs == {block: block + 7 for block in range(1000)}
+    assert state.offset == path.stat().st_size

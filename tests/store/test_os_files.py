@@ -16,6 +16,8 @@ from visbehavior.store.os_files import (
     mark_sparse,
     open_binary,
     read_at,
+    read_from,
+    read_some,
     size_and_mtime,
     supports_sparse_files,
     write_all,
@@ -32,13 +34,15 @@ def path(tmp_path: pathlib.Path) -> pathlib.Path:
     return path
 
 
-@pytest.fixture(params=[True, False], ids=["preadv", "read"])
-def _with_and_without_preadv(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=[True, False], ids=["at an offset", "after seek"])
+def _with_and_without_offsets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows has no calls that read and write at an offset."""
     if not request.param:
-        monkeypatch.delattr(os, "preadv", raising=False)
+        for name in ("pread", "preadv", "pwrite"):
+            monkeypatch.delattr(os, name, raising=False)
 
 
-@pytest.mark.usefixtures("_with_and_without_preadv")
+@pytest.mark.usefixtures("_with_and_without_offsets")
 @pytest.mark.parametrize(("start", "stop"), [(0, len(CONTENT)), (7, 4001), (5, 5), (len(CONTENT) - 1, len(CONTENT))])
 def test_read_at_returns_the_bytes_from_an_offset(path: pathlib.Path, start: int, stop: int) -> None:
     content = bytearray(stop - start)
@@ -47,13 +51,26 @@ def test_read_at_returns_the_bytes_from_an_offset(path: pathlib.Path, start: int
     assert content == CONTENT[start:stop]
 
 
-@pytest.mark.usefixtures("_with_and_without_preadv")
+@pytest.mark.usefixtures("_with_and_without_offsets")
 @pytest.mark.parametrize("start", [len(CONTENT) - 1, len(CONTENT), len(CONTENT) + 9])
 def test_read_at_raises_after_the_end(path: pathlib.Path, start: int) -> None:
     with opened(path) as file, pytest.raises(EOFError):
         read_at(file, start, memoryview(bytearray(2)))
 
 
+@pytest.mark.usefixtures("_with_and_without_offsets")
+@pytest.mark.parametrize("size", [1, 7, 4096, len(CONTENT), 2 * len(CONTENT)])
+def test_read_some_and_read_from_return_bytes_from_an_offset(
+    path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(module, "_READ_SIZE", size)
+    with opened(path) as file:
+        for start in (0, 7, len(CONTENT) - 1, len(CONTENT), len(CONTENT) + 9):
+            assert read_some(file, start, size) == CONTENT[start : start + size]
+            assert read_from(file, start) == CONTENT[start:]
+
+
+@pytest.mark.usefixtures("_with_and_without_offsets")
 def test_write_at_replaces_the_bytes_at_an_offset(path: pathlib.Path) -> None:
     file = open_binary(path, os.O_RDWR)
     write_at(file, 3, memoryview(b"\r\n\x1a"))
@@ -69,6 +86,16 @@ def test_write_all_continues_after_incomplete_writes(path: pathlib.Path, monkeyp
     write_all(file, CONTENT)
     os.close(file)
     assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.skipif(not hasattr(os, "pwrite"), reason="Windows writes after a seek")
+def test_write_at_continues_after_incomplete_writes(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pwrite = os.pwrite
+    monkeypatch.setattr(module.os, "pwrite", lambda file, content, start: pwrite(file, content[:7], start))
+    file = open_binary(path, os.O_RDWR)
+    write_at(file, 3, memoryview(CONTENT))
+    os.close(file)
+    assert path.read_bytes() == CONTENT[:3] + CONTENT
 
 
 def test_size_and_mtime_change_when_a_file_is_written(path: pathlib.Path) -> None:

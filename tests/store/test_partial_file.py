@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.store.objects import files_beside, opened, partial_and_journal, random_bytes
-from tests.store.partial_files import OBJECTS, OLD, ONE, TWO, cached_blocks, created, part_of, read
+from tests.store.partial_files import OBJECTS, OLD, ONE, TWO, cached_blocks, created, part_of, read, write
 from visbehavior.errors import CannotWrite, ChangedFile
 from visbehavior.store import partial_file as module
 from visbehavior.store.coalesce import BLOCK
@@ -35,7 +35,7 @@ def test_objects_of_any_size(tmp_path: pathlib.Path, size: int) -> None:
     cached = 0
     for block in reversed(range(partial.block_count)):
         part = part_of(content, (block, block + 1))
-        partial.write((block, block + 1), part, info)
+        write(partial, (block, block + 1), part, info)
         cached += len(part)
         assert partial.cached_bytes() == cached
     assert cached_blocks(partial.final, content) == set(range(partial.block_count))
@@ -66,7 +66,7 @@ def test_cached_blocks_are_not_rewritten(tmp_path: pathlib.Path) -> None:
     PartialFile(partial.final).load()
     other = PartialFile(partial.final)
     other.load()
-    other.write((0, 5), wrong, ONE)
+    write(other, (0, 5), wrong, ONE)
     is_wrong = [read(other, block * BLOCK, (block + 1) * BLOCK) == bytes(BLOCK) for block in range(5)]
     assert is_wrong == [True, False, True, False, True]
     for block in (1, 3):
@@ -80,7 +80,7 @@ def test_damaged_blocks_are_rewritten(tmp_path: pathlib.Path) -> None:
         file.write(b"damage")
     again = PartialFile(partial.final)
     again.load()
-    again.write((0, 3), part_of(OBJECTS[ONE], (0, 3)), ONE)
+    write(again, (0, 3), part_of(OBJECTS[ONE], (0, 3)), ONE)
     assert cached_blocks(partial.final, OBJECTS[ONE]) == {0, 1, 2}
 
 
@@ -101,9 +101,9 @@ def test_blocks_of_a_replaced_object_are_not_written(tmp_path: pathlib.Path) -> 
     other.load()
     other.discard()
     other.create(TWO)
-    other.write((0, 1), part_of(OBJECTS[TWO], (0, 1)), TWO)
+    write(other, (0, 1), part_of(OBJECTS[TWO], (0, 1)), TWO)
     with pytest.raises(FileNotFoundError):
-        late.write((1, 3), part_of(OBJECTS[ONE], (1, 3)), ONE)
+        write(late, (1, 3), part_of(OBJECTS[ONE], (1, 3)), ONE)
     assert cached_blocks(late.final, OBJECTS[TWO]) == {0}
     with pytest.raises(ChangedFile, match="Open the session again to restart the download"):
         late.create(ONE)
@@ -155,7 +155,8 @@ def test_a_file_restarted_during_a_write_gets_no_old_blocks(
         other.create(info)
 
     call_before_next_write(monkeypatch, restart)
-    partial.write((1, 6), part_of(OBJECTS[ONE], (1, 6)), ONE)
+    with pytest.raises(FileNotFoundError):
+        write(partial, (1, 6), part_of(OBJECTS[ONE], (1, 6)), ONE)
     assert (partial.load(), partial.cached_bytes()) == (info, 0)
     assert read(partial, 0, ONE.size) == set(range(6))
     assert cached_blocks(partial.final, OBJECTS[info]) == set()
@@ -166,17 +167,17 @@ def test_a_file_restarted_between_load_and_write_gets_no_old_blocks(tmp_path: pa
     other = PartialFile(partial.final)
     load = PartialFile.load
 
-    def load_and_restart(self: PartialFile) -> ObjectInfo | None:
-        info = load(self)
+    def load_and_restart(self: PartialFile, *files: Any) -> ObjectInfo | None:
+        info = load(self, *files)
         monkeypatch.setattr(PartialFile, "load", load)
         other.discard()
         other.create(TWO)
-        other.write((1, 2), part_of(OBJECTS[TWO], (1, 2)), TWO)
+        write(other, (1, 2), part_of(OBJECTS[TWO], (1, 2)), TWO)
         return info
 
     monkeypatch.setattr(PartialFile, "load", load_and_restart)
     with pytest.raises(FileNotFoundError):
-        partial.write((1, 2), part_of(OBJECTS[ONE], (1, 2)), ONE)
+        write(partial, (1, 2), part_of(OBJECTS[ONE], (1, 2)), ONE)
     assert read(other, BLOCK, 2 * BLOCK) == part_of(OBJECTS[TWO], (1, 2))
 
 
@@ -185,12 +186,12 @@ def test_a_file_finished_during_a_write_stays_complete(tmp_path: pathlib.Path, m
     other = created(tmp_path / "session.nwb")
 
     def finish() -> None:
-        other.write((5, 6), part_of(OBJECTS[ONE], (5, 6)), ONE)
+        write(other, (5, 6), part_of(OBJECTS[ONE], (5, 6)), ONE)
         other.finish(other.inode)
 
     call_before_next_write(monkeypatch, finish)
     with pytest.raises(FileNotFoundError):
-        partial.write((5, 6), part_of(OBJECTS[ONE], (5, 6)), ONE)
+        write(partial, (5, 6), part_of(OBJECTS[ONE], (5, 6)), ONE)
     assert partial.final.read_bytes() == OBJECTS[ONE]
     assert not files_beside(partial.final)
 
@@ -245,7 +246,7 @@ def test_simultaneous_creations_agree(tmp_path: pathlib.Path) -> None:
             instances = [future.result() for future in [pool.submit(create) for _ in range(8)]]
         for partial in instances:
             partial.load()
-            partial.write((0, 1), part_of(OBJECTS[ONE], (0, 1)), ONE)
+            write(partial, (0, 1), part_of(OBJECTS[ONE], (0, 1)), ONE)
         assert cached_blocks(final, OBJECTS[ONE]) == {0}
 
 
@@ -267,7 +268,7 @@ def test_simultaneous_reads_writes_and_discards(tmp_path: pathlib.Path) -> None:
         if rng.random() < 0.05:
             partial.discard()
         elif rng.random() < 0.5:
-            partial.write((first, first + 1), part_of(OBJECTS[ONE], (first, first + 1)), ONE)
+            write(partial, (first, first + 1), part_of(OBJECTS[ONE], (first, first + 1)), ONE)
         else:
             span = first * BLOCK, min((first + 1) * BLOCK, ONE.size)
             assert read(partial, *span) in ({first}, OBJECTS[ONE][slice(*span)])

@@ -18,7 +18,7 @@ from tests.store.objects import files_beside, partial_and_journal
 from tests.store.partial_files import OBJECTS, ONE, block_count, cached_blocks, part_of
 from visbehavior.errors import ChangedFile
 from visbehavior.store.coalesce import BLOCK
-from visbehavior.store.os_files import inode_of, open_binary
+from visbehavior.store.open_files import OpenFiles
 from visbehavior.store.partial_file import PartialFile
 from visbehavior.store.source import ObjectInfo
 
@@ -38,7 +38,7 @@ class PartialFileStates(RuleBasedStateMachine):
         self.final = self.folder / "session.nwb"
         self.data, self.journal = partial_and_journal(self.final)
         self.readers = [PartialFile(self.final) for _ in range(READERS)]
-        self.files = [-1] * READERS
+        self.files: list[OpenFiles | None] = [None] * READERS
         self.expected: set[int] = set()
         self.journal_damaged = False
         self.readers[0].create(ONE)
@@ -75,7 +75,7 @@ class PartialFileStates(RuleBasedStateMachine):
         span = min(first, block_count(info) - 1), min(first + length, block_count(info))
         reader = self.readers[index]
         try:
-            reader.write(span, part_of(OBJECTS[info], span), info)
+            reader.write([(span, part_of(OBJECTS[info], span))], info, self.files[index])
         except FileNotFoundError:
             assert PartialFile(self.final).load() != info or reader.info != info or not self.journal.exists()
         else:
@@ -85,7 +85,7 @@ class PartialFileStates(RuleBasedStateMachine):
 
     @rule(index=reader)
     def load(self, index: int) -> None:
-        self.readers[index].load()
+        self.readers[index].load(self.files[index])
 
     @rule(index=reader)
     def restart(self, index: int) -> None:
@@ -97,26 +97,29 @@ class PartialFileStates(RuleBasedStateMachine):
     @rule(index=reader)
     def close_file(self, index: int) -> None:
         """Close a file; then another file may get its inode."""
-        if self.files[index] >= 0:
-            os.close(self.files[index])
-            self.files[index] = -1
+        if (files := self.files[index]) is not None:
+            files.close()
+            self.files[index] = None
 
+    @rule(index=reader)
     def open_file(self, index: int) -> None:
+        self.close_file(index)
         with suppress(FileNotFoundError):
-            self.files[index] = open_binary(self.data, os.O_RDONLY)
-        self.readers[index].load()
+            self.files[index] = self.readers[index].open()
+        self.readers[index].load(self.files[index])
 
     @rule(index=reader, start=st.integers(0, 5 * BLOCK + 16), length=st.integers(1, 3 * BLOCK))
     def read(self, index: int, start: int, length: int) -> None:
         """Read from an open file, which may have been replaced."""
         reader = self.readers[index]
-        if self.files[index] < 0:
+        if self.files[index] is None:
             self.open_file(index)
-        if self.files[index] < 0 or reader.info is None:
+        files = self.files[index]
+        if files is None or reader.info is None:
             return
         content = OBJECTS[reader.info][start : start + length]
         buffer = bytearray(len(content))
-        if not reader.read_into(self.files[index], inode_of(self.files[index]), start, memoryview(buffer)):
+        if not reader.read_into(files, start, memoryview(buffer)):
             assert buffer == content
 
     @rule(index=reader)

@@ -226,11 +226,11 @@ class NwbFile:
         if path is not None:
             return Hdf5File(path)
         assert self._remote is not None
-        yield from self._remote.starting()
+        info = yield from self._remote.starting()
         if self._remote.needs_full_download:
             yield from self._downloading(self._remote)
             return Hdf5File(str(self._remote.final))
-        remote = self._remote.open()
+        remote = self._remote.open(info)
         try:
             while True:
                 with suppress(NotHere):

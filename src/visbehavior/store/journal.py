@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from visbehavior.store.coalesce import BLOCK
-from visbehavior.store.os_files import open_binary, read_from
+from visbehavior.store.os_files import open_binary, read_from, read_some
 from visbehavior.store.records import Record, parse_records
 from visbehavior.store.source import ObjectInfo
 
 # Longer than most journals, which are then read in one system call. Other threads may run at each system call.
 _HEAD = 8 << 10
-# Longer than any first record.
-_MAX_FIRST_RECORD = 1024
 
 
 @dataclass
@@ -76,44 +74,34 @@ class JournalState:
 
 
 def load_journal(journal: Path, inode: int, known: JournalState) -> JournalState:
-    """Return the state of a journal: the known one with what was appended, or a new one if the journal is another one.
-
-    Parameters
-    ----------
-    journal : pathlib.Path
-    inode : int
-        Inode of the partial file now.
-    known : JournalState
-    """
+    """Open a journal and return its state, as `read_journal`; a state without an object if there is no journal."""
     try:
         file = open_binary(journal, os.O_RDONLY)
     except FileNotFoundError:
         return JournalState(inode)
     try:
-        head = os.read(file, _HEAD)
-        first_record = _first_line(head)
-        is_same = (inode, first_record) == (known.inode, known.first_record)
-        state = known if is_same else JournalState(inode, first_record)
-        state.update(head[state.offset :] if len(head) < _HEAD else read_from(file, state.offset))
-        return state
+        return read_journal(file, inode, known)
     finally:
         os.close(file)
 
 
-def read_first_record(journal: Path) -> bytes:
-    """Return the first line of a journal; empty if there is no journal."""
-    try:
-        file = open_binary(journal, os.O_RDONLY)
-    except FileNotFoundError:
-        return b""
-    try:
-        return _first_line(os.read(file, _MAX_FIRST_RECORD))
-    finally:
-        os.close(file)
+def read_journal(file: int, inode: int, known: JournalState) -> JournalState:
+    """Return the state of an open journal: the known one with what was appended, or a new one if the journal is another one.
 
-
-def _first_line(head: bytes) -> bytes:
-    return head.lstrip(b"\n").partition(b"\n")[0]
+    Parameters
+    ----------
+    file : int
+        Descriptor of the journal.
+    inode : int
+        Inode of the partial file now.
+    known : JournalState
+    """
+    head = read_some(file, 0, _HEAD)
+    first_record = head.lstrip(b"\n").partition(b"\n")[0]
+    is_same = (inode, first_record) == (known.inode, known.first_record)
+    state = known if is_same else JournalState(inode, first_record)
+    state.update(head[state.offset :] if len(head) < _HEAD else read_from(file, state.offset))
+    return state
 
 
 def object_record(info: ObjectInfo, is_sparse: bool) -> Record:

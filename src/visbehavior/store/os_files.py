@@ -21,12 +21,20 @@ def open_binary(path: str | os.PathLike[str], flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
 
 
+def read_some(file: int, start: int, count: int) -> bytes:
+    """Return at most so many bytes of an open file from an offset."""
+    if hasattr(os, "pread"):
+        return os.pread(file, count, start)
+    os.lseek(file, start, os.SEEK_SET)
+    return os.read(file, count)
+
+
 def read_from(file: int, start: int) -> bytes:
     """Return the bytes of an open file from an offset to its end."""
-    os.lseek(file, start, os.SEEK_SET)
     parts = []
-    while part := os.read(file, _READ_SIZE):
+    while part := read_some(file, start, _READ_SIZE):
         parts.append(part)
+        start += len(part)
     return b"".join(parts)
 
 
@@ -50,8 +58,13 @@ def read_at(file: int, start: int, view: memoryview) -> None:
 
 def write_at(file: int, start: int, content: memoryview) -> None:
     """Write bytes to an open file at an offset."""
-    os.lseek(file, start, os.SEEK_SET)
-    write_all(file, content)
+    if not hasattr(os, "pwrite"):
+        os.lseek(file, start, os.SEEK_SET)
+        write_all(file, content)
+        return
+    while len(content):
+        count = os.pwrite(file, content, start)
+        start, content = start + count, content[count:]
 
 
 def write_all(file: int, content: bytes | memoryview) -> None:

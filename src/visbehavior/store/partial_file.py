@@ -21,7 +21,7 @@ import time
 import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -34,8 +34,9 @@ from visbehavior.store.journal import (
     downloader_record,
     load_journal,
     object_record,
-    read_first_record,
+    read_journal,
 )
+from visbehavior.store.open_files import OpenFiles
 from visbehavior.store.os_files import inode_of, mark_sparse, open_binary, read_at, supports_sparse_files, write_at
 from visbehavior.store.paths import journal_path, partial_path
 from visbehavior.store.records import Record, append_records
@@ -103,24 +104,40 @@ class PartialFile:
         crcs = self._state.crcs
         return [block for block in blocks if block not in crcs]
 
-    def load(self) -> ObjectInfo | None:
-        """Read what this and other processes added to the journal; return the object, or None if there is no file."""
+    def load(self, files: OpenFiles | None = None) -> ObjectInfo | None:
+        """Read what this and other processes added to the journal; return the object, or None if there is no file.
+
+        Open files save opening the journal, unless they were deleted.
+        """
         with self._lock, _mapped_os_errors(self.path):
             try:
                 inode = inode_of(self.path)
             except FileNotFoundError:
                 self._state = JournalState()
                 return None
-            self._state = load_journal(self._journal, inode, self._state)
+            if files is not None and files.inode == inode:
+                self._state = read_journal(files.journal, inode, self._state)
+            else:
+                self._state = load_journal(self._journal, inode, self._state)
             return self._state.info
+
+    def open(self) -> OpenFiles:
+        """Open the partial file and its journal, for reading only if they cannot be written."""
+        with _mapped_os_errors(self.path):
+            try:
+                return OpenFiles(self.path, self._journal, is_writable=True)
+            except FileNotFoundError:
+                raise
+            except OSError:
+                return OpenFiles(self.path, self._journal, is_writable=False)
 
     def make_folder(self) -> None:
         """Create the folder of the file if there is none."""
         with _mapped_os_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
 
-    def create(self, info: ObjectInfo) -> None:
-        """Create the partial file of an object unless it exists.
+    def create(self, info: ObjectInfo, first_block: memoryview | None = None) -> None:
+        """Create the partial file of an object unless it exists, with its first block if it is given.
 
         Raises
         ------
@@ -138,18 +155,23 @@ class PartialFile:
                     break
             self.make_folder()
             with _mapped_os_errors(self.path), suppress(FileNotFoundError):
-                self._create(info)
+                self._create(info, first_block)
         self.check_object(info)
 
-    def _create(self, info: ObjectInfo) -> None:
+    def _create(self, info: ObjectInfo, first_block: memoryview | None) -> None:
         # A file without a journal is useless, but a process that opened it may still write to it: it is not reused.
         self.discard()
-        with open(self.path, "ab") as file:
-            is_sparse = supports_sparse_files(self.path.parent)
+        records = [object_record(info, is_sparse := supports_sparse_files(self.path.parent))]
+        file = open_binary(self.path, os.O_WRONLY | os.O_CREAT)
+        try:
             if is_sparse:
-                mark_sparse(file.fileno())
-                file.truncate(info.size)
-        append_records(self._journal, [object_record(info, is_sparse)])
+                mark_sparse(file)
+                os.ftruncate(file, info.size)
+            if first_block is not None:
+                records.append(blocks_record(records[0]["mark"], 0, _write_run(file, (0, 1), first_block)))
+        finally:
+            os.close(file)
+        append_records(self._journal, records)
 
     def check_object(self, info: ObjectInfo) -> None:
         """Raise ChangedFile unless the partial file is of this object."""
@@ -172,32 +194,26 @@ class PartialFile:
         with _mapped_os_errors(self.path):
             append_records(self._journal, [downloader_record(name)], create=False)
 
-    def read_into(self, file: int, inode: int, start: int, view: memoryview) -> set[int]:
+    def read_into(self, files: OpenFiles, start: int, view: memoryview) -> set[int]:
         """Fill a buffer with the bytes from an offset; return the missing blocks, in which case nothing is read.
 
         Parameters
         ----------
-        file : int
-            Descriptor of the partial file, opened before the last `load`. A discarded file has no blocks.
-        inode : int
-            Inode of the open file.
+        files : OpenFiles
+            Opened before the last `load`. A discarded file has no blocks.
         start : int
         view : memoryview
         """
         blocks = blocks_containing([(start, start + len(view))])
         state = self._state
-        if inode != state.inode:
+        if files.inode != state.inode:
             return blocks
-        missing = {block for block in blocks if not self._is_valid(state, file, block)}
+        missing = {block for block in blocks if not self._is_valid(state, files.file, block)}
         if not missing:
-            read_at(file, start, view)
+            read_at(files.file, start, view)
         return missing
 
-    def write(self, span: Span, content: memoryview, info: ObjectInfo) -> None:
-        """Write a run of blocks, as `write_parts`."""
-        self.write_parts([(span, content)], info)
-
-    def write_parts(self, parts: Sequence[Part], info: ObjectInfo) -> None:
+    def write(self, parts: Sequence[Part], info: ObjectInfo, files: OpenFiles | None = None) -> None:
         """Write runs of blocks and record them afterwards. Blocks that are cached already stay as they are.
 
         Parameters
@@ -205,6 +221,8 @@ class PartialFile:
         parts : sequence of ((int, int), memoryview)
         info : ObjectInfo
             The object that the bytes belong to.
+        files : OpenFiles, optional
+            Saves opening the files.
 
         Raises
         ------
@@ -214,22 +232,26 @@ class PartialFile:
         """
         if not parts:
             return
-        self.load()
-        state = self._state
         with _mapped_os_errors(self.path):
-            file = open_binary(self.path, os.O_RDWR)
-            try:
-                # Bytes of a replaced object must not enter the file of the new one. A journal is deleted before its partial
-                # file and created after it: if it is the same after `open`, so is the file.
-                if state.info != info or read_first_record(self._journal) != state.first_record:
-                    raise FileNotFoundError(self.path)
-                records = [record for part in parts for record in self._write_missing(state, file, *part)]
-                if sum(len(record["crcs"]) for record in records) >= DOWNLOAD_MAX_BLOCKS:
-                    # The disk writes during the download, not all at the end. Smaller runs rely on their CRC.
-                    os.fsync(file)
-            finally:
-                os.close(file)
-            append_records(self._journal, records, create=False)
+            if files is not None and files.is_writable:
+                self._write_to(files, parts, info)
+                return
+            with closing(OpenFiles(self.path, self._journal, is_writable=True)) as opened:
+                self._write_to(opened, parts, info)
+
+    def _write_to(self, files: OpenFiles, parts: Sequence[Part], info: ObjectInfo) -> None:
+        self.load(files)
+        state = self._state
+        # Bytes of a replaced object must not enter the file of the new one. A journal is deleted before its partial file and
+        # created after it: if the path still is the open file, the open journal belongs to it.
+        if state.info != info or state.inode != files.inode:
+            raise FileNotFoundError(self.path)
+        records = [record for part in parts for record in self._write_missing(state, files.file, *part)]
+        if sum(len(record["crcs"]) for record in records) >= DOWNLOAD_MAX_BLOCKS:
+            # The disk writes during the download, not all at the end. Smaller runs rely on their CRC.
+            os.fsync(files.file)
+        if records:
+            files.append(records)
         with self._lock:
             for record in records:
                 state.apply(record)

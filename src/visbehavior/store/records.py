@@ -21,13 +21,17 @@ Record = dict[str, Any]
 
 def append_records(path: Path, records: Iterable[Record], *, create: bool = True) -> None:
     """Append records in one write; FileNotFoundError if the file does not exist and `create` is False."""
-    # The newline before each record separates it from a torn one.
-    lines = b"".join(b"\n" + _format(record) + b"\n" for record in records)
     file = open_binary(path, os.O_WRONLY | os.O_APPEND | (os.O_CREAT if create else 0))
     try:
-        write_all(file, lines)
+        append_to(file, records)
     finally:
         os.close(file)
+
+
+def append_to(file: int, records: Iterable[Record]) -> None:
+    """Append records in one write to a file that is open for appending."""
+    # The newline before each record separates it from a torn one.
+    write_all(file, b"".join(b"\n" + _format(record) + b"\n" for record in records))
 
 
 def read_records(path: Path, offset: int = 0) -> tuple[list[Record], int]:

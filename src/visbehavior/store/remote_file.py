@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visbehavior.store.coalesce import BLOCK, Span, blocks_containing
 from visbehavior.store.not_here import NotHere
-from visbehavior.store.os_files import inode_of, open_binary, read_at
+from visbehavior.store.open_files import OpenFiles
+from visbehavior.store.os_files import open_binary, read_at
 from visbehavior.store.source import ObjectInfo
 from visbehavior.store.steps import Steps, complete
 
@@ -45,26 +45,23 @@ class RemoteFile:
 
     Attributes
     ----------
+    size : int
+        Bytes of the object.
     pending : set of int
         Blocks that reads did not find, for the next `fetch`.
     """
 
     def __init__(self, remote: RemoteObject, info: ObjectInfo) -> None:
         self.pending: set[int] = set()
+        self.size = info.size
         self._remote = remote
         self._partial = remote.partial
         self._info = info
         self._position = 0
-        self._file = -1
-        self._inode = 0
+        self._files: OpenFiles | None = None
+        self._final = -1
         self._blocks: dict[int, memoryview] = {}
-        self._is_complete = False
         self._reopen()
-
-    @property
-    def size(self) -> int:
-        """Bytes of the object."""
-        return self._info.size
 
     @property
     def identity(self) -> tuple[Any, ...]:
@@ -73,8 +70,10 @@ class RemoteFile:
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Set the position, as `io.RawIOBase.seek`."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
-        self._position = base + offset
+        if whence == os.SEEK_SET:
+            self._position = offset
+        else:
+            self._position = offset + (self.size if whence == os.SEEK_END else self._position)
         return self._position
 
     def tell(self) -> int:
@@ -90,10 +89,10 @@ class RemoteFile:
         A small read also notes the blocks after it.
         """
         view = memoryview(buffer).cast("B")[: max(self.size - self._position, 0)]
-        missing = self._read_or_missing(self._position, view)
-        if missing and len(view) < BLOCK:
-            missing.update(self._window(min(missing), len(view)))
-        self._raise_if_missing(missing)
+        if missing := self._read_or_missing(self._position, view):
+            if len(view) < BLOCK:
+                missing.update(self._window(min(missing), len(view)))
+            self._raise_if_missing(missing)
         self._position += len(view)
         return len(view)
 
@@ -112,7 +111,7 @@ class RemoteFile:
         ahead : int
             Number of bytes after each span that are fetched with them, because they are probably needed, too.
         """
-        if not self._is_complete and self._missing(spans):
+        if self._final < 0 and self._missing(spans):
             self._raise_if_missing(self._missing([(start, stop + ahead) for start, stop in spans]))
 
     def _missing(self, spans: Iterable[Span]) -> list[int]:
@@ -130,34 +129,37 @@ class RemoteFile:
     def fetching(self) -> Steps[None]:
         """Do the same as `fetch`, in steps."""
         blocks, self.pending = self.pending, set()
-        for (first, stop), content in (yield from self._remote.fetching(blocks)):
+        for (first, stop), content in (yield from self._remote.fetching(blocks, self._files)):
             self._keep({block: content[(block - first) * BLOCK :][:BLOCK] for block in range(first, stop)})
         self._reopen()
 
     def close(self) -> None:
-        """Close the file on disk."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        """Close the files on disk."""
+        if self._files is not None:
+            self._files.close()
+            self._files = None
+        if self._final >= 0:
+            os.close(self._final)
+            self._final = -1
 
     def _read_or_missing(self, start: int, view: memoryview) -> set[int]:
         """Fill a buffer; return the missing blocks, in which case nothing is read."""
-        if self._is_complete:
-            read_at(self._file, start, view)
+        if self._files is None:
+            read_at(self._final, start, view)
             return set()
         block, offset = divmod(start, BLOCK)
         if not view or offset + len(view) > BLOCK:
-            return self._partial.read_into(self._file, self._inode, start, view)
-        content = self._blocks.get(block) or self._load(block)
+            return self._partial.read_into(self._files, start, view)
+        content = self._blocks.get(block) or self._load(self._files, block)
         if content is None:
             return {block}
         view[:] = content[offset : offset + len(view)]
         return set()
 
-    def _load(self, block: int) -> memoryview | None:
+    def _load(self, files: OpenFiles, block: int) -> memoryview | None:
         """Return a block and keep it in memory; None if it is not cached."""
         content = memoryview(bytearray(min(BLOCK, self.size - block * BLOCK)))
-        if self._partial.read_into(self._file, self._inode, block * BLOCK, content):
+        if self._partial.read_into(files, block * BLOCK, content):
             return None
         self._keep({block: content})
         return content
@@ -188,32 +190,28 @@ class RemoteFile:
 
         Another process may have finished the file, or discarded and restarted it.
         """
-        while not self._is_open():
-            self._partial.load()
+        while self._final < 0 and not self._is_open():
+            self._partial.load(self._files)
 
     def _is_open(self) -> bool:
-        """Return True if the file that exists was opened before the last `load`. Otherwise open it.
-
-        Only the inode of an open file cannot be reused: the inode that `load` found is compared with that of an open file.
-        """
+        """Return True if the partial file that exists was opened before the last `load`. Otherwise open what exists."""
         with suppress(FileNotFoundError):
-            path, inode = self._existing_file()
-            if self._file >= 0 and self._inode == inode:
+            if self._partial.info is None:
+                if self._remote.is_complete:
+                    self._open_final()
+                    return True
+                self._remote.start()
+            if self._partial.info is None:
+                # Another process finished the file.
+                return False
+            self._partial.check_object(self._info)
+            # Only the inode of an open file cannot be reused: the one that `load` found is compared with that of an open file.
+            if self._files is not None and self._files.inode == self._partial.inode:
                 return True
             self.close()
-            self._file = open_binary(path, os.O_RDONLY)
-            self._inode = inode_of(self._file)
+            self._files = self._partial.open()
         return False
 
-    def _existing_file(self) -> tuple[Path, int]:
-        """Return path and inode of the complete or the partial file, as of the last `load`."""
-        self._is_complete = self._partial.info is None and self._remote.is_complete
-        if self._is_complete:
-            return self._remote.final, inode_of(self._remote.final)
-        if self._partial.info is None:
-            self._remote.start()
-        if self._partial.info is None:
-            # Another process finished the file.
-            raise FileNotFoundError(self._partial.path)
-        self._partial.check_object(self._info)
-        return self._partial.path, self._partial.inode
+    def _open_final(self) -> None:
+        self.close()
+        self._final = open_binary(self._remote.final, os.O_RDONLY)

@@ -14,6 +14,7 @@ from visbehavior.atomic import atomic_write
 from visbehavior.errors import ChangedFile, CorruptFile, NotCached, NotFound, TransferFailed, VisBehaviorError
 from visbehavior.interrupts import interruptible
 from visbehavior.store.coalesce import BLOCK, STREAM_MAX_BLOCKS, STREAM_MAX_GAP, Span, coalesce_blocks
+from visbehavior.store.open_files import OpenFiles
 from visbehavior.store.os_files import size_and_mtime
 from visbehavior.store.partial_file import Part, PartialFile
 from visbehavior.store.remote_file import RemoteFile
@@ -146,8 +147,7 @@ class RemoteObject:
             raise CorruptFile(f"{self.location} is empty.", path=self.location)
         # Another process may finish or discard the file meanwhile. Opening it shows which.
         with suppress(FileNotFoundError):
-            self.partial.create(info)
-            self.partial.write((0, 1), content, info)
+            self.partial.create(info, content)
         if self.is_complete:
             self.partial.discard()
         return info
@@ -172,13 +172,16 @@ class RemoteObject:
         self.verified.record(self.final, self.file_hash)
         return len(content)
 
-    def open(self) -> RemoteFile:
-        """Return a file object that reads the cached blocks."""
-        return RemoteFile(self, self.start())
+    def open(self, info: ObjectInfo | None = None) -> RemoteFile:
+        """Return a file object that reads the cached blocks. The object that `starting` returned saves asking for it again."""
+        return RemoteFile(self, info or self.start())
 
-    def fetching(self, blocks: Iterable[int]) -> Steps[list[Part]]:
-        """Download blocks in one batch of requests, except those that are cached; return the runs that are still in memory."""
-        info = self.partial.load()
+    def fetching(self, blocks: Iterable[int], files: OpenFiles | None = None) -> Steps[list[Part]]:
+        """Download blocks in one batch of requests, except those that are cached; return the runs that are still in memory.
+
+        Open files save opening them.
+        """
+        info = self.partial.load(files)
         if info is None:
             return []
         runs = coalesce_blocks(self.partial.missing(blocks), STREAM_MAX_GAP, STREAM_MAX_BLOCKS)
@@ -191,7 +194,7 @@ class RemoteObject:
             finally:
                 # What was downloaded is kept, also after an error or Ctrl-C.
                 parts = [part for writer in batch.finished() for part in writer.take()]
-                self.partial.write_parts(parts, info)
+                self.partial.write(parts, info, files)
             batch.results()
         except ChangedFile:
             # The cached blocks are those of an object that does not exist any more.
@@ -250,7 +253,7 @@ class RemoteObject:
                 )
             )
         if not is_small:
-            self.partial.write_parts(writer.take(), info)
+            self.partial.write(writer.take(), info)
         return writer
 
     def fetch_stream(self, info: ObjectInfo, is_cancelled: Callable[[], bool] = lambda: False) -> int:
@@ -261,7 +264,7 @@ class RemoteObject:
         writer = _BlockWriter(self.partial, info, 0, is_cancelled)
         for chunk in chunks:
             writer.add(chunk)
-        self.partial.write_parts(writer.take(), info)
+        self.partial.write(writer.take(), info)
         if writer.received != info.size:
             raise TransferFailed(
                 f"{self.location} returned another number of bytes than its size, {info.size}. Try again.", key=self.key
@@ -349,7 +352,7 @@ class _BlockWriter:
 
     def _write(self, count: int) -> None:
         if count:
-            self._partial.write_parts([self._take(count)], self._info)
+            self._partial.write([self._take(count)], self._info)
             self._last_write = time.monotonic()
 
     def _take(self, count: int) -> Part:

@@ -1,0 +1,51 @@
+"""A partial file and its journal, open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from visbehavior.store.os_files import inode_of, open_binary
+from visbehavior.store.records import Record, append_to
+
+
+class OpenFiles:
+    """The descriptors of a partial file and of its journal, for one thread.
+
+    While they are open, no other file has their inodes. If another process deletes the partial file and creates it again,
+    what is written here does not get into the new file.
+
+    Parameters
+    ----------
+    partial, journal : pathlib.Path
+    is_writable : bool
+
+    Raises
+    ------
+    FileNotFoundError
+        If one of the files does not exist.
+    """
+
+    def __init__(self, partial: Path, journal: Path, is_writable: bool) -> None:
+        self.is_writable = is_writable
+        self._journal_path = journal
+        flags = os.O_RDWR if is_writable else os.O_RDONLY
+        self.file = open_binary(partial, flags)
+        try:
+            self.journal = open_binary(journal, flags | os.O_APPEND)
+        except BaseException:
+            os.close(self.file)
+            raise
+        self.inode = inode_of(self.file)
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Append records to the journal; FileNotFoundError if it was deleted."""
+        if not os.fstat(self.journal).st_nlink:
+            raise FileNotFoundError(self._journal_path)
+        append_to(self.journal, records)
+
+    def close(self) -> None:
+        """Close both."""
+        os.close(self.file)
+        os.close(self.journal)
