@@ -5,10 +5,10 @@ from __future__ import annotations
 import pathlib
 import random
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -25,6 +25,7 @@ from visbehavior.store.coalesce import BLOCK
 from visbehavior.store.not_here import NotHere
 from visbehavior.store.remote_file import RemoteFile
 
+T = TypeVar("T")
 NAMES = st.lists(
     st.text(st.characters(max_codepoint=127, exclude_characters="/.\0"), min_size=1), max_size=60, unique=True
 )
@@ -147,7 +148,7 @@ def test_headers_of_parent_groups_are_not_requested(
     def is_parent_skipped(cache: str, i: int) -> bool:
         server.reset()
         remote = open_remote(server, tmp_path / cache / str(i), complete=False)
-        assert fetch_attribute(remote, f"general{i}/task") == [0.15, 0.75]
+        assert fetch(remote, lambda file: file.attribute(f"general{i}/task", "window")) == [0.15, 0.75]
         assert headers[f"general{i}/task"] // BLOCK in requested_blocks(server)
         return headers[f"general{i}"] // BLOCK not in requested_blocks(server)
 
@@ -157,14 +158,38 @@ def test_headers_of_parent_groups_are_not_requested(
         assert list(another_thread.map(partial(is_parent_skipped, "other"), range(12))) == skipped
 
 
-def fetch_attribute(file: RemoteFile, group: str) -> Any:
-    """Return an attribute of a group after as many downloads as needed."""
+def test_the_header_of_a_group_is_not_requested_to_know_that_it_exists(
+    server: FaultServer, path: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    with h5py.File(path, "w") as file:
+        for i in range(12):
+            file.create_dataset(f"data{i}", data=np.full(16 * BLOCK // 8, i, float))
+            file.create_group(f"general{i}/task")
+            file[f"link{i}"] = file[f"general{i}/task"]
+    headers = hdf5_addresses(path)
+
+    def exists(i: int, group: str) -> bool:
+        server.reset()
+        remote = open_remote(server, tmp_path / str(i), complete=False)
+        return fetch(remote, lambda file: file.has(group))
+
+    skipped = 0
+    for i in range(12):
+        assert exists(i, f"general{i}/task")
+        skipped += headers[f"general{i}/task"] // BLOCK not in requested_blocks(server)
+        assert exists(i, f"link{i}")
+        assert not exists(i, f"general{i}/task/none")
+    assert skipped
+
+
+def fetch(remote: RemoteFile, read: Callable[[Hdf5File], T]) -> T:
+    """Return what is read from a file after as many downloads as needed."""
     while True:
         try:
-            with Hdf5File("remote", file) as opened:
-                return opened.attribute(group, "window")
+            with Hdf5File("remote", remote) as opened:
+                return read(opened)
         except NotHere:
-            file.fetch()
+            remote.fetch()
 
 
 def test_damaged_structures_are_left_to_hdf5(server: FaultServer, path: pathlib.Path, tmp_path: pathlib.Path) -> None:

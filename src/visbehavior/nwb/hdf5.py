@@ -45,10 +45,8 @@ class _Dataset(NamedTuple):
     data: h5d.DatasetID
     shape: tuple[int, ...]
     type: StoredType
-
-    @property
-    def nbytes(self) -> int:
-        return math.prod(self.shape) * self.type.dtype.itemsize
+    nbytes: int
+    offset: int | None
 
 
 class Hdf5File(OpenFile):
@@ -96,6 +94,8 @@ class Hdf5File(OpenFile):
         """Return True if there is such a group."""
         if group in self._absent:
             return False
+        if self._lookup is not None and self._lookup.is_group(group):
+            return True
         try:
             self._group(group)
         except MissingData:
@@ -147,8 +147,9 @@ class Hdf5File(OpenFile):
             attribute = h5a.open(owner, name.encode())
             if attribute.get_space().get_simple_extent_type() == h5s.NULL:
                 return None
-            self._check_size(math.prod(attribute.shape) * attribute.dtype.itemsize, where)
-            values = np.empty(attribute.shape, attribute.dtype)
+            shape, dtype = attribute.shape, attribute.dtype
+            self._check_size(math.prod(shape) * dtype.itemsize, where)
+            values = np.empty(shape, dtype)
             attribute.read(values)
         flat = decode_text(values.ravel(), where, self.path) if values.dtype.kind in "OS" else values.ravel()
         listed = flat.tolist()
@@ -225,9 +226,9 @@ class Hdf5File(OpenFile):
     def _extent(self, dataset: _Dataset) -> Extent | None:
         dtype = dataset.type.dtype
         with hdf5_errors(self.path, dataset.where):
-            offset, stored = dataset.data.get_offset(), self._check_written(dataset)
-        is_plain = offset is not None and stored == dataset.nbytes and dtype.isnative
-        if not is_plain or offset + stored > self.size:
+            offset, stored = dataset.offset, self._check_written(dataset)
+        is_plain = stored == dataset.nbytes and dtype.isnative
+        if offset is None or not is_plain or offset + stored > self.size:
             return None
         return Extent(offset, dataset.shape, dtype)
 
@@ -289,7 +290,7 @@ class Hdf5File(OpenFile):
 
     def _check_references(self, dataset: _Dataset) -> None:
         """Raise if a text claims to be longer than the file: HDF5 would allocate what it claims."""
-        count, offset = math.prod(dataset.shape), dataset.data.get_offset()
+        count, offset = math.prod(dataset.shape), dataset.offset
         if offset is None:
             return
         references = self._read(offset, count * _TEXT_REFERENCE.itemsize, dataset.where).view(_TEXT_REFERENCE)
@@ -334,7 +335,8 @@ class Hdf5File(OpenFile):
             return self._datasets[where]
         data = self._open(h5d.open, group, name)
         with hdf5_errors(self.path, where):
-            if data.get_offset() is None and data.get_create_plist().get_layout() == h5d.VIRTUAL:
+            offset = data.get_offset()
+            if offset is None and data.get_create_plist().get_layout() == h5d.VIRTUAL:
                 # HDF5 would open the other files even to return the shape.
                 raise self.wrong(where, "is stored in another file, which is not opened")
             dtype, shape = type_of(data), data.shape
@@ -344,8 +346,9 @@ class Hdf5File(OpenFile):
             # The last dataset is kept, because its type, shape and values are read one after the other. Of a remote file all
             # datasets are kept, because its reads are repeated.
             self._datasets.clear()
-        self._datasets[where] = _Dataset(where, data, shape, dtype)
-        return self._datasets[where]
+        opened = _Dataset(where, data, shape, dtype, math.prod(shape) * dtype.dtype.itemsize, offset)
+        self._datasets[where] = opened
+        return opened
 
     def _open(self, opener: Callable[[h5g.GroupID, bytes], Any], group: str, name: str, links: int = 0) -> Any:
         """Open a member of a group. Soft links are followed here, so that none leads through a link to another file."""

@@ -86,6 +86,11 @@ class ObjectLookup:
         entry = self._entry(path)
         return None if entry is None else entry.header
 
+    def is_group(self, path: str) -> bool:
+        """Return True if there is such a group; False if HDF5 must find it, or if it is no group. Raises as `address`."""
+        entry = self._entry(path)
+        return entry is not None and entry.kind == _GROUP_ENTRY
+
     @staticmethod
     def open_at(file: h5f.FileID, address: int) -> Any:
         """Open the object whose header is at an address."""
