@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from visbehavior.cohort.store import (
     read_description,
     read_session_records,
 )
-from visbehavior.errors import BadValue, CannotWrite, VisBehaviorError, brief_repr
+from visbehavior.errors import BadValue, CannotWrite, NotCached, VisBehaviorError, brief_repr
 from visbehavior.extras import import_extra
 from visbehavior.progress import progress_bar
 from visbehavior.project.ids import Ids, parse_ids
@@ -210,8 +210,11 @@ def _select_files(
 
 def _source_key(release: Release, entries: Sequence[FileEntry]) -> str:
     """Return what identifies the bytes of a session: the hash in the manifest, unless an unverified file is cached."""
-    key = release.content_key(entries)
-    return key if key is not None and key.startswith("file ") else verified_key(entries[0])
+    with suppress(NotCached):
+        key = release.content_key(release.find_session(entries))
+        if key is not None and key.startswith("file "):
+            return key
+    return verified_key(entries[0])
 
 
 def _is_current(record: Record | None, entries: Sequence[FileEntry], job: Job) -> bool:

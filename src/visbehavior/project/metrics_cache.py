@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +17,7 @@ from visbehavior.analysis.performance import TRIAL_COLUMNS, compute_performance_
 from visbehavior.errors import VisBehaviorError
 from visbehavior.progress import progress_bar
 from visbehavior.project.manifest import FileEntry
-from visbehavior.project.release import Release
+from visbehavior.project.release import Release, SessionFile
 from visbehavior.session import BehaviorSession
 from visbehavior.store.records import append_records, read_records
 from visbehavior.store.steps import Steps, run_together
@@ -124,33 +124,37 @@ def compute_metrics(
     progress : bool
         Whether to show a progress bar.
     """
-    keys = {number: release.content_key(entries) for number, entries in files.items()}
-    metrics = {number: known for number, key in keys.items() if (known := stored.get(key)) is not None}
-    missing = [number for number in files if number not in metrics]
-    if not missing:
-        return metrics
     errors: dict[int, VisBehaviorError] = {} if failures is None else failures
-    computed = _compute_all(release, {number: files[number] for number in missing}, stored.threshold)
+    found = _find_files(files, release, errors)
+    keys = {number: release.content_key(file) for number, file in found.items()}
+    metrics = {number: known for number, key in keys.items() if (known := stored.get(key)) is not None}
+    missing = [number for number in found if number not in metrics]
+    work = ((number, _compute(release, found.pop(number), stored.threshold)) for number in missing)
+    computed = run_together(work, CONCURRENT_SESSIONS)
     for number, result in progress_bar(progress, computed, total=len(missing), unit="session", leave=False):
         if isinstance(result, VisBehaviorError):
             errors[number] = result
             continue
-        metrics[number] = result
-        key = release.content_key(files[number])
+        key, metrics[number] = result
         # A file that was replaced meanwhile is not what was read.
         if key is not None and keys[number] in (None, key):
-            stored.add(key, result)
+            stored.add(key, metrics[number])
     if failures is None and errors:
         raise next(iter(errors.values()))
     return metrics
 
 
-def _compute_all(
-    release: Release, files: Mapping[int, Sequence[FileEntry]], threshold: float
-) -> Iterator[tuple[int, Metrics | VisBehaviorError]]:
-    """Yield the metrics or the error of each session."""
-    work = ((number, _compute(release, entries, threshold)) for number, entries in files.items())
-    return run_together(work, CONCURRENT_SESSIONS)
+def _find_files(
+    files: Mapping[int, Sequence[FileEntry]], release: Release, errors: dict[int, VisBehaviorError]
+) -> dict[int, SessionFile]:
+    """Return the file of each session, and note the error of each that has none."""
+    found = {}
+    for number, entries in files.items():
+        try:
+            found[number] = release.find_session(entries)
+        except VisBehaviorError as error:
+            errors[number] = error
+    return found
 
 
 def join_metrics(sessions: pd.DataFrame, ids: Sequence[int], metrics: Mapping[int, Metrics]) -> pd.DataFrame:
@@ -178,12 +182,15 @@ def _metrics_without_trials() -> Metrics:
     return compute_performance_metrics(trials, {"volume": []}) | compute_session_rates(trials)
 
 
-def _compute(release: Release, entries: Sequence[FileEntry], threshold: float) -> Steps[Metrics | VisBehaviorError]:
+def _compute(
+    release: Release, file: SessionFile, threshold: float
+) -> Steps[tuple[str | None, Metrics] | VisBehaviorError]:
+    """Return what identifies the bytes of a session, and its metrics; or its error."""
     try:
-        reader = release.open_reader(entries)
+        reader = release.open_file(file)
         with BehaviorSession(reader) as session:
             metrics = yield from reader.reading(lambda: session.get_performance_metrics(threshold))
-            return metrics | session.get_session_rates()
+            return release.content_key(file), metrics | session.get_session_rates()
     except VisBehaviorError as error:
         return error
 

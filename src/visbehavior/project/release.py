@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -30,6 +30,13 @@ from visbehavior.store.verified import hash_file, read_file
 def verified_key(entry: FileEntry) -> str:
     """Return the content key of a verified file."""
     return f"hash {entry.file_hash}"
+
+
+class SessionFile(NamedTuple):
+    """The file that a session is read from: a cached one, or an object of the bucket."""
+
+    entry: FileEntry
+    place: Path | RemoteObject
 
 
 class Release:
@@ -222,31 +229,46 @@ class Release:
         )
         return [self.find(entry) or files.path_of(self._manifest, entry) for entry in entries]
 
-    def content_key(self, entries: Sequence[FileEntry]) -> str | None:
-        """Return what identifies the bytes that `open_reader` reads: results that are stored depend on them.
+    def find_session(self, entries: Sequence[FileEntry]) -> SessionFile:
+        """Return the first cached file of a session; if none is cached, the object of its first file.
+
+        Raises
+        ------
+        NotCached
+            If no file is cached and there is no bucket.
+        """
+        for entry in entries:
+            path = self.find(entry)
+            if path is not None:
+                return SessionFile(entry, path)
+        return SessionFile(entries[0], self._files.remote_object(self._manifest, entries[0]))
+
+    def content_key(self, file: SessionFile) -> str | None:
+        """Return what identifies the bytes that are read from a file: results that are stored depend on them.
 
         The hash of a verified file; path, size and modification time of an unverified one; size, version and ETag of a
         streamed object. None if nothing is known of the object before the first request.
         """
-        files = self._files
-        for entry in entries:
-            path = self.find(entry)
-            if path is not None:
-                if files.verified.is_verified(path, entry.file_hash):
-                    return verified_key(entry)
-                return f"file {path} {size_and_mtime(path)}"
-        if files.source is None:
-            return None
-        info = files.remote_object(self._manifest, entries[0]).partial.load()
-        return None if info is None else f"object {info.size} {info.version} {info.etag}"
+        entry, place = file
+        if isinstance(place, RemoteObject):
+            if place.is_complete:
+                return verified_key(entry)
+            info = place.partial.load()
+            return None if info is None else f"object {info.size} {info.version} {info.etag}"
+        if self._files.verified.is_verified(place, entry.file_hash):
+            return verified_key(entry)
+        return f"file {place} {size_and_mtime(place)}"
 
     def open_reader(self, entries: Sequence[FileEntry]) -> NwbReader:
         """Return a reader of the first cached file of a session; if none is cached, the first file is streamed."""
-        for entry in entries:
-            path = self.find(entry)
-            if path is not None:
-                return self._open_cached(path, entry)
-        return self._open_remote(self._files.remote_object(self._manifest, entries[0]), entries[0])
+        return self.open_file(self.find_session(entries))
+
+    def open_file(self, file: SessionFile) -> NwbReader:
+        """Return a reader of the file of a session."""
+        entry, place = file
+        if isinstance(place, RemoteObject):
+            return self._open_remote(place, entry)
+        return self._open_cached(place, entry)
 
     def _open_cached(self, path: Path, entry: FileEntry) -> NwbReader:
         try:
