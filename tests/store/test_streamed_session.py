@@ -156,22 +156,32 @@ def test_each_attribute_alone(
             assert not session_server.requests
 
 
+def rounds_of_two_tables(server: FaultServer, folder: pathlib.Path, **replaced: Any) -> tuple[int, int]:
+    """Return the number of batches that the open file downloads for the trials, and after them for the rewards."""
+    reader = NwbReader(remote_object(server, folder))
+    vars(reader._file).update(replaced)
+    session, count = BehaviorSession(reader), count_rounds(reader)
+    _ = session.trials
+    of_trials = count[0]
+    _ = session.rewards
+    return of_trials, count[0] - of_trials
+
+
 def test_the_first_table_finds_the_groups_of_the_next_ones_with_its_own_requests(
     newer: FaultServer, cache: pathlib.Path
 ) -> None:
     with blocks_of_size(2048):
-        rounds = {}
-        for name in ("alone", "both"):
-            reader = NwbReader(remote_object(newer, cache / name))
-            if name == "alone":
-                reader._file._read_ahead = {}
-            session, count = BehaviorSession(reader), count_rounds(reader)
-            _ = session.trials
-            of_trials = count[0]
-            _ = session.rewards
-            rounds[name] = of_trials, count[0] - of_trials
-    assert rounds["both"][0] == rounds["alone"][0]
-    assert rounds["both"][1] < rounds["alone"][1]
+        alone = rounds_of_two_tables(newer, cache / "alone", _groups=(), _read_ahead={})
+        both = rounds_of_two_tables(newer, cache / "both", _groups=())
+    assert both[0] == alone[0]
+    assert both[1] < alone[1]
+
+
+def test_the_groups_are_found_while_the_file_is_opened(newer: FaultServer, cache: pathlib.Path) -> None:
+    with blocks_of_size(2048):
+        later = rounds_of_two_tables(newer, cache / "later", _groups=(), _read_ahead={})
+        found = rounds_of_two_tables(newer, cache / "found", _read_ahead={})
+    assert sum(found) < sum(later)
 
 
 def count_rounds(reader: NwbReader) -> list[int]:

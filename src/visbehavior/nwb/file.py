@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from operator import methodcaller
@@ -73,6 +73,8 @@ class NwbFile:
     read_ahead : dict of int to function, or None
         Functions that read what is probably needed next of a remote file. Each joins the downloads from so many tables on:
         who reads three tables reads more.
+    groups : sequence of str
+        Groups that are found while a remote file is opened: HDF5 needs other parts of the file for that.
 
     Raises
     ------
@@ -84,8 +86,10 @@ class NwbFile:
         self,
         source: str | os.PathLike[str] | RemoteObject,
         read_ahead: Mapping[int, Callable[[], object]] | None = None,
+        groups: Sequence[str] = (),
     ) -> None:
         self._read_ahead = read_ahead or {}
+        self._groups = groups
         self._remote = _as_remote(source)
         self.path = _absolute(source) if self._remote is None else self._remote.location
         self._start()
@@ -100,7 +104,7 @@ class NwbFile:
         self._found_ahead: set[int] = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_remote": self._remote, "_read_ahead": self._read_ahead}
+        return {name: self.__dict__[name] for name in ("path", "_remote", "_read_ahead", "_groups")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -230,11 +234,14 @@ class NwbFile:
         if self._remote.needs_full_download:
             yield from self._downloading(self._remote)
             return Hdf5File(str(self._remote.final))
+        from visbehavior.nwb.hdf5_lookup import request_groups
+
         remote = self._remote.open(info)
         try:
             while True:
                 with suppress(NotHere):
                     return Hdf5File(self.path, remote)
+                request_groups(remote, self._groups)
                 yield from remote.fetching()
         except BaseException:
             remote.close()

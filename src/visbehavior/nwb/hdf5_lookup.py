@@ -15,6 +15,8 @@ from __future__ import annotations
 import itertools
 import struct
 import threading
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
@@ -22,6 +24,7 @@ import numpy as np
 from h5py import h5a, h5f, h5p, h5r, h5s, h5t
 
 from visbehavior.nwb.hdf5_open import SIGNATURE
+from visbehavior.store.not_here import NotHere
 
 if TYPE_CHECKING:
     from visbehavior.store.remote_file import RemoteFile
@@ -110,6 +113,14 @@ class ObjectLookup:
         parent, _, name = path.rpartition("/")
         group = self._entry(parent)
         return None if group is None else _member(self._file, group, name.encode())
+
+
+def request_groups(file: RemoteFile, paths: Iterable[str]) -> None:
+    """Request the bytes that lead to groups, as far as their places are known by now."""
+    lookup = ObjectLookup(file)
+    for path in paths:
+        with suppress(NotHere):
+            lookup.address(path)
 
 
 class _Scratch(threading.local):

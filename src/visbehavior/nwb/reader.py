@@ -94,7 +94,8 @@ class NwbReader:
         release: str | None = None,
         file_hash: str | None = None,
     ) -> None:
-        self._file = NwbFile(source, {1: self._locate_groups, 3: self._locate_tables})
+        read_ahead = {1: self._locate_rewards, 3: self._locate_tables}
+        self._file = NwbFile(source, read_ahead, (TRIALS.group, REWARDS.group))
         self.release = release
         self.file_hash = file_hash
 
@@ -182,9 +183,9 @@ class NwbReader:
         ends = self._file.read_one(methodcaller("ends", clock.group, clock.columns[0].path))
         return float(ends[1] - ends[0]) if ends else 0.0
 
-    def _locate_groups(self) -> None:
-        """Find where the groups of most tables are: two requests of a remote file."""
-        self._file.read_one(methodcaller("names", REWARDS.group.rpartition("/")[0]))
+    def _locate_rewards(self) -> None:
+        """Find where the rewards are, and with them the groups beside them: two requests of a remote file."""
+        self._file.read_one(methodcaller("has", REWARDS.group))
 
     def _locate_tables(self) -> None:
         """Find where the tables are that sessions are mostly asked for: many requests of a remote file at once."""
