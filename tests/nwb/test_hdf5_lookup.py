@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import random
+import struct
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +19,9 @@ from hypothesis import strategies as st
 
 from tests.faultserver import FaultServer
 from tests.store.objects import KEY, clear_network_environment, fetch_blocks, remote_object, requested_blocks
-from visbehavior.errors import MissingData
+from visbehavior.errors import CorruptFile, MissingData
 from visbehavior.nwb.hdf5 import Hdf5File
-from visbehavior.nwb.hdf5_lookup import ObjectLookup
+from visbehavior.nwb.hdf5_lookup import ObjectLookup, require_root_header
 from visbehavior.store.coalesce import BLOCK
 from visbehavior.store.not_here import NotHere
 from visbehavior.store.remote_file import RemoteFile
@@ -158,6 +159,44 @@ def test_headers_of_parent_groups_are_not_requested(
         assert list(another_thread.map(partial(is_parent_skipped, "other"), range(12))) == skipped
 
 
+def test_hdf5_opens_a_file_when_all_parts_of_the_root_header_are_here(
+    server: FaultServer, path: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    """Attributes that are added later make the header continue elsewhere in the file."""
+    with h5py.File(path, "w") as file:
+        for i in range(12):
+            file.create_dataset(f"data{i}", data=np.full(16 * BLOCK // 8, i, float))
+            file.attrs[f"attribute{i}"] = np.full(25, i, float)
+    remote, rounds = open_remote(server, tmp_path, complete=False), 0
+    while True:
+        try:
+            require_root_header(remote)
+            break
+        except NotHere:
+            remote.fetch()
+            rounds += 1
+    with Hdf5File("remote", remote) as opened:
+        assert [opened.attribute("", f"attribute{i}") for i in range(12)] == [[float(i)] * 25 for i in range(12)]
+    assert rounds > 1
+
+
+def test_a_header_that_continues_with_itself_is_left_to_hdf5(
+    server: FaultServer, path: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    with h5py.File(path, "w") as file:
+        for i in range(12):
+            file.attrs[f"attribute{i}"] = np.full(25, i, float)
+        header = h5py.h5o.get_info(file.id).addr
+    content = bytearray(path.read_bytes())
+    message = content.find(struct.pack("<HH4x", 16, 16), header)
+    content[message + 8 : message + 24] = struct.pack("<QQ", header + 16, 256)
+    path.write_bytes(content)
+    remote = open_remote(server, tmp_path)
+    require_root_header(remote)
+    with pytest.raises(CorruptFile):
+        Hdf5File("s3://bucket/session.nwb", remote)
+
+
 def test_the_header_of_a_group_is_not_requested_to_know_that_it_exists(
     server: FaultServer, path: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
@@ -204,8 +243,10 @@ def test_damaged_structures_are_left_to_hdf5(server: FaultServer, path: pathlib.
         for _ in range(20):
             damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
         path.write_bytes(damaged)
-        lookup = ObjectLookup(open_remote(server, tmp_path / str(i)))
+        remote = open_remote(server, tmp_path / str(i))
+        lookup = ObjectLookup(remote)
         tracemalloc.start()
+        require_root_header(remote)
         addresses = [lookup.address(name) for name in names]
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

@@ -234,12 +234,13 @@ class NwbFile:
         if self._remote.needs_full_download:
             yield from self._downloading(self._remote)
             return Hdf5File(str(self._remote.final))
-        from visbehavior.nwb.hdf5_lookup import request_groups
+        from visbehavior.nwb.hdf5_lookup import request_groups, require_root_header
 
         remote = self._remote.open(info)
         try:
             while True:
                 with suppress(NotHere):
+                    require_root_header(remote)
                     return Hdf5File(self.path, remote)
                 request_groups(remote, self._groups)
                 yield from remote.fetching()

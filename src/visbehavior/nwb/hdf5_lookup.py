@@ -5,9 +5,12 @@ each costs a request. In files written by pynwb no header is needed: the symbol 
 repeats where the group's names and members are. This saves 2 of 10 requests of the metrics of an imaging session. No
 library parses symbol tables over bytes that are only partly available; pyfive needs the same requests as HDF5.
 
+The header of the root group is followed from part to part before HDF5 opens the file: each vain attempt to open it takes
+as long as opening three datasets.
+
 The structures are those of the HDF5 File Format Specification 3.0: II.A (superblock), III.A.1 (version 1 B-trees), III.B
-and III.C (symbol table nodes and entries), III.D (local heaps). Anything unexpected is left to HDF5, which knows every
-kind of file and names what is damaged.
+and III.C (symbol table nodes and entries), III.D (local heaps), IV.A.1 (version 1 object headers). Anything unexpected is
+left to HDF5, which knows every kind of file and names what is damaged.
 """
 
 from __future__ import annotations
@@ -36,9 +39,14 @@ _HEAP = struct.Struct("<4sB3xQQQ")
 _NODE = struct.Struct("<4sBBHQQ")
 _LEAF = struct.Struct("<4sBxH")
 _GROUP_ENTRY = 1
+_HEADER = struct.Struct("<B7xI4x")
+_MESSAGE = struct.Struct("<HH4x")
+_CONTINUATION = struct.Struct("<QQ")
+_CONTINUATION_MESSAGE = 16
 # Limits on bytes of names and levels of a tree; more is damage.
 _MAX_NAMES = 1 << 20
 _MAX_LEVELS = 8
+_MAX_HEADER_PARTS = 64
 
 
 class _Unexpected(Exception):
@@ -113,6 +121,33 @@ class ObjectLookup:
         parent, _, name = path.rpartition("/")
         group = self._entry(parent)
         return None if group is None else _member(self._file, group, name.encode())
+
+
+def require_root_header(file: RemoteFile) -> None:
+    """Raise NotHere unless the header of the root group is here: HDF5 reads it to open a file, and to do so in vain takes long."""
+    with suppress(_Unexpected, EOFError, struct.error):
+        header = _root(file).header
+        version, size = _HEADER.unpack(_read(file, header, _HEADER.size))
+        _expect(version == 1)
+        parts = [(header + _HEADER.size, size)]
+        for start, size in parts:
+            _expect(size <= _MAX_NAMES and len(parts) <= _MAX_HEADER_PARTS)
+            content = bytearray(size)
+            file.seek(start)
+            file.readinto(content)
+            parts += _continuations(content)
+
+
+def _continuations(part: bytearray) -> list[tuple[int, int]]:
+    """Return address and size of the parts of an object header that a part of it leads to."""
+    found, position = [], 0
+    while position + _MESSAGE.size <= len(part):
+        kind, size = _MESSAGE.unpack_from(part, position)
+        position += _MESSAGE.size
+        if kind == _CONTINUATION_MESSAGE:
+            found.append(_CONTINUATION.unpack_from(part, position))
+        position += size
+    return found
 
 
 def request_groups(file: RemoteFile, paths: Iterable[str]) -> None:
