@@ -260,7 +260,8 @@ class ObjectSource:
         patience: Patience = Patience.PATIENT,
     ) -> ObjectInfo:
         result = self._get(key, version, {"range": (start, stop), **condition}, patience)
-        info, expected = _object_info(result), (start, min(stop, _object_info(result).size))
+        info = _object_info(result)
+        expected = start, min(stop, info.size)
         if tuple(result.range) != expected:
             raise self._wrong_bytes(key, tuple(result.range), expected)
         on_info(info)
