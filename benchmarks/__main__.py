@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-from benchmarks import cohort, imaging, network, raw, responses, sessions, simulation, strategy, writing
+from benchmarks import baseline, cohort, imaging, network, raw, responses, sessions, simulation, strategy, writing
 from benchmarks.environments import GOLDEN, ORACLE
 
 REAL = GOLDEN / "v1.1" / "behavior_session_891635659.nwb.xz"
@@ -36,6 +36,8 @@ def main() -> None:
         )
         report(medians(rounds, "visbehavior"), medians(rounds, "h5py"), allensdk)
         report_floors(rounds)
+        old = baseline.extract(pathlib.Path(folder))
+        baseline.compare_imports(old)
         commands(path)
         many_sessions(path)
         writing.measure(pathlib.Path(folder), path)
@@ -44,7 +46,7 @@ def main() -> None:
         strategy.measure(pathlib.Path(folder))
         imaging.measure(pathlib.Path(folder), ORACLE)
         network.measure(pathlib.Path(folder), GOLDEN)
-        sessions.measure(pathlib.Path(folder), GOLDEN)
+        sessions.measure(pathlib.Path(folder), GOLDEN, old)
         cohort.measure(pathlib.Path(folder), GOLDEN)
 
 
@@ -118,9 +120,6 @@ def report(ours: dict[str, float], bare: dict[str, float], allensdk: dict[str, f
     for name, target in TARGETS.items():
         theirs = allensdk.get(name, float("nan"))
         print(f"{name:24}{ours[name] * 1e3:10.2f}{theirs * 1e3:14.1f}{theirs / ours[name]:8.0f}{target:8}")
-    print(
-        f"import with BehaviorSession: {ours['import_session'] * 1e3:.1f} ms (numpy, pandas and h5py imported before)"
-    )
     name = "open_every_attribute"
     for what, target in (("every_dataset", ", target 1 or less"), ("needed_datasets", "")):
         said = what.replace("_", " ") + (" but the images" if target else "")

@@ -1,6 +1,7 @@
 """Measures the metrics of many sessions in one process and prints the figures as JSON. Run by ``sessions.py``.
 
-Usage: ``python sessions_child.py QUESTION BUCKET CACHE``, the bucket at AWS_ENDPOINT_URL. Imports are not measured.
+Usage: ``python sessions_child.py QUESTION BUCKET CACHE [REQUESTS SIZE]``, the bucket at AWS_ENDPOINT_URL. Imports are not
+measured. An older version of the package can be measured, too.
 """
 
 import json
@@ -15,12 +16,11 @@ import obstore
 import pandas  # noqa: F401
 
 from visbehavior.project.cache import VisualBehaviorOphysProjectCache
-from visbehavior.project.metrics_cache import CONCURRENT_SESSIONS
-from visbehavior.store.obstore_client import Patience
 
 question, bucket, folder = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
 FILES = sorted(bucket.glob("*/behavior_sessions/*.nwb"))
 IDS = [int(path.stem.rpartition("_")[2]) for path in FILES]
+SESSIONS_AT_ONCE = 24
 
 
 def cpu_ms(function):
@@ -29,9 +29,23 @@ def cpu_ms(function):
     return (time.process_time() - started) / (len(IDS) - 1) * 1e3
 
 
-def bare_requests(source, count, size):
+def streamed():
+    cache = VisualBehaviorOphysProjectCache.from_s3_cache(folder)
+    cache.get_performance_table(IDS[:1])
+    traffic, started = cache.traffic, time.perf_counter()
+    spent = cpu_ms(lambda: cache.get_performance_table(IDS[1:]))
+    seconds, count = time.perf_counter() - started, len(IDS) - 1
+    requests, size = (cache.traffic.requests - traffic.requests) / count, (cache.traffic.bytes - traffic.bytes) / count
+    return {"sessions": count, "seconds": seconds, "cpu_ms": spent, "requests": requests, "bytes": size}
+
+
+def bare():
     """So many requests of each file, in as many threads as there are sessions at once."""
-    store = source._store(Patience.PATIENT)
+    from visbehavior.store.obstore_client import Patience
+
+    count, size = map(int, sys.argv[4:])
+    cache = VisualBehaviorOphysProjectCache.from_s3_cache(folder)
+    store = cache._files.source._store(Patience.PATIENT)
 
     def request(path):
         for i in range(count):
@@ -39,21 +53,12 @@ def bare_requests(source, count, size):
             key = path.relative_to(bucket).as_posix()
             obstore.get(store, key, options={"range": (start, start + size)}).bytes()
 
-    with ThreadPoolExecutor(CONCURRENT_SESSIONS) as pool:
-        list(pool.map(request, FILES[1:]))
+    def request_all():
+        with ThreadPoolExecutor(SESSIONS_AT_ONCE) as pool:
+            list(pool.map(request, FILES[1:]))
 
-
-def streamed():
-    cache = VisualBehaviorOphysProjectCache.from_s3_cache(folder)
-    cache.get_performance_table(IDS[:1])
-    traffic = cache.traffic
-    started = time.perf_counter()
-    spent = cpu_ms(lambda: cache.get_performance_table(IDS[1:]))
-    seconds = time.perf_counter() - started
-    requests = (cache.traffic.requests - traffic.requests) / (len(IDS) - 1)
-    size = (cache.traffic.bytes - traffic.bytes) / (len(IDS) - 1) / requests
-    bare = cpu_ms(lambda: bare_requests(cache._files.source, round(requests), round(size)))
-    return {"sessions": len(IDS) - 1, "seconds": seconds, "cpu_ms": spent, "requests": requests, "bare_ms": bare}
+    request(FILES[0])
+    return {"cpu_ms": cpu_ms(request_all)}
 
 
 def local():
@@ -63,4 +68,4 @@ def local():
 
 
 h5py, numpy  # noqa: B018
-print(json.dumps({"streamed": streamed, "local": local}[question]()))
+print(json.dumps({"streamed": streamed, "bare": bare, "local": local}[question]()))
