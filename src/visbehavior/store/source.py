@@ -271,6 +271,9 @@ class ObjectSource:
             if received > expected[1]:
                 raise self._wrong_bytes(key, (start, received), expected)
             on_chunk(chunk)
+            if received == expected[1]:
+                # To ask for the end of the response would be another exchange between threads.
+                break
         if received != expected[1]:
             raise self._wrong_bytes(key, (start, received), expected)
         return info
