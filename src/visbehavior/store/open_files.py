@@ -37,11 +37,11 @@ class OpenFiles:
         except BaseException:
             os.close(self.file)
             raise
-        self.inode = inode_of(self.file)
+        self.inode, self._journal_inode = inode_of(self.file), inode_of(self.journal)
 
     def append(self, records: Iterable[Record]) -> None:
-        """Append records to the journal; FileNotFoundError if it was deleted."""
-        if not os.fstat(self.journal).st_nlink:
+        """Append records to the journal; FileNotFoundError if it was deleted or replaced: nobody would read them."""
+        if inode_of(self._journal_path) != self._journal_inode:
             raise FileNotFoundError(self._journal_path)
         append_to(self.journal, records)
 

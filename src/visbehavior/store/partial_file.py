@@ -161,7 +161,8 @@ class PartialFile:
     def _create(self, info: ObjectInfo, first_block: memoryview | None) -> None:
         # A file without a journal is useless, but a process that opened it may still write to it: it is not reused.
         self.discard()
-        records = [object_record(info, is_sparse := supports_sparse_files(self.path.parent))]
+        is_sparse = supports_sparse_files(self.path.parent)
+        records = [object_record(info, is_sparse)]
         file = open_binary(self.path, os.O_WRONLY | os.O_CREAT)
         try:
             if is_sparse:
@@ -222,7 +223,7 @@ class PartialFile:
         info : ObjectInfo
             The object that the bytes belong to.
         files : OpenFiles, optional
-            Saves opening the files.
+            Saves opening the files, unless they were deleted.
 
         Raises
         ------
@@ -233,14 +234,14 @@ class PartialFile:
         if not parts:
             return
         with _mapped_os_errors(self.path):
-            if files is not None and files.is_writable:
+            if files is not None and files.is_writable and self.load(files) == info and files.inode == self.inode:
                 self._write_to(files, parts, info)
                 return
             with closing(OpenFiles(self.path, self._journal, is_writable=True)) as opened:
+                self.load(opened)
                 self._write_to(opened, parts, info)
 
     def _write_to(self, files: OpenFiles, parts: Sequence[Part], info: ObjectInfo) -> None:
-        self.load(files)
         state = self._state
         # Bytes of a replaced object must not enter the file of the new one. A journal is deleted before its partial file and
         # created after it: if the path still is the open file, the open journal belongs to it.
