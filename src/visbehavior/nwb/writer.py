@@ -108,7 +108,9 @@ def write_nwb(
         # pynwb warns of names that do not end with .nwb; the temporary name does not.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The file path provided")
-            io = import_extra("pynwb").NWBHDF5IO(str(part), "w")
+            pynwb = import_extra("pynwb")
+            # To copy the map of types takes as long as to write the images.
+            io = pynwb.NWBHDF5IO(str(part), "w", manager=pynwb.get_manager(copy=False))
         with io:
             load_pages(arrays)
             # Every dataset is contiguous, as in the release, so that it can be mapped and read by offset.
