@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from visbehavior.errors import CannotWrite, DiskFull
 _DISK_FULL_ERRORS = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 # The OSErrors of h5py contain the error number only in their text.
 _DISK_FULL_TEXTS = tuple(os.strerror(number) for number in _DISK_FULL_ERRORS)
+_FLUSH_INTERVAL = 0.02
 
 
 @contextmanager
@@ -60,6 +63,31 @@ def atomic_write(target: Path, needed: int = 0) -> Iterator[Path]:
         # On a read-only disk there is no temporary file, and even deleting it fails.
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def flush_meanwhile(path: Path) -> Iterator[None]:
+    """Let the disk write a file while more is added to it: then little is left to flush at the end.
+
+    An error of the disk is raised at the end of the block, because it is reported only once.
+    """
+    if os.name == "nt":
+        # Windows flushes only through a handle that can write.
+        yield
+        return
+    is_complete = threading.Event()
+    with open(path, "rb") as file, ThreadPoolExecutor(1) as pool:
+        flushing = pool.submit(_flush_until, is_complete, file.fileno())
+        try:
+            yield
+        finally:
+            is_complete.set()
+        flushing.result()
+
+
+def _flush_until(is_complete: threading.Event, file: int) -> None:
+    while not is_complete.wait(_FLUSH_INTERVAL):
+        os.fsync(file)
 
 
 def temporary_path(target: Path) -> Path:

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visbehavior.arguments import check_flags, parse_path
-from visbehavior.atomic import atomic_write
+from visbehavior.atomic import atomic_write, flush_meanwhile
 from visbehavior.errors import BadValue, CannotWrite, MissingData, VisBehaviorWarning
 from visbehavior.extras import import_extra
 from visbehavior.nwb import extensions
@@ -111,7 +111,7 @@ def write_nwb(
             pynwb = import_extra("pynwb")
             # To copy the map of types takes as long as to write the images.
             io = pynwb.NWBHDF5IO(str(part), "w", manager=pynwb.get_manager(copy=False))
-        with io:
+        with io, flush_meanwhile(part):
             load_pages(arrays)
             # Every dataset is contiguous, as in the release, so that it can be mapped and read by offset.
             io.write(file, expandable=())
