@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from visbehavior.schema.columns import Table
 
@@ -74,8 +73,7 @@ class SessionReader(Protocol):
         """Call functions that read, and download what they need in common batches. No effect on local files."""
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Origin of a session.
 
     Parameters

@@ -8,16 +8,14 @@ rates are this package's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from visbehavior.schema.wrapping import wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, kw_only=True)
-class Metric:
+class Metric(NamedTuple):
     """A number computed from the trials of a session, or a column with one number per trial.
 
     Parameters

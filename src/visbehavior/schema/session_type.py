@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 NO_PROJECT_CODE = "Not Available"
 """project_code of a session without one."""
@@ -15,8 +15,7 @@ _IMAGE_SET = r"images_(\w)"
 _FIRST_PHASES = {"TRAINING": 0, "HABITUATION": 1}
 
 
-@dataclass(frozen=True)
-class SessionType:
+class SessionType(NamedTuple):
     """The parts of a session type, such as OPHYS_2_images_A_passive.
 
     Parameters
