@@ -16,6 +16,7 @@ from tests.project.synthetic_release import (
     Bucket,
     cached_path,
     digest,
+    make_bucket,
     open_cache,
     open_original,
 )
@@ -23,11 +24,14 @@ from visbehavior import (
     BadValue,
     CorruptFile,
     DiskFull,
+    MissingData,
     NotFound,
     TransferFailed,
     VisBehaviorWarning,
 )
 from visbehavior import VisualBehaviorOphysProjectCache as Cache
+from visbehavior.project.release import Release
+from visbehavior.schema.columns import Table
 
 
 def test_cached_file_is_opened(local_cache: Cache, release_folder: pathlib.Path) -> None:
@@ -73,6 +77,36 @@ def test_an_empty_cache_downloads_the_tables_of_a_session_together(cache: Cache,
         ("GET", "behavior_session_table", None),
         ("GET", "ophys_experiment_table", None),
     ]
+
+
+def test_tables_are_read_as_they_arrive(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    try_to_read = Release._try_to_read
+
+    def note(self: Release, table: Table) -> None:
+        try_to_read(self, table)
+        read.extend(name for name in self._tables if name not in read)
+
+    monkeypatch.setattr(Release, "_try_to_read", note)
+    cache.get_behavior_session(11)
+    assert sorted(read) == ["behavior_session_table", "ophys_experiment_table"]
+
+
+@pytest.mark.usefixtures("server")
+def test_an_unreadable_table_is_an_error_when_it_is_needed(tmp_path: pathlib.Path) -> None:
+    bucket = make_bucket(tmp_path / "made")
+    content = b"other,columns\n1,2\n"
+    [path] = bucket.versions[f"{PROJECT}/project_metadata/ophys_experiment_table.csv"].values()
+    manifest = bucket.folder / PROJECT / "manifests" / f"{PROJECT}_project_manifest_v1.1.0.json"
+    manifest.write_text(manifest.read_text().replace(digest(path.read_bytes()), digest(content)))
+    path.write_bytes(content)
+    with FaultServer(bucket.folder) as server:
+        server.versions = bucket.versions
+        cache = open_cache(tmp_path / "cache", server, version="1.1.0")
+        assert cache.get_behavior_session(11).behavior_session_id == 11
+        for _ in range(2):
+            with pytest.raises(MissingData, match="ophys_experiment_table"):
+                cache.get_ophys_experiment_table()
 
 
 def test_a_table_that_arrives_damaged_is_downloaded_again(cache: Cache, server: FaultServer, bucket: Bucket) -> None:

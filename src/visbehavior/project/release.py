@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -93,12 +94,21 @@ class Release:
         """Return the table of behavior sessions."""
         return self.table(self.data_set.session_table)
 
-    def fetch_tables(self, tables: Iterable[Table]) -> None:
-        """Download those of some tables that are not cached, all at once."""
-        named = [self._manifest.tables.get(table.name) for table in tables if table.name not in self._tables]
-        absent = [entry for entry in named if entry is not None and self.is_absent(entry)]
-        if self._files.source is not None and absent:
-            fetch_small_objects([self._files.remote_object(self._manifest, entry) for entry in absent])
+    def _fetch_tables(self, tables: Iterable[Table], on_fetched: Callable[[Table], object] = lambda _: None) -> None:
+        """Download those of some tables that are not cached, all at once; a function is called with each that is complete."""
+        if self._files.source is None:
+            return
+        absent: dict[RemoteObject, Table] = {}
+        for table in tables:
+            entry = self._manifest.tables.get(table.name)
+            if table.name not in self._tables and entry is not None and self.is_absent(entry):
+                absent[self._files.remote_object(self._manifest, entry)] = table
+        fetch_small_objects(absent, lambda remote: on_fetched(absent[remote]))
+
+    def _try_to_read(self, table: Table) -> None:
+        """Read a table while others are downloaded. An error is raised when it is needed."""
+        with suppress(VisBehaviorError):
+            self.table(table)
 
     def find(self, entry: FileEntry) -> Path | None:
         """Return the path of a complete file; None if it is not cached."""
@@ -117,7 +127,7 @@ class Release:
             If there is no such session, or the release has no file for it.
         """
         if self.data_set.session_table.name not in self._tables:
-            self.fetch_tables(self.data_set.tables_of_files)
+            self._fetch_tables(self.data_set.tables_of_files, self._try_to_read)
         if behavior_session_id not in self.session_table().index:
             raise self._unknown_id(behavior_session_id, "behavior_session_id")
         file_ids = self.data_set.find_file_ids(behavior_session_id, self.table)
@@ -294,7 +304,7 @@ class Release:
                 f"Release {self.version} has no {table.name}; it has {', '.join(self._manifest.tables)}.",
                 name=table.name,
             )
-        self.fetch_tables([table])
+        self._fetch_tables([table])
         path = self.download([entry])[0]
         if self._files.source is None and hash_file(path) != entry.file_hash:
             self._warn_damaged(path, "used as it is")

@@ -294,8 +294,8 @@ class RemoteObject:
             ) from error
 
 
-def fetch_small_objects(remotes: Iterable[RemoteObject]) -> None:
-    """Download small objects at once, one request each.
+def fetch_small_objects(remotes: Iterable[RemoteObject], on_fetched: Callable[[RemoteObject], object]) -> None:
+    """Download small objects at once, one request each; a function is called with each as soon as it is complete.
 
     Whatever fails is left to `visbehavior.store.download`, which tries again block by block, and says what is wrong.
 
@@ -305,18 +305,18 @@ def fetch_small_objects(remotes: Iterable[RemoteObject]) -> None:
         If the source cannot be reached.
     """
     batch = Batch([partial(_try_to_fetch, remote) for remote in remotes])
-    batch.wait()
+    batch.wait(lambda remote: remote and on_fetched(remote))
     batch.results()
 
 
-def _try_to_fetch(remote: RemoteObject) -> int:
+def _try_to_fetch(remote: RemoteObject) -> RemoteObject | None:
     try:
         with remote._offline_as_not_cached():
-            return remote.fetch_small()
+            return remote if remote.fetch_small() else None
     except NotCached:
         raise
     except VisBehaviorError:
-        return 0
+        return None
 
 
 class DownloadCancelled(Exception):
