@@ -45,6 +45,7 @@ from visbehavior.store.not_here import NotHere
 from visbehavior.store.os_files import open_binary
 from visbehavior.store.partial_file import PartialFile
 from visbehavior.store.remote_object import RemoteObject
+from visbehavior.store.source import ObjectInfo
 
 TIMEOUT = 120
 
@@ -137,6 +138,26 @@ def test_another_process_changes_the_file_at_any_moment(
         with closing(mine.open()) as file:
             assert read_all(file) == LONG
         monkeypatch.setattr(PartialFile, method, original)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="the open files are those of Linux")
+def test_no_file_stays_open_if_the_object_is_replaced_during_opening(
+    server: FaultServer, cache: pathlib.Path, monkeypatch: Any
+) -> None:
+    remote, opening = remote_object(server, cache), PartialFile.open
+    remote.start()
+
+    def open_and_replace(self: PartialFile) -> Any:
+        files = opening(self)
+        self.discard()
+        self.create(ObjectInfo(5, "another", None))
+        return files
+
+    monkeypatch.setattr(PartialFile, "open", open_and_replace)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(ChangedFile, match="contains blocks of another version"):
+        remote.open()
+    assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
 def change_file(other: RemoteObject, change: str) -> None:

@@ -61,7 +61,11 @@ class RemoteFile:
         self._files: OpenFiles | None = None
         self._final = -1
         self._blocks: dict[int, memoryview] = {}
-        self._reopen()
+        try:
+            self._reopen()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def identity(self) -> tuple[Any, ...]:
