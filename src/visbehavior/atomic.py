@@ -67,9 +67,9 @@ def atomic_write(target: Path, needed: int = 0) -> Iterator[Path]:
 
 @contextmanager
 def flush_meanwhile(path: Path) -> Iterator[None]:
-    """Let the disk write a file while more is added to it: then little is left to flush at the end.
+    """Flush a file repeatedly while the block adds to it, so that little is left to flush at the end.
 
-    An error of the disk is raised at the end of the block, because it is reported only once.
+    An error of the disk is raised at the end of the block, because the system reports it only once.
     """
     if os.name == "nt":
         # Windows flushes only through a handle that can write.

@@ -159,7 +159,7 @@ def test_headers_of_parent_groups_are_not_requested(
         assert list(another_thread.map(partial(is_parent_skipped, "other"), range(12))) == skipped
 
 
-def test_hdf5_opens_a_file_when_all_parts_of_the_root_header_are_here(
+def test_hdf5_opens_a_file_when_all_parts_of_the_root_header_are_cached(
     server: FaultServer, path: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     """Attributes that are added later make the header continue elsewhere in the file."""

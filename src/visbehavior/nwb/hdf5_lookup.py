@@ -5,8 +5,8 @@ each costs a request. In files written by pynwb no header is needed: the symbol 
 repeats where the group's names and members are. This saves 2 of 10 requests of the metrics of an imaging session. No
 library parses symbol tables over bytes that are only partly available; pyfive needs the same requests as HDF5.
 
-The header of the root group is followed from part to part before HDF5 opens the file: each vain attempt to open it takes
-as long as opening three datasets.
+The header of the root group is followed from part to part before HDF5 opens the file: each failed attempt to open it
+takes as long as opening three datasets.
 
 The structures are those of the HDF5 File Format Specification 3.0: II.A (superblock), III.A.1 (version 1 B-trees), III.B
 and III.C (symbol table nodes and entries), III.D (local heaps), IV.A.1 (version 1 object headers). Anything unexpected is
@@ -124,7 +124,7 @@ class ObjectLookup:
 
 
 def require_root_header(file: RemoteFile) -> None:
-    """Raise NotHere unless the header of the root group is here: HDF5 reads it to open a file, and to do so in vain takes long."""
+    """Raise NotHere unless the header of the root group is cached. HDF5 needs it to open a file, and a failed attempt takes long."""
     with suppress(_Unexpected, EOFError, struct.error):
         header = _root(file).header
         version, size = _HEADER.unpack(_read(file, header, _HEADER.size))
@@ -139,7 +139,7 @@ def require_root_header(file: RemoteFile) -> None:
 
 
 def _continuations(part: bytearray) -> list[tuple[int, int]]:
-    """Return address and size of the parts of an object header that a part of it leads to."""
+    """Return address and size of the continuations that a part of an object header names."""
     found, position = [], 0
     while position + _MESSAGE.size <= len(part):
         kind, size = _MESSAGE.unpack_from(part, position)
@@ -151,7 +151,7 @@ def _continuations(part: bytearray) -> list[tuple[int, int]]:
 
 
 def request_groups(file: RemoteFile, paths: Iterable[str]) -> None:
-    """Request the bytes that lead to groups, as far as their places are known by now."""
+    """Request the parts of the symbol tables that lead to groups, as far as their addresses are known by now."""
     lookup = ObjectLookup(file)
     for path in paths:
         with suppress(NotHere):

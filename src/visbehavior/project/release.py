@@ -37,7 +37,7 @@ class SessionFile(NamedTuple):
     """The file that a session is read from: a cached one, or an object of the bucket."""
 
     entry: FileEntry
-    place: Path | RemoteObject
+    location: Path | RemoteObject
 
 
 class Release:
@@ -259,15 +259,15 @@ class Release:
         The hash of a verified file; path, size and modification time of an unverified one; size, version and ETag of a
         streamed object. None if nothing is known of the object before the first request.
         """
-        entry, place = file
-        if isinstance(place, RemoteObject):
-            if place.is_complete:
+        entry, location = file
+        if isinstance(location, RemoteObject):
+            if location.is_complete:
                 return verified_key(entry)
-            info = place.partial.load()
+            info = location.partial.load()
             return None if info is None else f"object {info.size} {info.version} {info.etag}"
-        if self._files.verified.is_verified(place, entry.file_hash):
+        if self._files.verified.is_verified(location, entry.file_hash):
             return verified_key(entry)
-        return f"file {place} {size_and_mtime(place)}"
+        return f"file {location} {size_and_mtime(location)}"
 
     def open_reader(self, entries: Sequence[FileEntry]) -> NwbReader:
         """Return a reader of the first cached file of a session; if none is cached, the first file is streamed."""
@@ -275,10 +275,10 @@ class Release:
 
     def open_file(self, file: SessionFile) -> NwbReader:
         """Return a reader of the file of a session."""
-        entry, place = file
-        if isinstance(place, RemoteObject):
-            return self._open_remote(place, entry)
-        return self._open_cached(place, entry)
+        entry, location = file
+        if isinstance(location, RemoteObject):
+            return self._open_remote(location, entry)
+        return self._open_cached(location, entry)
 
     def _open_cached(self, path: Path, entry: FileEntry) -> NwbReader:
         try:

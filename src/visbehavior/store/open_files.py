@@ -14,7 +14,7 @@ class OpenFiles:
     """The descriptors of a partial file and of its journal, for one thread.
 
     While they are open, no other file has their inodes. If another process deletes the partial file and creates it again,
-    what is written here does not get into the new file.
+    this instance still writes to the deleted file, never to the new one.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ class OpenFiles:
         self.inode, self._journal_inode = inode_of(self.file), inode_of(self.journal)
 
     def append(self, records: Iterable[Record]) -> None:
-        """Append records to the journal; FileNotFoundError if it was deleted or replaced: nobody would read them."""
+        """Append records to the journal; FileNotFoundError if it was deleted or replaced, because other processes would not read them."""
         if inode_of(self._journal_path) != self._journal_inode:
             raise FileNotFoundError(self._journal_path)
         append_to(self.journal, records)
 
     def close(self) -> None:
-        """Close both."""
+        """Close both files."""
         os.close(self.file)
         os.close(self.journal)

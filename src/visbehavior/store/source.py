@@ -272,7 +272,7 @@ class ObjectSource:
                 raise self._wrong_bytes(key, (start, received), expected)
             on_chunk(chunk)
             if received == expected[1]:
-                # To ask for the end of the response would be another exchange between threads.
+                # Asking for the end of the response would be another switch between threads.
                 break
         if received != expected[1]:
             raise self._wrong_bytes(key, (start, received), expected)
