@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from visbehavior.schema.columns import Table
 
@@ -73,7 +74,8 @@ class SessionReader(Protocol):
         """Call functions that read, and download what they need in common batches. No effect on local files."""
 
 
-class Source(NamedTuple):
+@dataclass(frozen=True)
+class Source:
     """Origin of a session.
 
     Parameters
