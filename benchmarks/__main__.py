@@ -14,7 +14,7 @@ import tempfile
 import time
 
 from benchmarks import baseline, cohort, imaging, network, raw, responses, sessions, simulation, strategy, writing
-from benchmarks.environments import GOLDEN, ORACLE
+from benchmarks.environments import GOLDEN, ORACLE, with_bytecode
 
 REAL = GOLDEN / "v1.1" / "behavior_session_891635659.nwb.xz"
 # How many times faster than AllenSDK.
@@ -84,11 +84,6 @@ def figures(python: pathlib.Path, who: str, path: pathlib.Path) -> dict[str, flo
 
 def medians(rounds: list[dict[str, dict[str, float]]], who: str) -> dict[str, float]:
     return {name: statistics.median(found[who][name] for found in rounds) for name in rounds[0][who]}
-
-
-def with_bytecode() -> dict[str, str]:
-    """Return an environment in which modules are compiled once, not in every process."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def report_floors(rounds: list[dict[str, dict[str, float]]]) -> None:

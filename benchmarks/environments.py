@@ -9,6 +9,11 @@ ROOT = pathlib.Path(__file__).parents[1]
 GOLDEN = pathlib.Path(os.environ.get("VISBEHAVIOR_GOLDEN", ROOT.parent / "shared" / "golden"))
 
 
+def with_bytecode() -> dict[str, str]:
+    """Return an environment in which modules are compiled once, not in every process."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def _python(environment: str) -> pathlib.Path:
     return ROOT / environment / ("Scripts" if os.name == "nt" else "bin") / "python"
 

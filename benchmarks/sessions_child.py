@@ -20,7 +20,6 @@ from visbehavior.project.cache import VisualBehaviorOphysProjectCache
 question, bucket, folder = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
 FILES = sorted(bucket.glob("*/behavior_sessions/*.nwb"))
 IDS = [int(path.stem.rpartition("_")[2]) for path in FILES]
-SESSIONS_AT_ONCE = 24
 
 
 def cpu_ms(function):
@@ -41,6 +40,7 @@ def streamed():
 
 def bare():
     """So many requests of each file, in as many threads as there are sessions at once."""
+    from visbehavior.project.metrics_cache import CONCURRENT_SESSIONS
     from visbehavior.store.obstore_client import Patience
 
     count, size = map(int, sys.argv[4:])
@@ -54,7 +54,7 @@ def bare():
             obstore.get(store, key, options={"range": (start, start + size)}).bytes()
 
     def request_all():
-        with ThreadPoolExecutor(SESSIONS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(CONCURRENT_SESSIONS) as pool:
             list(pool.map(request, FILES[1:]))
 
     request(FILES[0])

@@ -7,23 +7,25 @@ import pathlib
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 TARGET = 2
 REPEATS = 9
 
 
 def measure(folder: pathlib.Path, path: pathlib.Path) -> None:
-    write_once, copy_once = lambda: write(path, folder / "written.nwb"), lambda: copy(path, folder / "copied.nwb")
+    calls = partial(write, path, folder / "written.nwb"), partial(copy, path, folder / "copied.nwb")
     # In turn, because the speed of the machine changes from second to second; the first round is not counted.
-    rounds = [(seconds(write_once), seconds(copy_once)) for _ in range(REPEATS + 1)][1:]
-    written, ratio = (statistics.median(values) for values in zip(*((a, a / b) for a, b in rounds), strict=True))
+    rounds = [[elapsed(call) for call in calls] for _ in range(REPEATS + 1)][1:]
+    written = statistics.median(seconds for seconds, _ in rounds)
+    ratio = statistics.median(seconds / copied for seconds, copied in rounds)
     print(
         f"a session of {path.stat().st_size / 1e6:.0f} MB written in {written:.2f} s, {ratio:.1f} times as long as "
         f"a copy of all groups by h5py, target {TARGET} or less"
     )
 
 
-def seconds(function: Callable[[], object]) -> float:
+def elapsed(function: Callable[[], object]) -> float:
     started = time.perf_counter()
     function()
     return time.perf_counter() - started

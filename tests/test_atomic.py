@@ -72,9 +72,12 @@ def test_a_file_is_flushed_while_it_is_written(tmp_path: pathlib.Path, monkeypat
 def test_an_error_of_the_disk_during_the_block_is_raised_at_its_end(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failed = threading.Event()
+    failed, fsync = threading.Event(), os.fsync
 
-    def fail(file: int) -> None:
+    def fail_once(file: int) -> None:
+        if failed.is_set():
+            fsync(file)
+            return
         failed.set()
         raise OSError(errno.EIO, "Input/output error")
 
@@ -84,7 +87,7 @@ def test_an_error_of_the_disk_during_the_block_is_raised_at_its_end(
             with flush_meanwhile(part):
                 wait_for(failed)
 
-    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail_once)
     with pytest.raises(CannotWrite, match="Input/output error"):
         write()
     assert list(tmp_path.iterdir()) == []

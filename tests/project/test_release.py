@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pathlib
 import shutil
+import threading
+from email.message import Message
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -79,17 +82,26 @@ def test_an_empty_cache_downloads_the_tables_of_a_session_together(cache: Cache,
     ]
 
 
-def test_tables_are_read_as_they_arrive(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
-    try_to_read = Release._try_to_read
+def test_a_table_is_read_while_the_other_one_is_downloaded(
+    cache: Cache, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server returns the table of sessions after the other table was read."""
+    was_read, try_to_read, answer = threading.Event(), Release._try_to_read, server.answer
+    waited = []
 
     def note(self: Release, table: Table) -> None:
         try_to_read(self, table)
-        read.extend(name for name in self._tables if name not in read)
+        was_read.set()
+
+    def answer_later(method: str, target: str, headers: Message) -> Any:
+        if "behavior_session_table" in target:
+            waited.append(was_read.wait(10))
+        return answer(method, target, headers)
 
     monkeypatch.setattr(Release, "_try_to_read", note)
-    cache.get_behavior_session(11)
-    assert sorted(read) == ["behavior_session_table", "ophys_experiment_table"]
+    monkeypatch.setattr(server, "answer", answer_later)
+    assert cache.get_behavior_session(11).behavior_session_id == 11
+    assert waited == [True]
 
 
 @pytest.mark.usefixtures("server")

@@ -18,7 +18,7 @@ from tests.store.objects import files_beside, partial_and_journal
 from tests.store.partial_files import OBJECTS, ONE, block_count, cached_blocks, part_of
 from visbehavior.errors import ChangedFile
 from visbehavior.store.coalesce import BLOCK
-from visbehavior.store.open_files import OpenFiles
+from visbehavior.store.open_partial import OpenPartial
 from visbehavior.store.partial_file import PartialFile
 from visbehavior.store.source import ObjectInfo
 
@@ -38,7 +38,7 @@ class PartialFileStates(RuleBasedStateMachine):
         self.final = self.folder / "session.nwb"
         self.data, self.journal = partial_and_journal(self.final)
         self.readers = [PartialFile(self.final) for _ in range(READERS)]
-        self.files: list[OpenFiles | None] = [None] * READERS
+        self.files: list[OpenPartial | None] = [None] * READERS
         self.expected: set[int] = set()
         self.journal_damaged = False
         self.readers[0].create(ONE)

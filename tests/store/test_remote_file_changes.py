@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import Message
 from typing import Any
 
@@ -154,10 +154,19 @@ def test_no_file_stays_open_if_the_object_is_replaced_during_opening(
         return files
 
     monkeypatch.setattr(PartialFile, "open", open_and_replace)
-    before = os.listdir("/proc/self/fd")
     with pytest.raises(ChangedFile, match="contains blocks of another version"):
         remote.open()
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert open_paths_in(cache) == []
+
+
+def open_paths_in(folder: pathlib.Path) -> list[str]:
+    """Return the paths of the open files of this process that are in a folder."""
+    paths = []
+    for descriptor in pathlib.Path("/proc/self/fd").iterdir():
+        # The descriptor of the listing itself is closed.
+        with suppress(FileNotFoundError):
+            paths.append(os.readlink(descriptor))
+    return [path for path in paths if path.startswith(str(folder))]
 
 
 def change_file(other: RemoteObject, change: str) -> None:

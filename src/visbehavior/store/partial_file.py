@@ -36,7 +36,7 @@ from visbehavior.store.journal import (
     object_record,
     read_journal,
 )
-from visbehavior.store.open_files import OpenFiles
+from visbehavior.store.open_partial import OpenPartial
 from visbehavior.store.os_files import inode_of, mark_sparse, open_binary, read_at, supports_sparse_files, write_at
 from visbehavior.store.paths import journal_path, partial_path
 from visbehavior.store.records import Record, append_records
@@ -104,10 +104,10 @@ class PartialFile:
         crcs = self._state.crcs
         return [block for block in blocks if block not in crcs]
 
-    def load(self, files: OpenFiles | None = None) -> ObjectInfo | None:
+    def load(self, files: OpenPartial | None = None) -> ObjectInfo | None:
         """Read what this and other processes added to the journal; return the object, or None if there is no file.
 
-        Open files save opening the journal, unless they were deleted.
+        The journal of `files` is read, unless it was deleted; without `files` the journal is opened.
         """
         with self._lock, _mapped_os_errors(self.path):
             try:
@@ -121,15 +121,15 @@ class PartialFile:
                 self._state = load_journal(self._journal, inode, self._state)
             return self._state.info
 
-    def open(self) -> OpenFiles:
+    def open(self) -> OpenPartial:
         """Open the partial file and its journal, for reading only if they cannot be written."""
         with _mapped_os_errors(self.path):
             try:
-                return OpenFiles(self.path, self._journal, is_writable=True)
+                return OpenPartial(self.path, self._journal, is_writable=True)
             except FileNotFoundError:
                 raise
             except OSError:
-                return OpenFiles(self.path, self._journal, is_writable=False)
+                return OpenPartial(self.path, self._journal, is_writable=False)
 
     def make_folder(self) -> None:
         """Create the folder of the file if there is none."""
@@ -195,12 +195,12 @@ class PartialFile:
         with _mapped_os_errors(self.path):
             append_records(self._journal, [downloader_record(name)], create=False)
 
-    def read_into(self, files: OpenFiles, start: int, view: memoryview) -> set[int]:
+    def read_into(self, files: OpenPartial, start: int, view: memoryview) -> set[int]:
         """Fill a buffer with the bytes from an offset; return the missing blocks, in which case nothing is read.
 
         Parameters
         ----------
-        files : OpenFiles
+        files : OpenPartial
             Opened before the last `load`. A discarded file has no blocks.
         start : int
         view : memoryview
@@ -214,7 +214,7 @@ class PartialFile:
             read_at(files.file, start, view)
         return missing
 
-    def write(self, parts: Sequence[Part], info: ObjectInfo, files: OpenFiles | None = None) -> None:
+    def write(self, parts: Sequence[Part], info: ObjectInfo, files: OpenPartial | None = None) -> None:
         """Write runs of blocks and record them afterwards. Blocks that are cached already stay as they are.
 
         Parameters
@@ -222,8 +222,8 @@ class PartialFile:
         parts : sequence of ((int, int), memoryview)
         info : ObjectInfo
             The object that the bytes belong to.
-        files : OpenFiles, optional
-            Saves opening the files, unless they were deleted.
+        files : OpenPartial, optional
+            The partial file and its journal, if they are open already. They are opened if these were deleted.
 
         Raises
         ------
@@ -237,11 +237,11 @@ class PartialFile:
             if files is not None and files.is_writable and self.load(files) == info and files.inode == self.inode:
                 self._write_to(files, parts, info)
                 return
-            with closing(OpenFiles(self.path, self._journal, is_writable=True)) as opened:
+            with closing(OpenPartial(self.path, self._journal, is_writable=True)) as opened:
                 self.load(opened)
                 self._write_to(opened, parts, info)
 
-    def _write_to(self, files: OpenFiles, parts: Sequence[Part], info: ObjectInfo) -> None:
+    def _write_to(self, files: OpenPartial, parts: Sequence[Part], info: ObjectInfo) -> None:
         state = self._state
         # Bytes of a replaced object must not enter the file of the new one. A journal is deleted before its partial file and
         # created after it: if the path still is the open file, the open journal belongs to it.

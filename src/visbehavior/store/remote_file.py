@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from visbehavior.store.coalesce import BLOCK, Span, blocks_containing
 from visbehavior.store.not_here import NotHere
-from visbehavior.store.open_files import OpenFiles
+from visbehavior.store.open_partial import OpenPartial
 from visbehavior.store.os_files import open_binary, read_at
 from visbehavior.store.source import ObjectInfo
 from visbehavior.store.steps import Steps, complete
@@ -58,7 +58,7 @@ class RemoteFile:
         self._partial = remote.partial
         self._info = info
         self._position = 0
-        self._files: OpenFiles | None = None
+        self._files: OpenPartial | None = None
         self._final = -1
         self._blocks: dict[int, memoryview] = {}
         try:
@@ -74,10 +74,8 @@ class RemoteFile:
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Set the position, as `io.RawIOBase.seek`."""
-        if whence == os.SEEK_SET:
-            self._position = offset
-        else:
-            self._position = offset + (self.size if whence == os.SEEK_END else self._position)
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
+        self._position = base + offset
         return self._position
 
     def tell(self) -> int:
@@ -93,10 +91,10 @@ class RemoteFile:
         A small read also notes the blocks after it.
         """
         view = memoryview(buffer).cast("B")[: max(self.size - self._position, 0)]
-        if missing := self._read_or_missing(self._position, view):
-            if len(view) < BLOCK:
-                missing.update(self._window(min(missing), len(view)))
-            self._raise_if_missing(missing)
+        missing = self._read_or_missing(self._position, view)
+        if missing and len(view) < BLOCK:
+            missing.update(self._window(min(missing), len(view)))
+        self._raise_if_missing(missing)
         self._position += len(view)
         return len(view)
 
@@ -160,7 +158,7 @@ class RemoteFile:
         view[:] = content[offset : offset + len(view)]
         return set()
 
-    def _load(self, files: OpenFiles, block: int) -> memoryview | None:
+    def _load(self, files: OpenPartial, block: int) -> memoryview | None:
         """Return a block and keep it in memory; None if it is not cached."""
         content = memoryview(bytearray(min(BLOCK, self.size - block * BLOCK)))
         if self._partial.read_into(files, block * BLOCK, content):

@@ -14,7 +14,7 @@ from visbehavior.atomic import atomic_write
 from visbehavior.errors import ChangedFile, CorruptFile, NotCached, NotFound, TransferFailed, VisBehaviorError
 from visbehavior.interrupts import interruptible
 from visbehavior.store.coalesce import BLOCK, STREAM_MAX_BLOCKS, STREAM_MAX_GAP, Span, coalesce_blocks
-from visbehavior.store.open_files import OpenFiles
+from visbehavior.store.open_partial import OpenPartial
 from visbehavior.store.os_files import size_and_mtime
 from visbehavior.store.partial_file import Part, PartialFile
 from visbehavior.store.remote_file import RemoteFile
@@ -173,13 +173,13 @@ class RemoteObject:
         return len(content)
 
     def open(self, info: ObjectInfo | None = None) -> RemoteFile:
-        """Return a file object that reads the cached blocks. The object that `starting` returned saves asking for it again."""
+        """Return a file object that reads the cached blocks. `info` is what `starting` returned; without it, `start` is called."""
         return RemoteFile(self, info or self.start())
 
-    def fetching(self, blocks: Iterable[int], files: OpenFiles | None = None) -> Steps[list[Part]]:
+    def fetching(self, blocks: Iterable[int], files: OpenPartial | None = None) -> Steps[list[Part]]:
         """Download blocks in one batch of requests, except those that are cached; return the runs that are still in memory.
 
-        Open files save opening them.
+        `files` are the partial file and its journal, if they are open already.
         """
         info = self.partial.load(files)
         if info is None:

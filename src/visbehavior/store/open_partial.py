@@ -1,4 +1,4 @@
-"""A partial file and its journal, open."""
+"""The open partial file of a read, with its journal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from visbehavior.store.os_files import inode_of, open_binary
 from visbehavior.store.records import Record, append_to
 
 
-class OpenFiles:
+class OpenPartial:
     """The descriptors of a partial file and of its journal, for one thread.
 
     While they are open, no other file has their inodes. If another process deletes the partial file and creates it again,
